@@ -1,0 +1,67 @@
+package directive
+
+import (
+	"slices"
+	"time"
+)
+
+// tolerance is how far two measurements of the fleet's clock may lie apart and still count as the same: more than the
+// round trips that they differ by, less than anyone notices of an expiry.
+const tolerance = 100 * time.Millisecond
+
+// Anchor returns the set with its expiries counted on another clock: one that read zero (Unix time) at the local time
+// epoch. If epoch has a monotonic reading, the expiries become deadlines on the monotonic clock, which no change of
+// the wall clock moves. The set itself stays as it is; the two share their directives.
+func Anchor(s *Set, epoch time.Time) *Set {
+	if s == nil {
+		s = &Set{}
+	}
+	anchored := *s
+	anchored.epoch = epoch
+	return &anchored
+}
+
+// AnchorAfter is Anchor for a set that takes the place of prev on the same subscriber: no measurement prolongs what is
+// left of a directive. One that differs from prev's by no more than the round trip might leaves the earlier of the two
+// in force. Where the fleet's clock went back, a directive that prev had as well, with the same id and expiry, keeps
+// the deadline it had.
+func AnchorAfter(s, prev *Set, epoch time.Time) *Set {
+	if prev.Len() == 0 {
+		return Anchor(s, epoch)
+	}
+	back := epoch.Sub(prev.epoch)
+	if back > 0 && back <= tolerance {
+		return Anchor(s, prev.epoch)
+	}
+	next := Anchor(s, epoch)
+	if back > 0 {
+		next.keepDeadlines(prev, back)
+	}
+	return next
+}
+
+// keepDeadlines cuts the expiries of the directives that prev had too, on a clock whose epoch lies earlier by back.
+func (s *Set) keepDeadlines(prev *Set, back time.Duration) {
+	had := make(map[string]int, prev.Len())
+	for i := range prev.directives {
+		had[prev.directives[i].ID] = i
+	}
+	s.entries = slices.Clone(s.entries)
+	for i := range s.entries {
+		d := &s.directives[i]
+		if j, ok := had[d.ID]; ok && prev.directives[j].ExpiresAt.Equal(d.ExpiresAt) {
+			// prev's entry may itself be cut: it is its deadline that counts, not the directive's expiry.
+			s.entries[i].expiry = min(s.entries[i].expiry, prev.entries[j].expiry-back)
+		}
+	}
+}
+
+// Reanchor returns s itself, unless the clock that it is anchored to turns out to be behind: the machine was
+// suspended, during which a monotonic clock may stand still, or Redis' clock was set forward. Then it returns s
+// anchored to the new epoch, so that its directives end when they should. A clock found ahead changes nothing.
+func Reanchor(s *Set, epoch time.Time) *Set {
+	if s.Len() == 0 || s.epoch.Sub(epoch) <= tolerance {
+		return s
+	}
+	return Anchor(s, epoch)
+}
