@@ -83,7 +83,7 @@ func (s *Set) Len() int {
 
 // Directives returns a copy of the set's directives, in their order.
 func (s *Set) Directives() []Directive {
-	if s == nil {
+	if s.Len() == 0 {
 		return nil
 	}
 	return slices.Clone(s.directives)

@@ -1,0 +1,89 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+// Encode returns the value that Redis holds for a revision. The error is a *directive.ValidationError if one of its
+// fields, or the whole, is beyond the limits.
+func Encode(r Revision) ([]byte, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	var buf bytes.Buffer
+	e := encoder{msgpack.NewEncoder(&buf)}
+	// Writing into memory cannot fail, so each step's error is dropped.
+	_ = e.EncodeMapLen(len(revisionKeys))
+	e.integer("format", Format)
+	e.text("id", r.ID)
+	e.integer("version", r.Version)
+	e.integer("published_at", r.PublishedAt.UnixMilli())
+	e.text("publisher", r.Publisher)
+	e.text("reason", r.Reason)
+	e.directives(r.Set.Directives())
+	if buf.Len() > MaxValueBytes {
+		return nil, invalid("", fmt.Sprintf("the set takes %d bytes, the limit is %d", buf.Len(), MaxValueBytes))
+	}
+	return buf.Bytes(), nil
+}
+
+type encoder struct{ *msgpack.Encoder }
+
+func (e encoder) integer(key string, n int64) {
+	_ = e.EncodeString(key)
+	_ = e.EncodeInt(n)
+}
+
+func (e encoder) text(key, text string) {
+	_ = e.EncodeString(key)
+	_ = e.EncodeString(text)
+}
+
+func (e encoder) boolean(key string, b bool) {
+	_ = e.EncodeString(key)
+	_ = e.EncodeBool(b)
+}
+
+func (e encoder) directives(all []directive.Directive) {
+	_ = e.EncodeString("directives")
+	_ = e.EncodeArrayLen(len(all))
+	for i := range all {
+		e.directive(&all[i])
+	}
+}
+
+func (e encoder) directive(d *directive.Directive) {
+	endpoint := ""
+	if d.Match.Endpoint != directive.AnyEndpoint {
+		endpoint = d.Match.Endpoint.String()
+	}
+	optional := []struct{ key, text string }{
+		{"tenant", d.Match.Tenant},
+		{"index", d.Match.Index},
+		{"principal", d.Match.Principal},
+		{"endpoint", endpoint},
+	}
+	fields := 6
+	for _, o := range optional {
+		if o.text != "" {
+			fields++
+		}
+	}
+	_ = e.EncodeMapLen(fields)
+	e.text("id", d.ID)
+	e.text("level", d.Level.String())
+	e.integer("sample_per_mille", int64(d.SamplePerMille))
+	e.integer("expires_at", d.ExpiresAt.UnixMilli())
+	e.boolean("ring_buffer", d.RingBuffer)
+	e.boolean("capture", d.Capture)
+	for _, o := range optional {
+		if o.text != "" {
+			e.text(o.key, o.text)
+		}
+	}
+}

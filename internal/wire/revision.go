@@ -1,0 +1,95 @@
+// Package wire is the one place for every encoding of fleetdial: the publish body, JSON or YAML, that operators write,
+// and the msgpack value that Redis holds. Whatever it reads may come from anyone: it refuses what leaves a doubt, says
+// where and why, never recurses over input and never allocates more than a small multiple of it.
+package wire
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+const (
+	// Format is the number that every value begins with.
+	Format = 1
+	// MaxValueBytes bounds the value of the key, in bytes.
+	MaxValueBytes = 4 << 20
+	// MaxPublisherBytes and MaxReasonBytes bound these two strings of a revision.
+	MaxPublisherBytes = 256
+	MaxReasonBytes    = 1024
+	// idBytes is what an id holds; it is written as twice as many hex digits.
+	idBytes = 16
+)
+
+// Revision is a set as it was published. The zero Revision is "none": its version is 0.
+type Revision struct {
+	Version     int64
+	ID          string
+	PublishedAt time.Time
+	Publisher   string
+	Reason      string
+	Set         *directive.Set
+}
+
+// NewID returns a new random revision id.
+func NewID() string {
+	var b [idBytes]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b[:])
+}
+
+// validate checks everything but the set, which is valid by construction.
+func (r *Revision) validate() error {
+	if err := checkID(r.ID); err != nil {
+		return err
+	}
+	if err := checkRange("version", r.Version); err != nil {
+		return err
+	}
+	if err := checkRange("published_at", r.PublishedAt.UnixMilli()); err != nil {
+		return err
+	}
+	if err := CheckNote("publisher", r.Publisher, MaxPublisherBytes); err != nil {
+		return err
+	}
+	return CheckNote("reason", r.Reason, MaxReasonBytes)
+}
+
+func checkID(id string) error {
+	ok := len(id) == 2*idBytes
+	for i := range len(id) {
+		c := id[i]
+		ok = ok && ('0' <= c && c <= '9' || 'a' <= c && c <= 'f')
+	}
+	if !ok {
+		return invalid("id", "must be 32 hex digits in lower case")
+	}
+	return nil
+}
+
+func checkRange(field string, n int64) error {
+	if n < 1 || n > directive.MaxMillis {
+		return invalid(field, fmt.Sprintf("must be 1 to %d", int64(directive.MaxMillis)))
+	}
+	return nil
+}
+
+// CheckNote returns a *directive.ValidationError if a publisher or a reason, whichever the field is, is too long or not
+// UTF-8. It may be empty.
+func CheckNote(field, text string, limit int) error {
+	if len(text) > limit {
+		return invalid(field, fmt.Sprintf("is %d bytes, the limit is %d", len(text), limit))
+	}
+	if !utf8.ValidString(text) {
+		return invalid(field, "is not valid UTF-8")
+	}
+	return nil
+}
+
+func invalid(path, reason string) error {
+	return &directive.ValidationError{Path: path, Reason: reason}
+}

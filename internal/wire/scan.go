@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
+)
+
+// maxDepth bounds how deep maps and arrays may nest; a revision needs three levels. It is also what Redis' own
+// cmsgpack unpacks without cutting.
+const maxDepth = 16
+
+// MalformedError says that bytes are no value at all, as opposed to one that holds a wrong field.
+type MalformedError struct {
+	Offset int
+	Reason string
+}
+
+// Error returns the reason and the offset.
+func (e *MalformedError) Error() string {
+	return fmt.Sprintf("not a fleetdial value: %s at byte %d", e.Reason, e.Offset)
+}
+
+// token is the head of one msgpack value.
+type token struct {
+	size  int // of the head and, for a scalar, its content
+	items int // values that follow inside: of an array, its length; of a map, twice its length
+	isMap bool
+	deep  bool
+}
+
+// scanMap returns the length of the msgpack map that b begins with. Nothing is allocated and nothing recurses: after
+// it has returned no error, each declared length has been checked against the bytes that are there.
+func scanMap(b []byte, offset int) (int, error) {
+	fail := func(at int, reason string) (int, error) {
+		return 0, &MalformedError{offset + at, reason}
+	}
+	var open [maxDepth]int // how many values are still to come at each depth
+	depth, pos := 0, 0
+	for {
+		t, reason := readToken(b[pos:])
+		if reason != "" {
+			return fail(pos, reason)
+		}
+		if pos == 0 && !t.isMap {
+			return fail(0, "no map")
+		}
+		at := pos
+		pos += t.size
+		if t.items > len(b)-pos {
+			return fail(at, "a length that is more than the bytes that follow")
+		}
+		if t.deep && t.items > 0 {
+			if depth == maxDepth {
+				return fail(at, "too deep a nesting")
+			}
+			open[depth] = t.items
+			depth++
+			continue
+		}
+		for depth > 0 {
+			open[depth-1]--
+			if open[depth-1] > 0 {
+				break
+			}
+			depth--
+		}
+		if depth == 0 {
+			return pos, nil
+		}
+	}
+}
+
+// readToken reads the head of the value that b begins with. The reason is empty if that went well.
+func readToken(b []byte) (t token, reason string) {
+	if len(b) == 0 {
+		return t, "an end too early"
+	}
+	c := b[0]
+	switch {
+	case msgpcode.IsFixedNum(c), c == msgpcode.Nil, c == msgpcode.False, c == msgpcode.True:
+		return token{size: 1}, ""
+	case msgpcode.IsFixedString(c):
+		t.size = 1 + int(c&msgpcode.FixedStrMask)
+	case msgpcode.IsFixedArray(c):
+		return token{size: 1, items: int(c & msgpcode.FixedArrayMask), deep: true}, ""
+	case msgpcode.IsFixedMap(c):
+		return token{size: 1, items: 2 * int(c&msgpcode.FixedMapMask), isMap: true, deep: true}, ""
+	case c == msgpcode.Uint8, c == msgpcode.Int8:
+		t.size = 2
+	case c == msgpcode.Uint16, c == msgpcode.Int16:
+		t.size = 3
+	case c == msgpcode.Uint32, c == msgpcode.Int32:
+		t.size = 5
+	case c == msgpcode.Uint64, c == msgpcode.Int64:
+		t.size = 9
+	default:
+		return readLongToken(b)
+	}
+	return bounded(t, b)
+}
+
+// readLongToken is readToken for strings, arrays and maps whose length takes bytes of its own.
+func readLongToken(b []byte) (t token, reason string) {
+	lengthBytes := 0
+	switch b[0] {
+	case msgpcode.Str8:
+		lengthBytes = 1
+	case msgpcode.Str16, msgpcode.Array16, msgpcode.Map16:
+		lengthBytes = 2
+	case msgpcode.Str32, msgpcode.Array32, msgpcode.Map32:
+		lengthBytes = 4
+	default:
+		return t, "a type that no value holds"
+	}
+	t.size = 1 + lengthBytes
+	if t.size > len(b) {
+		return t, "an end too early"
+	}
+	var wide [8]byte
+	copy(wide[8-lengthBytes:], b[1:t.size])
+	declared := binary.BigEndian.Uint64(wide[:])
+	if declared > uint64(len(b)) {
+		return t, "a length that is more than the bytes that follow"
+	}
+	length := int(declared)
+	switch b[0] {
+	case msgpcode.Array16, msgpcode.Array32:
+		t.items, t.deep = length, true
+	case msgpcode.Map16, msgpcode.Map32:
+		t.items, t.isMap, t.deep = 2*length, true, true
+	default:
+		t.size += length
+	}
+	return bounded(t, b)
+}
+
+func bounded(t token, b []byte) (token, string) {
+	if t.size > len(b) {
+		return t, "an end too early"
+	}
+	return t, ""
+}
