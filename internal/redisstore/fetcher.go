@@ -1,0 +1,248 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// source reads the first limit bytes of a fleet's key.
+type source interface {
+	read(ctx context.Context, limit int) (reading, error)
+}
+
+// look is a request to look at the key.
+type look struct {
+	// full reads the value at once, instead of the bytes that tell whether it is new.
+	full bool
+	// announced is what the key is said to hold, if anything. A key that does not have it yet is looked at again.
+	announced announcement
+	// session is the number of the session on whose confirmation the look is, 0 for none.
+	session uint64
+	// waiters are told how the look went. Each has room for one error.
+	waiters []chan<- error
+	// tries counts the looks that did not find what was announced.
+	tries int
+}
+
+// maxTries is how many looks a replica that lags, or an announcement that lies, is given: about 100 ms.
+const maxTries = 6
+
+// errNotThere says that the key does not hold yet what was announced.
+var errNotThere = errors.New("the key does not hold the announced revision yet")
+
+// fetcher is the one goroutine that reads the key and applies what it finds: at most one look is under way, and however
+// many are asked for meanwhile, one follows.
+type fetcher struct {
+	source   source
+	tracker  *tracker
+	maxBytes int
+	retry    *backoff
+	// swap makes a revision's set the subscriber's; tell is called after that, when the status says so too.
+	swap func(rev wire.Revision, epoch time.Time)
+	tell func(rev wire.Revision)
+	// reanchor tells of a new measurement of the fleet's clock.
+	reanchor func(epoch time.Time)
+	// first is told how the first look of a session went.
+	first func(error)
+
+	wake    chan struct{} // has room for one
+	mu      sync.Mutex
+	pending *look
+
+	// epoch is that of the last good measurement; it serves where Redis will not tell its time.
+	epoch time.Time
+}
+
+// ask has the key looked at, soon. It never blocks.
+func (f *fetcher) ask(l look) {
+	f.mu.Lock()
+	if f.pending == nil {
+		f.pending = &l
+	} else {
+		f.pending.merge(l)
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// merge makes one look of two.
+func (l *look) merge(other look) {
+	l.full = l.full || other.full
+	if other.announced.Version > l.announced.Version {
+		l.announced, l.tries = other.announced, other.tries
+	}
+	l.session = max(l.session, other.session)
+	l.waiters = append(l.waiters, other.waiters...)
+}
+
+func (f *fetcher) take() *look {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := f.pending
+	f.pending = nil
+	return l
+}
+
+// run serves what is asked until ctx ends, and then tells all who still wait.
+func (f *fetcher) run(ctx context.Context) {
+	defer f.dismiss()
+	soon := newBackoff(firstRetry, longestRetry)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		}
+		l := f.take()
+		if l == nil {
+			continue
+		}
+		err := f.look(ctx, l)
+		for _, waiter := range l.waiters {
+			waiter <- err
+		}
+		pause := f.retry
+		switch {
+		case errors.Is(err, errNotThere):
+			l.tries++
+			if l.tries == maxTries {
+				continue
+			}
+			pause = soon
+		case err == nil, isRejection(err):
+			f.retry.reset()
+			soon.reset()
+			continue
+		}
+		f.ask(look{announced: l.announced, session: l.session, tries: l.tries})
+		if pause.wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (f *fetcher) dismiss() {
+	if l := f.take(); l != nil {
+		for _, waiter := range l.waiters {
+			waiter <- ErrClosed
+		}
+	}
+}
+
+// look reads the key and applies what is new. The error is a *rejectionError if what is there is refused.
+func (f *fetcher) look(ctx context.Context, l *look) error {
+	got, err := f.read(ctx, l.full)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ErrClosed
+		}
+		f.tracker.lookFails(err)
+		f.first(err)
+		return err
+	}
+	f.measured(got.clock)
+	err = f.apply(got, l.session)
+	if l.session != 0 {
+		f.first(nil)
+	}
+	if err == nil && !f.has(l.announced) {
+		return errNotThere
+	}
+	return err
+}
+
+// read reads the value, unless its first bytes, which are looked at first if it is not to be read in any case, say that
+// there is nothing new.
+func (f *fetcher) read(ctx context.Context, full bool) (reading, error) {
+	if !full {
+		got, err := f.source.read(ctx, wire.PeekBytes)
+		if err != nil {
+			return got, err
+		}
+		if _, known := f.tracker.known(markOf(got)); known {
+			return got, nil
+		}
+	}
+	f.tracker.fetches()
+	return f.source.read(ctx, f.maxBytes+1)
+}
+
+// has reports whether what is applied is what was announced, or newer.
+func (f *fetcher) has(a announcement) bool {
+	id, version := f.tracker.appliedID()
+	return a.ID == "" || a.ID == id || version >= a.Version
+}
+
+func (f *fetcher) measured(c clockReading) {
+	f.tracker.clock(c)
+	if c.err == nil || f.epoch.IsZero() {
+		f.epoch = c.epoch
+	}
+	if c.err == nil {
+		f.reanchor(c.epoch)
+	}
+}
+
+// rejectionError says that what the key holds was refused.
+type rejectionError struct{ Rejection }
+
+func (e *rejectionError) Error() string {
+	return "the fleet's key holds what was refused: " + e.Err.Error()
+}
+func (e *rejectionError) Unwrap() error { return e.Err }
+
+func isRejection(err error) bool {
+	_, ok := errors.AsType[*rejectionError](err)
+	return ok
+}
+
+// apply makes what was read the subscriber's, unless it is already, or was refused already.
+func (f *fetcher) apply(got reading, session uint64) error {
+	m := markOf(got)
+	if state, known := f.tracker.known(m); known {
+		f.tracker.finds(state, session)
+		if state == StateRejected {
+			return &rejectionError{*f.tracker.get().Rejected}
+		}
+		return nil
+	}
+	rev, reason, err := f.decode(got)
+	if err != nil {
+		head, _ := wire.Peek(got.value)
+		r := Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: time.Now()}
+		f.tracker.rejects(r, m, session)
+		return &rejectionError{r}
+	}
+	f.swap(rev, f.epoch)
+	f.tracker.applies(rev, m, session)
+	f.tell(rev)
+	return nil
+}
+
+func (f *fetcher) decode(got reading) (wire.Revision, RejectReason, error) {
+	if got.wrongType {
+		return wire.Revision{}, RejectWrongType, errWrongType
+	}
+	if len(got.value) > f.maxBytes {
+		return wire.Revision{}, RejectTooLarge, fmt.Errorf("the value is larger than the limit of %d bytes", f.maxBytes)
+	}
+	if len(got.value) == 0 {
+		return wire.Revision{Set: emptySet}, "", nil
+	}
+	rev, err := wire.Decode(got.value)
+	if _, invalid := errors.AsType[*directive.ValidationError](err); invalid {
+		return rev, RejectInvalid, err
+	}
+	return rev, RejectMalformed, err
+}
+
+var errWrongType = errors.New("the key does not hold a string")

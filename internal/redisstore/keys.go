@@ -1,0 +1,31 @@
+package redisstore
+
+import (
+	"errors"
+	"regexp"
+)
+
+// DefaultFleet is the fleet's name unless told.
+const DefaultFleet = "default"
+
+var fleetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+var errFleetName = errors.New("a fleet's name is 1 to 64 letters, digits, dots, underscores and dashes")
+
+// keys names every key and channel of a fleet. The braces make Redis Cluster put them all into one slot.
+type keys struct {
+	revision string // the current revision: the truth
+	channel  string // announcements; the same name, in the space of channels
+	history  string // a list of the last revisions, newest first
+}
+
+func newKeys(fleet string) (keys, error) {
+	if fleet == "" {
+		fleet = DefaultFleet
+	}
+	if !fleetName.MatchString(fleet) {
+		return keys{}, errFleetName
+	}
+	base := "fleetdial:{" + fleet + "}"
+	return keys{revision: base, channel: base, history: base + ":history"}, nil
+}

@@ -1,0 +1,139 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+const (
+	// DefaultHistory is how many revisions the history holds unless told.
+	DefaultHistory = 20
+	// MaxHistory is how many it may be told to hold.
+	MaxHistory = 1000
+	// IfNothing as PublishOptions.IfVersion publishes only where nothing is published.
+	IfNothing = -1
+	// settleTime bounds how long a publish whose reply was lost goes on asking after its context has ended.
+	settleTime = 3 * time.Second
+	// firstRetry and longestRetry bound the wait between the attempts of a publish.
+	firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
+)
+
+// PublisherConfig says how a Publisher publishes; the zero value works.
+type PublisherConfig struct {
+	Fleet     string
+	Publisher string
+	History   int
+}
+
+// PublishOptions are those of one publish; the zero value publishes over whatever is there.
+type PublishOptions struct {
+	Reason    string
+	IfVersion int64
+}
+
+// Publisher writes revisions of a fleet. It holds no goroutine and no connection of its own and is safe for concurrent
+// use.
+type Publisher struct {
+	remote *remote
+	cfg    PublisherConfig
+	// announce publishes in the way that the fleet's subscribers listen.
+	announce func(p redis.Pipeliner, ctx context.Context, channel string, message any) *redis.IntCmd
+}
+
+// NewPublisher returns a publisher that works through the client.
+func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
+	r, err := newRemote(client, cfg.Fleet)
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
+	}
+	if err := wire.CheckNote("publisher", cfg.Publisher, wire.MaxPublisherBytes); err != nil {
+		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
+	}
+	if cfg.History == 0 {
+		cfg.History = DefaultHistory
+	}
+	if cfg.History < 1 || cfg.History > MaxHistory {
+		return nil, fmt.Errorf("fleetdial: new publisher: a history holds 1 to %d revisions", MaxHistory)
+	}
+	p := &Publisher{remote: r, cfg: cfg, announce: redis.Pipeliner.Publish}
+	if _, cluster := client.(*redis.ClusterClient); cluster {
+		p.announce = redis.Pipeliner.SPublish
+	}
+	return p, nil
+}
+
+// Now returns the clock of Redis, from which TTLs count.
+func (p *Publisher) Now(ctx context.Context) (time.Time, error) {
+	return p.remote.now(ctx)
+}
+
+// Current returns the revision that the key holds. An empty value is the empty set at version 0; no key at all is
+// ErrNoRevision.
+func (p *Publisher) Current(ctx context.Context) (wire.Revision, error) {
+	got, err := p.remote.read(ctx, wire.MaxValueBytes+1)
+	switch {
+	case err != nil:
+		return wire.Revision{}, err
+	case got.wrongType:
+		return wire.Revision{}, wrongType(p.remote.keys.revision)
+	case got.absent:
+		return wire.Revision{}, ErrNoRevision
+	}
+	return decode(got.value)
+}
+
+func wrongType(key string) error {
+	return fmt.Errorf("the key %q is of another type: it is not fleetdial's", key)
+}
+
+// Publish makes the set the fleet's.
+func (p *Publisher) Publish(ctx context.Context, set *directive.Set, opts PublishOptions) (wire.Revision, error) {
+	if set == nil {
+		set = emptySet
+	}
+	return p.publish(ctx, transaction{
+		headOnly: true,
+		change:   func(wire.Revision) (*directive.Set, error) { return set, nil },
+		opts:     opts,
+	})
+}
+
+// Update reads the fleet's revision, and publishes what change makes of it; again where another publish came first.
+func (p *Publisher) Update(
+	ctx context.Context, change func(wire.Revision) (*directive.Set, error), opts PublishOptions,
+) (wire.Revision, error) {
+	return p.publish(ctx, transaction{change: change, opts: opts})
+}
+
+// publish repeats a transaction until its outcome is known.
+func (p *Publisher) publish(ctx context.Context, t transaction) (wire.Revision, error) {
+	if err := wire.CheckNote("reason", t.opts.Reason, wire.MaxReasonBytes); err != nil {
+		return wire.Revision{}, err
+	}
+	if t.opts.IfVersion < IfNothing {
+		return wire.Revision{}, errors.New("the expected version is negative")
+	}
+	t.publisher = p
+	t.id = wire.NewID()
+	pause := newBackoff(firstRetry, longestRetry)
+	for {
+		rev, err := t.run(ctx)
+		switch {
+		case errors.Is(err, errReplyLost):
+			t.unsettled = true
+		case errors.Is(err, redis.TxFailedErr), t.unsettled && errors.Is(err, ErrUnavailable):
+		default:
+			return rev, err
+		}
+		if pause.wait(ctx) != nil {
+			return t.giveUp(ctx, err)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package redisstore
+
+import (
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// State is how a subscriber stands to its fleet's key.
+type State string
+
+const (
+	// StateLive: the set is the one that the key holds.
+	StateLive State = "live"
+	// StateStale: the subscriber cannot tell whether the key still holds its set. It keeps it.
+	StateStale State = "stale"
+	// StateAbsent: there is no key. The subscriber keeps its set.
+	StateAbsent State = "absent"
+	// StateRejected: the key holds something that was refused. The subscriber keeps its set.
+	StateRejected State = "rejected"
+	// StateEmpty: the key holds the empty value, which clears the set.
+	StateEmpty State = "empty"
+)
+
+// RejectReason is the kind of reason for which a value was refused.
+type RejectReason string
+
+const (
+	// RejectTooLarge is for a value beyond the size limit.
+	RejectTooLarge RejectReason = "too_large"
+	// RejectWrongType is for a key that holds no string.
+	RejectWrongType RejectReason = "wrong_type"
+	// RejectMalformed is for bytes that are no value at all.
+	RejectMalformed RejectReason = "malformed"
+	// RejectInvalid is for a value with a field that is missing, unknown, mistyped or beyond its limits.
+	RejectInvalid RejectReason = "invalid"
+)
+
+var rejectReasons = [...]RejectReason{RejectTooLarge, RejectWrongType, RejectMalformed, RejectInvalid}
+
+// Rejection tells of a value that was refused.
+type Rejection struct {
+	Version int64  // 0 where it cannot be read
+	ID      string // empty where it cannot be read
+	Reason  RejectReason
+	Err     error
+	At      time.Time
+}
+
+// Counters count since the subscriber began.
+type Counters struct {
+	Announcements int64
+	Fetches       int64
+	Applies       int64
+	Rejections    map[RejectReason]int64
+	Corrections   int64
+	Reconnects    int64
+	Regressions   int64
+}
+
+// Status is what a subscriber knows of itself.
+type Status struct {
+	State       State
+	Since       time.Time
+	Revision    wire.Revision
+	AppliedAt   time.Time
+	Rejected    *Rejection
+	Err         error
+	ClockOffset time.Duration
+	Counters    Counters
+}
+
+// Change tells a listener that another revision has been applied.
+type Change struct {
+	From, To wire.Revision
+}

@@ -1,0 +1,290 @@
+// Package redisstore is everything Redis: the fleet's keys, the publisher that writes them and the subscriber that
+// follows them.
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// Startup says what Subscribe does while Redis cannot be reached.
+type Startup uint8
+
+const (
+	// FailFast makes it an error.
+	FailFast Startup = iota
+	// StartEmpty begins with an empty set.
+	StartEmpty
+)
+
+// SubscriberConfig says how a Subscriber follows its fleet; the zero value works.
+type SubscriberConfig struct {
+	Fleet     string
+	Startup   Startup
+	Resync    time.Duration
+	DeadAfter time.Duration
+	Logger    *slog.Logger
+}
+
+// The defaults of a SubscriberConfig, and what else a subscriber goes by.
+const (
+	DefaultResync    = 30 * time.Second
+	DefaultDeadAfter = 3 * time.Second
+	// shortestBackoff and longestBackoff bound the wait between attempts to reach Redis.
+	shortestBackoff = 50 * time.Millisecond
+	longestBackoff  = 2 * time.Second
+	// announcementGrace is how long after the resync has found a revision its announcement may still arrive and not count
+	// as lost.
+	announcementGrace = 250 * time.Millisecond
+)
+
+func (cfg *SubscriberConfig) check() error {
+	if cfg.Startup > StartEmpty {
+		return fmt.Errorf("there is no startup %d", cfg.Startup)
+	}
+	if cfg.Resync == 0 {
+		cfg.Resync = DefaultResync
+	}
+	if cfg.DeadAfter == 0 {
+		cfg.DeadAfter = DefaultDeadAfter
+	}
+	const shortest = 10 * time.Millisecond
+	if cfg.Resync < shortest || cfg.DeadAfter < shortest {
+		return fmt.Errorf("a resync and a dead connection take at least %v", shortest)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+// Subscriber has a fleet's set at hand. It is safe for concurrent use.
+type Subscriber struct {
+	cfg       SubscriberConfig
+	set       atomic.Pointer[directive.Set]
+	tracker   *tracker
+	listeners *listeners
+	fetcher   *fetcher
+	follow    func(ctx context.Context) error // runs one session
+
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
+	started chan error // has room for one: how the first attempt went
+	// lose ends the current session.
+	loseMu sync.Mutex
+	lose   context.CancelCauseFunc
+}
+
+var _ store.Store = (*Subscriber)(nil)
+
+// Subscribe begins to follow a fleet and returns once its key has been read; ctx bounds that alone.
+func Subscribe(ctx context.Context, client redis.UniversalClient, cfg SubscriberConfig) (*Subscriber, error) {
+	r, err := newRemote(client, cfg.Fleet)
+	if err == nil {
+		err = cfg.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
+	}
+	s := newSubscriber(r, cfg)
+	session := &session{
+		client: client, channel: r.keys.channel, deadAfter: cfg.DeadAfter,
+		subscribed: s.subscribed, message: s.message,
+	}
+	s.follow = func(ctx context.Context) error {
+		err := session.run(ctx)
+		if cluster, ok := client.(*redis.ClusterClient); ok {
+			cluster.ReloadState(ctx) // or it would ask a node that is gone, for up to a minute
+		}
+		return err
+	}
+	return s.start(ctx)
+}
+
+func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
+	log := cfg.Logger.With("fleet", cmp.Or(cfg.Fleet, DefaultFleet))
+	s := &Subscriber{
+		cfg:       cfg,
+		tracker:   newTracker(log),
+		listeners: newListeners(log),
+		started:   make(chan error, 1),
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.set.Store(emptySet)
+	s.fetcher = &fetcher{
+		source: src, tracker: s.tracker, maxBytes: wire.MaxValueBytes,
+		retry: newBackoff(shortestBackoff, longestBackoff),
+		swap: func(rev wire.Revision, epoch time.Time) {
+			s.set.Store(directive.AnchorAfter(rev.Set, s.set.Load(), epoch))
+		},
+		tell: s.listeners.tell,
+		reanchor: func(epoch time.Time) {
+			s.set.Store(directive.Reanchor(s.set.Load(), epoch))
+		},
+		first: s.first,
+		wake:  make(chan struct{}, 1),
+	}
+	return s
+}
+
+// first keeps how the first attempt to read went, and drops how any later one did.
+func (s *Subscriber) first(err error) {
+	select {
+	case s.started <- err:
+	default:
+	}
+}
+
+func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
+	s.wg.Go(func() { s.fetcher.run(s.ctx) })
+	s.wg.Go(s.followSessions)
+	s.wg.Go(s.resync)
+	var err error
+	select {
+	case err = <-s.started:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err == nil || s.cfg.Startup == StartEmpty && !errors.Is(err, context.Canceled) {
+		return s, nil
+	}
+	_ = s.Close()
+	return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
+}
+
+// followSessions runs one session after another.
+func (s *Subscriber) followSessions() {
+	pause := newBackoff(shortestBackoff, longestBackoff)
+	for {
+		ctx, lose := context.WithCancelCause(s.ctx)
+		s.loseMu.Lock()
+		s.lose = lose
+		s.loseMu.Unlock()
+		began := time.Now()
+		err := s.follow(ctx)
+		lose(nil)
+		if s.ctx.Err() != nil {
+			return
+		}
+		s.tracker.sessionEnds(err)
+		s.first(err)
+		if time.Since(began) > s.cfg.DeadAfter {
+			pause.reset()
+		}
+		if pause.wait(s.ctx) != nil {
+			return
+		}
+	}
+}
+
+// subscribed has the key read now that no announcement is missed any more.
+func (s *Subscriber) subscribed() {
+	session := s.tracker.sessionBegins()
+	s.fetcher.ask(look{session: session, full: session == 1})
+}
+
+func (s *Subscriber) message(payload string) {
+	a, ok := parseAnnouncement(payload)
+	if !ok {
+		s.tracker.message()
+		s.fetcher.ask(look{})
+	} else if s.tracker.announcement(a) {
+		s.fetcher.ask(look{full: true, announced: a})
+	}
+}
+
+// errMissed ends a session on which an announcement went missing.
+var errMissed = errors.New("an announcement went missing")
+
+// resync looks at the key from time to time, whatever the session seems to be worth.
+func (s *Subscriber) resync() {
+	for {
+		// Up to a fifth earlier, so that a fleet that began together does not look together.
+		wait := s.cfg.Resync - rand.N(s.cfg.Resync/5+1)
+		if !s.sleep(wait) {
+			return
+		}
+		before := s.tracker.silence()
+		_ = s.look(s.ctx)
+		if s.tracker.silence().applies == before.applies || !s.sleep(announcementGrace) {
+			continue
+		}
+		if s.tracker.missed(before) {
+			s.loseMu.Lock()
+			s.lose(errMissed)
+			s.loseMu.Unlock()
+		}
+	}
+}
+
+func (s *Subscriber) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// look waits for a look at the key that begins after the call.
+func (s *Subscriber) look(ctx context.Context) error {
+	done := make(chan error, 1)
+	s.fetcher.ask(look{waiters: []chan<- error{done}})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// Load returns the current set.
+func (s *Subscriber) Load() *directive.Set { return s.set.Load() }
+
+// Decide evaluates a request now.
+func (s *Subscriber) Decide(req directive.Request) directive.Decision {
+	return directive.EvaluateWithClock(s.set.Load(), req, time.Now)
+}
+
+// Status returns what the subscriber knows of itself.
+func (s *Subscriber) Status() Status { return s.tracker.get() }
+
+// Refresh waits for a look at the key that begins after the call, and returns its error.
+func (s *Subscriber) Refresh(ctx context.Context) error {
+	if s.ctx.Err() != nil {
+		return ErrClosed
+	}
+	if err := s.look(ctx); err != nil {
+		return fmt.Errorf("fleetdial: refresh: %w", err)
+	}
+	return nil
+}
+
+// OnChange has call told of changes from now on.
+func (s *Subscriber) OnChange(call func(Change)) (cancel func()) { return s.listeners.add(call) }
+
+// Close ends all goroutines and waits for them.
+func (s *Subscriber) Close() error {
+	s.stop()
+	s.wg.Wait()
+	s.listeners.close()
+	return nil
+}

@@ -1,0 +1,285 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+var errNotRead = errors.New("the fleet's key has not been read yet")
+
+// tracker keeps a subscriber's status and logs its changes, one line for each. It is safe for concurrent use.
+type tracker struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	status Status
+	// applied and refused are the marks of what was last applied and, since then, refused.
+	applied, refused mark
+	// looked is what the last look at the key found; StateStale before the first.
+	looked State
+	// sessions counts those begun, current is the number of the one that stands, 0 for none. sessionErr is why it cannot
+	// be relied on yet, lookErr why the last look failed.
+	sessions, current   uint64
+	sessionErr, lookErr error
+	// heard counts the messages of any kind. hinted says that one of them, or a new subscription, asked for the look that
+	// is to come; unannounced that the last apply came of none.
+	heard               int64
+	hinted, unannounced bool
+	// clockless says that the last measurement of the fleet's clock failed.
+	clockless bool
+	// lines are still to be logged, by whoever holds writing: never under mu, which a log handler may want for Status.
+	lines   []line
+	writing sync.Mutex
+}
+
+type line struct {
+	level slog.Level
+	msg   string
+	args  []any
+}
+
+func newTracker(log *slog.Logger) *tracker {
+	t := &tracker{log: log, looked: StateStale, sessionErr: errNotRead}
+	t.status = Status{State: StateStale, Since: time.Now(), Err: errNotRead}
+	t.status.Revision.Set = emptySet
+	t.status.Counters.Rejections = make(map[RejectReason]int64, len(rejectReasons))
+	return t
+}
+
+func (t *tracker) get() Status {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := t.status
+	out.Counters.Rejections = maps.Clone(out.Counters.Rejections)
+	if out.Rejected != nil {
+		rejected := *out.Rejected
+		out.Rejected = &rejected
+	}
+	return out
+}
+
+// update computes the state anew and, if it has changed, says so, unless the caller has told of it already.
+func (t *tracker) update(told bool) {
+	state, err := t.looked, error(nil)
+	switch {
+	case t.sessionErr != nil:
+		state, err = StateStale, t.sessionErr
+	case t.lookErr != nil:
+		state, err = StateStale, t.lookErr
+	case state == StateAbsent:
+		err = ErrNoRevision
+	case state == StateRejected:
+		err = t.status.Rejected.Err
+	}
+	t.status.Err = err
+	if state == t.status.State {
+		return
+	}
+	t.status.State, t.status.Since = state, time.Now()
+	if told {
+		return
+	}
+	level, args := slog.LevelInfo, []any{"state", state, "version", t.status.Revision.Version}
+	if err != nil {
+		level, args = slog.LevelWarn, append(args, "err", err)
+	}
+	t.say(level, "state changed", args...)
+}
+
+func (t *tracker) say(level slog.Level, msg string, args ...any) {
+	t.lines = append(t.lines, line{level, "fleetdial: " + msg, args})
+}
+
+// unlock ends what begins with mu.Lock, and then logs what was said, in order.
+func (t *tracker) unlock() {
+	said := len(t.lines) > 0
+	t.mu.Unlock()
+	if !said {
+		return
+	}
+	t.writing.Lock()
+	defer t.writing.Unlock()
+	t.mu.Lock()
+	lines := t.lines
+	t.lines = nil
+	t.mu.Unlock()
+	for _, l := range lines {
+		t.log.Log(context.Background(), l.level, l.msg, l.args...)
+	}
+}
+
+// sessionBegins returns the number of a session whose subscription has just been confirmed. It counts as relied upon
+// once a look that began after that has succeeded.
+func (t *tracker) sessionBegins() uint64 {
+	t.mu.Lock()
+	defer t.unlock()
+	t.sessions++
+	t.current, t.hinted = t.sessions, true
+	if t.sessions > 1 {
+		t.status.Counters.Reconnects++
+	}
+	return t.current
+}
+
+func (t *tracker) sessionEnds(err error) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.current, t.sessionErr = 0, err
+	t.update(false)
+}
+
+func (t *tracker) lookFails(err error) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.lookErr = err
+	t.update(false)
+}
+
+func (t *tracker) fetches() {
+	t.mu.Lock()
+	defer t.unlock()
+	t.status.Counters.Fetches++
+}
+
+// announcement counts a, and reports whether it tells of anything new.
+func (t *tracker) announcement(a announcement) bool {
+	t.mu.Lock()
+	defer t.unlock()
+	t.status.Counters.Announcements++
+	t.heard++
+	isNew := !t.applied.has(a.ID) && !t.refused.has(a.ID)
+	t.hinted = t.hinted || isNew
+	return isNew
+}
+
+// message counts one that is no announcement.
+func (t *tracker) message() {
+	t.mu.Lock()
+	defer t.unlock()
+	t.heard++
+	t.hinted = true
+}
+
+// silence is what a lost announcement is recognised by.
+type silence struct{ applies, heard, session int64 }
+
+func (t *tracker) silence() silence {
+	t.mu.Lock()
+	defer t.unlock()
+	return silence{t.status.Counters.Applies, t.heard, int64(t.current)}
+}
+
+// missed counts a correction, and reports that it did, if a revision has been applied since, of which nothing was heard
+// on the session that stood all the while.
+func (t *tracker) missed(since silence) bool {
+	t.mu.Lock()
+	defer t.unlock()
+	now := silence{t.status.Counters.Applies, t.heard, int64(t.current)}
+	if now.applies == since.applies || now.heard != since.heard || now.session != since.session || now.session == 0 ||
+		!t.unannounced {
+		return false
+	}
+	t.status.Counters.Corrections++
+	t.say(slog.LevelWarn, "an announcement went missing; the resync found the revision",
+		"version", t.status.Revision.Version, "id", t.status.Revision.ID)
+	return true
+}
+
+// finds records what a look found that is neither new nor refused now.
+func (t *tracker) finds(state State, session uint64) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.hinted = false
+	t.sees(state, session)
+	t.update(false)
+}
+
+func (t *tracker) sees(state State, session uint64) {
+	t.looked, t.lookErr = state, nil
+	if session != 0 && session == t.current {
+		t.sessionErr = nil
+	}
+}
+
+// clock records a measurement of the fleet's clock, or tells, once, that there is none.
+func (t *tracker) clock(c clockReading) {
+	t.mu.Lock()
+	defer t.unlock()
+	if c.err == nil {
+		t.status.ClockOffset = c.offset
+	} else if !t.clockless {
+		t.say(slog.LevelWarn, "Redis does not tell its time; expiries count on this machine's clock", "err", c.err)
+	}
+	t.clockless = c.err != nil
+}
+
+// applies records a revision that has just become the subscriber's.
+func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
+	t.mu.Lock()
+	defer t.unlock()
+	before := t.status.Revision
+	t.applied, t.refused = m, mark{}
+	t.status.Revision, t.status.AppliedAt, t.status.Rejected = rev, time.Now(), nil
+	t.status.Counters.Applies++
+	t.unannounced, t.hinted = !t.hinted, false
+	state := StateLive
+	if rev.Version == 0 {
+		state = StateEmpty
+	}
+	t.sees(state, session)
+	t.update(true)
+	args := []any{
+		"state", t.status.State, "version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(),
+		"publisher", rev.Publisher, "reason", rev.Reason,
+	}
+	if rev.Version != 0 && rev.Version < before.Version {
+		t.status.Counters.Regressions++
+		t.say(slog.LevelWarn, "revision applied, although its version goes back", append(args, "from", before.Version)...)
+		return
+	}
+	t.say(slog.LevelInfo, "revision applied", args...)
+}
+
+// rejects records a value that was refused.
+func (t *tracker) rejects(r Rejection, m mark, session uint64) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.refused = m
+	t.status.Rejected = &r
+	t.status.Counters.Rejections[r.Reason]++
+	t.sees(StateRejected, session)
+	t.update(true)
+	t.say(slog.LevelWarn, "revision refused, keeping the last good one", "state", t.status.State,
+		"version", r.Version, "id", r.ID, "err", r.Err, "kept", t.status.Revision.Version)
+}
+
+// known reports which state a mark stands for, if it is of something that needs no reading.
+func (t *tracker) known(m mark) (State, bool) {
+	t.mu.Lock()
+	defer t.unlock()
+	switch m {
+	case markAbsent:
+		return StateAbsent, true
+	case t.refused:
+		return StateRejected, true
+	case t.applied:
+		if m == markEmpty {
+			return StateEmpty, true
+		}
+		return StateLive, true
+	}
+	return "", false
+}
+
+// appliedID returns the id and the version of what is applied.
+func (t *tracker) appliedID() (string, int64) {
+	t.mu.Lock()
+	defer t.unlock()
+	return t.status.Revision.ID, t.status.Revision.Version
+}

@@ -1,0 +1,191 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// errReplyLost marks an error after which EXEC may have been executed or not, or may still be.
+var errReplyLost = errors.New("the reply was lost")
+
+// transaction is one publish: WATCH, a look at what is there, and MULTI to EXEC if it is as expected. Repeating it is
+// safe: all attempts have the same id, and whichever EXEC comes second finds its WATCH broken.
+type transaction struct {
+	publisher *Publisher
+	id        string
+	change    func(wire.Revision) (*directive.Set, error)
+	opts      PublishOptions
+	// headOnly says that change does not look at the set that is there.
+	headOnly bool
+	// unsettled says that an earlier attempt may have been executed, or may yet be.
+	unsettled bool
+}
+
+// run makes one attempt. Of its errors, redis.TxFailedErr says that another publish came first, and errReplyLost that
+// the outcome is open; after any other, nothing was written.
+func (t *transaction) run(ctx context.Context) (rev wire.Revision, err error) {
+	k := t.publisher.remote.keys
+	looked := false
+	watchErr := t.publisher.remote.client.Watch(ctx, func(tx *redis.Tx) error {
+		found, lookErr := t.look(ctx, tx)
+		if lookErr != nil {
+			return lookErr
+		}
+		looked = true
+		rev, err = t.write(ctx, tx, found)
+		// Not returned: a Cluster client would repeat the function after an error of the connection.
+		return nil
+	}, k.revision, k.history)
+	if !looked {
+		return wire.Revision{}, classify("publish", watchErr)
+	}
+	return rev, err
+}
+
+// found is what a transaction finds before it writes.
+type found struct {
+	now       time.Time
+	exists    bool
+	value     []byte
+	wrongType string // the key that holds something else than it should, if any
+	revisions int64  // in the history
+}
+
+func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err error) {
+	k := t.publisher.remote.keys
+	limit := int64(wire.MaxValueBytes)
+	if t.headOnly {
+		limit = wire.PeekBytes - 1
+	}
+	var now *redis.TimeCmd
+	var exists, revisions *redis.IntCmd
+	var value *redis.StringCmd
+	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+		now = p.Time(ctx)
+		exists = p.Exists(ctx, k.revision)
+		value = p.GetRange(ctx, k.revision, 0, limit)
+		revisions = p.LLen(ctx, k.history)
+		return nil
+	})
+	switch {
+	case isWrongType(value.Err()):
+		f.wrongType = k.revision
+	case isWrongType(revisions.Err()):
+		f.wrongType = k.history
+	}
+	for _, cmd := range []redis.Cmder{now, exists, value, revisions} {
+		if err := cmd.Err(); err != nil && !isWrongType(err) {
+			return f, err
+		}
+	}
+	f.now, f.exists, f.revisions = now.Val(), exists.Val() > 0, revisions.Val()
+	f.value, _ = value.Bytes()
+	return f, nil
+}
+
+// write publishes if what was found is as expected.
+func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
+	if f.wrongType != "" {
+		return wire.Revision{}, fmt.Errorf("publish: %w", wrongType(f.wrongType))
+	}
+	if err := checkClock(f.now); err != nil {
+		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+	}
+	if t.unsettled {
+		rev, err := t.find(ctx, tx)
+		if err != nil || rev.ID == t.id {
+			return rev, err
+		}
+	}
+	rev, err := t.next(ctx, tx, f)
+	if err != nil {
+		return wire.Revision{}, err
+	}
+	value, err := wire.Encode(rev)
+	if err != nil {
+		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return wire.Revision{}, classify("publish: nothing was written", err)
+	}
+	return rev, t.exec(ctx, tx, announcement{rev.Version, rev.ID}, value)
+}
+
+// next returns the revision to write over what was found.
+func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
+	var there wire.Revision
+	var err error
+	if t.headOnly && len(f.value) > 0 {
+		there, err = wire.Peek(f.value)
+	} else {
+		there, err = decode(f.value)
+	}
+	if err != nil && !t.headOnly {
+		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+	}
+	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != there.Version || want == 0 && f.exists) {
+		return wire.Revision{}, t.conflict(ctx, tx, want)
+	}
+	if there.Version == 0 && f.revisions > 0 {
+		// The key is gone or unreadable; the history tells where the versions stood.
+		last, err := tx.LIndex(ctx, t.publisher.remote.keys.history, 0).Bytes()
+		if err != nil {
+			return wire.Revision{}, classify("publish: read the history", err)
+		}
+		// Without a readable head, versions begin anew.
+		head, _ := wire.Peek(last)
+		there.Version = head.Version
+	}
+	set, err := t.change(there)
+	if err != nil {
+		return wire.Revision{}, err
+	}
+	return wire.Revision{
+		Version: there.Version + 1, ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
+		Publisher: t.publisher.cfg.Publisher, Reason: t.opts.Reason, Set: set,
+	}, nil
+}
+
+// conflict returns the error that tells what stands in the way.
+func (t *transaction) conflict(ctx context.Context, tx *redis.Tx, expected int64) error {
+	conflict := &ConflictError{Expected: expected}
+	value, err := tx.GetRange(ctx, t.publisher.remote.keys.revision, 0, wire.MaxValueBytes).Bytes()
+	if err != nil {
+		return classify("publish: conflict, but what stands there cannot be read", err)
+	}
+	there, err := decode(value)
+	if err != nil {
+		there, _ = wire.Peek(value)
+	}
+	conflict.Version, conflict.ID, conflict.PublishedAt = there.Version, there.ID, there.PublishedAt
+	conflict.Publisher, conflict.Reason = there.Publisher, there.Reason
+	return conflict
+}
+
+func (t *transaction) exec(ctx context.Context, tx *redis.Tx, a announcement, value []byte) error {
+	k := t.publisher.remote.keys
+	var set *redis.StatusCmd
+	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		set = p.Set(ctx, k.revision, value, 0)
+		p.LPush(ctx, k.history, value)
+		p.LTrim(ctx, k.history, 0, int64(t.publisher.cfg.History-1))
+		t.publisher.announce(p, ctx, k.channel, a.encode())
+		return nil
+	})
+	switch {
+	case err == nil, errors.Is(err, redis.TxFailedErr):
+		return err
+	case !isReply(err):
+		return fmt.Errorf("%w: %w", errReplyLost, err)
+	case set.Err() == nil:
+		return classify(fmt.Sprintf("publish: version %d is published, but not all went well", a.Version), err)
+	}
+	return classify("publish: nothing was written", commandError(err, cmds...))
+}
