@@ -63,7 +63,7 @@ func decodeRevision(r reader) (rev Revision, err error) {
 		}
 	}
 	if rest > len(revisionKeys)-headKeys {
-		return Revision{}, unknownKey(r, "", revisionKeys)
+		return Revision{}, extraKey(r)
 	}
 	if err := rev.validate(); err != nil {
 		return Revision{}, err
@@ -83,27 +83,19 @@ func expectKey(r reader, want string) error {
 	case slices.Contains(revisionKeys, key):
 		return invalid(key, fmt.Sprintf("stands where %s has to", want))
 	}
-	return unknownField("", key)
+	return unknownName(key, nil)
 }
 
-// unknownKey reads the key after the last one and returns the error for it.
-func unknownKey(r reader, path string, known []string) error {
-	key, err := r.text(path)
+// extraKey reads the key after the last one and returns the error for it.
+func extraKey(r reader) error {
+	key, err := r.text("")
 	if err != nil {
 		return err
 	}
-	if slices.Contains(known, key) {
+	if slices.Contains(revisionKeys, key) {
 		return invalid(key, "is repeated")
 	}
-	return unknownField(path, key)
-}
-
-func unknownField(path, key string) error {
-	const shown = 40
-	if len(key) > shown {
-		key = key[:shown] + "…"
-	}
-	return invalid(path, fmt.Sprintf("unknown field %q", key))
+	return unknownName(key, nil)
 }
 
 func decodeSet(r reader) (*directive.Set, error) {
@@ -150,7 +142,7 @@ func decodeDirective(r reader, d *directive.Directive) error {
 		}
 		i := slices.Index(directiveKeys, key)
 		if i < 0 {
-			return unknownField("", key)
+			return unknownName(key, nil)
 		}
 		if seen&(1<<i) != 0 {
 			return invalid(key, "is repeated")

@@ -1,0 +1,235 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+const (
+	// MaxBodyBytes bounds a publish body.
+	MaxBodyBytes = 4 << 20
+	// DefaultMaxTTL is how far from now a directive may expire, unless told.
+	DefaultMaxTTL = 24 * time.Hour
+)
+
+var errEmptyBody = invalid("", "the body is empty")
+
+// BodyOptions are those of ParseBody.
+type BodyOptions struct {
+	MaxTTL time.Duration // 0 is DefaultMaxTTL
+	YAML   bool
+}
+
+// ParseBody returns the set that a publish body describes. A TTL counts from now, in whole milliseconds. The error is a
+// *directive.ValidationError: it names the first field that leaves a doubt, and holds nothing that the body gives as a
+// value.
+func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, error) {
+	switch {
+	case len(body) > MaxBodyBytes:
+		return nil, invalid("", fmt.Sprintf("the body is %d bytes, the limit is %d", len(body), MaxBodyBytes))
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil, errEmptyBody
+	case !utf8.Valid(body):
+		return nil, invalid("", "the body is not valid UTF-8")
+	case bytes.HasPrefix(body, []byte("\uFEFF")):
+		return nil, invalid("", "the body begins with a byte order mark: save it without")
+	}
+	if opts.MaxTTL == 0 {
+		opts.MaxTTL = DefaultMaxTTL
+	}
+	read := readJSON
+	if opts.YAML {
+		read = readYAML
+	}
+	root, err := read(body)
+	if err != nil {
+		return nil, err
+	}
+	p := bodyParser{now: time.UnixMilli(now.UnixMilli()), maxTTL: opts.MaxTTL}
+	directives, err := p.directives(root)
+	if err != nil {
+		return nil, err
+	}
+	return directive.NewSet(directives)
+}
+
+type bodyParser struct {
+	now    time.Time
+	maxTTL time.Duration
+}
+
+func (p *bodyParser) directives(root node) ([]directive.Directive, error) {
+	if root.kind != object {
+		return nil, mustBe(object, root)
+	}
+	var list *node
+	for i := range root.entries {
+		e := &root.entries[i]
+		if e.name != "directives" {
+			return nil, unknownName(e.name, []string{"directives"})
+		}
+		list = &e.value
+	}
+	if list == nil {
+		return nil, invalid("directives", "is missing")
+	}
+	if list.kind != array {
+		return nil, under("directives", mustBe(array, *list))
+	}
+	if err := directive.TooMany(len(list.items)); err != nil {
+		return nil, err
+	}
+	out := make([]directive.Directive, len(list.items))
+	for i := range list.items {
+		if err := p.directive(list.items[i], &out[i]); err != nil {
+			return nil, directive.InDirective(i, err)
+		}
+	}
+	return out, nil
+}
+
+// bodyFields are the fields of a directive in a publish body.
+var bodyFields = []string{
+	"id", "level", "ttl_secs", "expires_at", "sample_per_mille", "ring_buffer", "capture",
+	"tenant", "index", "principal", "endpoint",
+}
+
+func (p *bodyParser) directive(n node, d *directive.Directive) error {
+	if n.kind != object {
+		return mustBe(object, n)
+	}
+	d.SamplePerMille = 1000
+	has := make(map[string]bool, len(bodyFields))
+	for i := range n.entries {
+		e := &n.entries[i]
+		has[e.name] = true
+		if has["ttl_secs"] && has["expires_at"] {
+			return invalid(e.name, "ttl_secs and expires_at exclude each other: give one of the two")
+		}
+		if err := p.field(e.name, e.value, d); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !has["id"]:
+		return invalid("id", "is missing")
+	case !has["level"]:
+		return invalid("level", "is missing")
+	case !has["ttl_secs"] && !has["expires_at"]:
+		return invalid("ttl_secs", "is missing, and so is expires_at: give one of the two")
+	}
+	return nil
+}
+
+func (p *bodyParser) field(name string, n node, d *directive.Directive) (err error) {
+	switch name {
+	case "id":
+		d.ID, err = nonEmpty(n)
+	case "tenant":
+		d.Match.Tenant, err = nonEmpty(n)
+	case "index":
+		d.Match.Index, err = nonEmpty(n)
+	case "principal":
+		d.Match.Principal, err = nonEmpty(n)
+	case "level":
+		d.Level, err = named(n, directive.ParseLevel)
+	case "endpoint":
+		d.Match.Endpoint, err = named(n, directive.ParseEndpoint)
+	case "ttl_secs":
+		var secs int64
+		secs, err = integer(n, 1, int64(p.maxTTL/time.Second))
+		d.ExpiresAt = p.now.Add(time.Duration(secs) * time.Second)
+	case "expires_at":
+		d.ExpiresAt, err = p.expiry(n)
+	case "sample_per_mille":
+		var sample int64
+		sample, err = integer(n, 0, 1000)
+		d.SamplePerMille = int(sample)
+	case "ring_buffer":
+		d.RingBuffer, err = truth(n)
+	case "capture":
+		d.Capture, err = truth(n)
+	default:
+		return unknownName(name, bodyFields)
+	}
+	return under(name, err)
+}
+
+func mustBe(want kind, n node) error {
+	return invalid("", fmt.Sprintf("must be %s, not %s", want, n.kind))
+}
+
+func nonEmpty(n node) (string, error) {
+	if n.kind == doubtful {
+		return "", invalid("", "must be a string: put it in quotes")
+	}
+	if n.kind != text {
+		return "", mustBe(text, n)
+	}
+	if n.text == "" {
+		return "", invalid("", "must not be empty")
+	}
+	return n.text, nil
+}
+
+// named reads one of a fixed list of names, of which YAML's Off is one.
+func named[T any](n node, parse func(string) (T, error)) (out T, err error) {
+	if n.kind != text && n.kind != doubtful {
+		return out, mustBe(text, n)
+	}
+	if out, err = parse(n.text); err != nil {
+		return out, invalid("", err.Error())
+	}
+	return out, nil
+}
+
+func truth(n node) (bool, error) {
+	if n.kind == doubtful {
+		return false, invalid("", "must be true or false")
+	}
+	if n.kind != boolean {
+		return false, mustBe(boolean, n)
+	}
+	return n.text == "true", nil
+}
+
+var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
+
+func integer(n node, low, high int64) (int64, error) {
+	if n.kind != number {
+		return 0, mustBe(number, n)
+	}
+	if !decimal.MatchString(n.text) {
+		return 0, invalid("", "must be a whole number, in digits alone: no sign, fraction or exponent")
+	}
+	i, err := strconv.ParseInt(n.text, 10, 64)
+	if err != nil || i < low || i > high {
+		return 0, invalid("", fmt.Sprintf("must be %d to %d", low, high))
+	}
+	return i, nil
+}
+
+func (p *bodyParser) expiry(n node) (t time.Time, err error) {
+	// To YAML, a time without quotes begins like a number.
+	if n.kind != text && (n.kind != number || decimal.MatchString(n.text)) {
+		return t, mustBe(text, n)
+	}
+	// Unlike time.Parse, UnmarshalText takes little but RFC 3339: only the comma is ISO 8601's.
+	if err := t.UnmarshalText([]byte(n.text)); err != nil || strings.Contains(n.text, ",") {
+		return t, invalid("", "must be a time as in RFC 3339, such as 2006-01-02T15:04:05Z")
+	}
+	switch {
+	case !t.After(p.now):
+		return t, invalid("", "is in the past")
+	case t.After(p.now.Add(p.maxTTL)):
+		return t, invalid("", fmt.Sprintf("is more than %v from now", p.maxTTL))
+	}
+	return t, nil
+}

@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// jsonReader makes nodes of JSON as RFC 8259 has it, in UTF-8, with every name once.
+type jsonReader struct {
+	builder
+	body []byte
+	dec  *jsontext.Decoder
+}
+
+func readJSON(body []byte) (node, error) {
+	// Repeated names are found here, where the place of the second is known.
+	r := &jsonReader{body: body, dec: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))}
+	n, err := r.read(1)
+	if err != nil {
+		return node{}, err
+	}
+	end := r.dec.InputOffset()
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return node{}, invalid("", "something follows the end of the JSON, at "+r.place(end))
+	}
+	return n, nil
+}
+
+func (r *jsonReader) read(depth int) (node, error) {
+	if err := r.enter(depth); err != nil {
+		return node{}, err
+	}
+	token, err := r.dec.ReadToken()
+	if err != nil {
+		return node{}, r.syntax(err)
+	}
+	switch token.Kind() {
+	case 'n':
+		return node{kind: null}, nil
+	case 't', 'f':
+		return node{kind: boolean, text: token.String()}, nil
+	case '0':
+		return node{kind: number, text: token.String()}, nil
+	case '"':
+		return node{kind: text, text: token.String()}, nil
+	case '[':
+		return r.readArray(depth)
+	}
+	return r.readObject(depth)
+}
+
+func (r *jsonReader) readArray(depth int) (node, error) {
+	n := node{kind: array}
+	for r.dec.PeekKind() != ']' {
+		value, err := r.read(depth + 1)
+		if err != nil {
+			return node{}, under(item(len(n.items)), err)
+		}
+		n.items = append(n.items, value)
+	}
+	_, err := r.dec.ReadToken()
+	return n, r.syntax(err)
+}
+
+func (r *jsonReader) readObject(depth int) (node, error) {
+	n := node{kind: object}
+	for r.dec.PeekKind() != '}' {
+		if err := n.checkRoom(); err != nil {
+			return node{}, err
+		}
+		token, err := r.dec.ReadToken()
+		if err != nil {
+			return node{}, r.syntax(err)
+		}
+		name := token.String()
+		value, err := r.read(depth + 1)
+		if err != nil {
+			return node{}, under(shown(name), err)
+		}
+		if err := n.addEntry(name, value); err != nil {
+			return node{}, err
+		}
+	}
+	_, err := r.dec.ReadToken()
+	return n, r.syntax(err)
+}
+
+// syntax turns an error of the decoder into one that names the place.
+func (r *jsonReader) syntax(err error) error {
+	if err == nil {
+		return nil
+	}
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		// What stands in back quotes is taken from the body.
+		reason, _, _ := strings.Cut(syntactic.Err.Error(), " `")
+		return invalid("", fmt.Sprintf("not valid JSON: %s, at %s", reason, r.place(syntactic.ByteOffset)))
+	}
+	return invalid("", fmt.Sprintf("not valid JSON: it ends too early, at %s", r.place(r.dec.InputOffset())))
+}
+
+// place returns line and column, in bytes, from 1.
+func (r *jsonReader) place(offset int64) string {
+	before := r.body[:min(int(offset), len(r.body))]
+	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))
+}

@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+// millis is RFC 3339 in UTC, to the millisecond.
+const millis = "2006-01-02T15:04:05.000Z07:00"
+
+type jsonDirective struct {
+	ID             string `json:"id"`
+	Level          string `json:"level"`
+	SamplePerMille int    `json:"sample_per_mille"`
+	ExpiresAt      string `json:"expires_at"`
+	RingBuffer     bool   `json:"ring_buffer"`
+	Capture        bool   `json:"capture"`
+	Tenant         string `json:"tenant,omitempty"`
+	Index          string `json:"index,omitempty"`
+	Principal      string `json:"principal,omitempty"`
+	Endpoint       string `json:"endpoint,omitempty"`
+}
+
+type jsonBody struct {
+	Directives []jsonDirective `json:"directives"`
+}
+
+type jsonRevision struct {
+	Version     int64  `json:"version"`
+	ID          string `json:"id"`
+	PublishedAt string `json:"published_at"`
+	Publisher   string `json:"publisher"`
+	Reason      string `json:"reason"`
+	jsonBody
+}
+
+func newJSONBody(set *directive.Set) jsonBody {
+	all := set.Directives()
+	out := jsonBody{Directives: make([]jsonDirective, len(all))}
+	for i := range all {
+		d := &all[i]
+		endpoint := ""
+		if d.Match.Endpoint != directive.AnyEndpoint {
+			endpoint = d.Match.Endpoint.String()
+		}
+		out.Directives[i] = jsonDirective{
+			ID: d.ID, Level: d.Level.String(), SamplePerMille: d.SamplePerMille,
+			ExpiresAt: d.ExpiresAt.UTC().Format(millis), RingBuffer: d.RingBuffer, Capture: d.Capture,
+			Tenant: d.Match.Tenant, Index: d.Match.Index, Principal: d.Match.Principal, Endpoint: endpoint,
+		}
+	}
+	return out
+}
+
+// AppendBody appends the publish body, in JSON, that describes the set with absolute expiries, and a newline.
+func AppendBody(dst []byte, set *directive.Set) []byte { return appendJSON(dst, newJSONBody(set)) }
+
+// AppendRevision appends a revision as JSON, with times in RFC 3339, and a newline.
+func AppendRevision(dst []byte, r Revision) []byte {
+	published := ""
+	if r.Version != 0 {
+		published = r.PublishedAt.UTC().Format(millis)
+	}
+	return appendJSON(dst, jsonRevision{
+		Version: r.Version, ID: r.ID, PublishedAt: published, Publisher: r.Publisher, Reason: r.Reason,
+		jsonBody: newJSONBody(r.Set),
+	})
+}
+
+func appendJSON(dst []byte, v any) []byte {
+	buf := bytes.NewBuffer(dst)
+	e := json.NewEncoder(buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		panic(err) // strings, integers and booleans always encode
+	}
+	return buf.Bytes()
+}

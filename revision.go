@@ -1,0 +1,32 @@
+package fleetdial
+
+import (
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// Revision is a set as it was published.
+type Revision struct {
+	// Version is the last one's plus 1; the first is 1. It is 0 for "none", and for an empty value of the key.
+	Version int64
+	// ID is 32 random hex digits. Revisions are the same if their ids are the same, whatever their versions.
+	ID string
+	// PublishedAt is when it was published, by the clock of Redis.
+	PublishedAt time.Time
+	// Publisher and Reason say who published it, and why; either may be empty.
+	Publisher string
+	Reason    string
+	// Set is never nil.
+	Set *Set
+}
+
+// DecodeRevision returns the revision that a value of the fleet's key holds; no bytes are the empty set at version 0.
+// It takes nothing that leaves a doubt, and is safe to use on what anyone sends.
+func DecodeRevision(value []byte) (Revision, error) {
+	if len(value) == 0 {
+		return Revision{Set: new(Set)}, nil
+	}
+	rev, err := wire.Decode(value)
+	return Revision(rev), err
+}

@@ -1,0 +1,102 @@
+package fleetdial
+
+import (
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/redisstore"
+)
+
+// State is how a Subscriber stands to its fleet's key, as a word: "live", "stale", "absent", "rejected" or "empty".
+type State = redisstore.State
+
+const (
+	// StateLive: the set is the one that the key holds.
+	StateLive = redisstore.StateLive
+	// StateStale: the Subscriber cannot tell whether the key still holds its set, which it keeps.
+	StateStale = redisstore.StateStale
+	// StateAbsent: there is no key. The Subscriber keeps its set.
+	StateAbsent = redisstore.StateAbsent
+	// StateRejected: the key holds something that was refused. The Subscriber keeps its set.
+	StateRejected = redisstore.StateRejected
+	// StateEmpty: the key holds the empty value, which clears the set.
+	StateEmpty = redisstore.StateEmpty
+)
+
+// RejectReason is the kind of reason for which a value was refused, as a word that suits a metric's label.
+type RejectReason = redisstore.RejectReason
+
+const (
+	// RejectTooLarge is for a value beyond the size limit.
+	RejectTooLarge = redisstore.RejectTooLarge
+	// RejectWrongType is for a key that holds no string.
+	RejectWrongType = redisstore.RejectWrongType
+	// RejectMalformed is for bytes that are no value at all.
+	RejectMalformed = redisstore.RejectMalformed
+	// RejectInvalid is for a value with a field that is missing, unknown, mistyped or beyond its limits.
+	RejectInvalid = redisstore.RejectInvalid
+)
+
+// Rejection tells of a value that a Subscriber refused.
+type Rejection struct {
+	// Version and ID are those of the revision; 0 and empty where they cannot be read.
+	Version int64
+	ID      string
+	// Reason is the kind of reason, Err the reason itself, with the path of the field.
+	Reason RejectReason
+	Err    error
+	// At is when it was refused, by the local clock.
+	At time.Time
+}
+
+// Counters count what a Subscriber has done since it began.
+type Counters struct {
+	// Announcements is how many were received.
+	Announcements int64
+	// Fetches is how often the whole value was read.
+	Fetches int64
+	// Applies is how many revisions became the Subscriber's set.
+	Applies int64
+	// Rejections is how many values were refused, by the kind of reason.
+	Rejections map[RejectReason]int64
+	// Corrections is how many revisions the resync found on a working session that had not announced them.
+	Corrections int64
+	// Reconnects is how many sessions came after the first.
+	Reconnects int64
+	// Regressions is how many of the revisions applied had a lower version than the one before.
+	Regressions int64
+}
+
+// Status is what a Subscriber knows of itself at one moment.
+type Status struct {
+	// State is how the Subscriber stands to the key, Since when it has stood so, by the local clock.
+	State State
+	Since time.Time
+	// Revision is the one applied; its version is 0 before the first, and for an empty value. AppliedAt is when that
+	// was, by the local clock; zero before the first.
+	Revision  Revision
+	AppliedAt time.Time
+	// Rejected is what was refused since, nil if nothing was.
+	Rejected *Rejection
+	// Err is why the state is neither live nor empty; nil if it is.
+	Err error
+	// ClockOffset is how far the clock of Redis is ahead of the local one, give or take half a round trip; 0 until it
+	// has been measured.
+	ClockOffset time.Duration
+	// Counters count since the Subscriber began.
+	Counters Counters
+}
+
+func newStatus(s redisstore.Status) Status {
+	return Status{
+		State: s.State, Since: s.Since,
+		Revision: Revision(s.Revision), AppliedAt: s.AppliedAt,
+		Rejected: (*Rejection)(s.Rejected), Err: s.Err,
+		ClockOffset: s.ClockOffset, Counters: Counters(s.Counters),
+	}
+}
+
+// Change tells a listener that another revision has been applied.
+type Change struct {
+	// From is the revision that the listener knew of, To the one that is applied now.
+	From, To Revision
+}

@@ -1,0 +1,90 @@
+package fleetdial
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/redisstore"
+)
+
+// Startup says what Subscribe does while Redis cannot be reached.
+type Startup = redisstore.Startup
+
+const (
+	// FailFast, the default, makes an unreachable Redis an error of Subscribe. A key that does not exist, or one that
+	// holds what is refused, is none: see Status.
+	FailFast = redisstore.FailFast
+	// StartEmpty returns a Subscriber with an empty set once the first attempt has failed, or ctx has reached its
+	// deadline. It goes on trying.
+	StartEmpty = redisstore.StartEmpty
+)
+
+// SubscriberConfig says how a Subscriber follows its fleet. The zero value works.
+type SubscriberConfig struct {
+	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and dash; empty is "default".
+	Fleet string
+	// Startup says what Subscribe does while Redis cannot be reached; FailFast unless told.
+	Startup Startup
+	// Resync is how often, at least, the key is looked at, so that a lost announcement does no harm; 0 is 30 s, the
+	// least is 10 ms. Each wait is shortened by up to a fifth, at random.
+	Resync time.Duration
+	// DeadAfter is how long the subscription may be silent before it is given up for another; 0 is 3 s, the least is
+	// 10 ms. The subscriber pings it three times as often.
+	DeadAfter time.Duration
+	// Logger gets one line for each change of state, each revision applied and each refused; nil is slog.Default().
+	// Lines hold ids, versions, reasons and publishers, never a directive's content.
+	Logger *slog.Logger
+}
+
+// Subscriber follows a fleet: it has the set that was published last, and asks Redis for nothing while it is asked. It
+// is a Store. All methods are safe for concurrent use.
+//
+// It uses two connections of its client: one for its subscription, one, from the pool, while it reads the key.
+type Subscriber struct {
+	inner *redisstore.Subscriber
+}
+
+var _ Store = (*Subscriber)(nil)
+
+// Subscribe begins to follow a fleet and returns when its key has been read for the first time; ctx bounds that start
+// only. The client belongs to the caller, who closes it after the Subscriber; ParseURL gives options that suit it. The
+// error wraps ErrUnavailable if Redis could not be reached, see Startup; then nothing is left running.
+func Subscribe(ctx context.Context, client redis.UniversalClient, cfg SubscriberConfig) (*Subscriber, error) {
+	inner, err := redisstore.Subscribe(ctx, client, redisstore.SubscriberConfig(cfg))
+	if err != nil {
+		return nil, err
+	}
+	return &Subscriber{inner}, nil
+}
+
+// Load returns the current set. It is one atomic load: it never blocks and never returns nil.
+func (s *Subscriber) Load() *Set { return s.inner.Load() }
+
+// Decide evaluates a request against the current set, now. It never blocks and does not allocate; it reads the clock
+// only if a directive applies to the request but for its expiry.
+func (s *Subscriber) Decide(req Request) Decision { return s.inner.Decide(req) }
+
+// Status returns what the subscriber knows of itself, at one moment.
+func (s *Subscriber) Status() Status { return newStatus(s.inner.Status()) }
+
+// Refresh looks at the key and returns once that look, which begins after the call, is done and what it found is
+// applied. The error wraps ErrUnavailable if Redis could not be asked; if what the key holds is refused, it says why.
+func (s *Subscriber) Refresh(ctx context.Context) error { return s.inner.Refresh(ctx) }
+
+// OnChange has call told of each revision applied from now on, after Load returns it. Each listener has a goroutine of
+// its own: calls come in order, one after another, and one that is still busy when more revisions come is told of the
+// newest only, with From the revision that it was last told of. A listener that panics is logged and kept.
+//
+// After cancel, no call begins; it does not wait for one under way. Close does, so a listener must not call Close.
+func (s *Subscriber) OnChange(call func(Change)) (cancel func()) {
+	return s.inner.OnChange(func(c redisstore.Change) {
+		call(Change{From: Revision(c.From), To: Revision(c.To)})
+	})
+}
+
+// Close ends what the subscriber runs, and waits for it; that may take as long as a read or write timeout of the client
+// if Redis hangs. Load and Decide go on with the last set. It is safe to call twice, and always returns nil.
+func (s *Subscriber) Close() error { return s.inner.Close() }
