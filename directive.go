@@ -95,8 +95,9 @@ type ValidationError = directive.ValidationError
 const (
 	// MaxDirectives is how many directives a set may hold.
 	MaxDirectives = directive.MaxDirectives
-	// MaxBodyBytes bounds a publish body.
-	MaxBodyBytes = wire.MaxBodyBytes
+	// MaxBodyBytes bounds a publish body, MaxValueBytes the value of the key.
+	MaxBodyBytes  = wire.MaxBodyBytes
+	MaxValueBytes = wire.MaxValueBytes
 	// DefaultMaxTTL is the longest life that a publish body may give a directive, unless told otherwise.
 	DefaultMaxTTL = wire.DefaultMaxTTL
 )

@@ -30,6 +30,8 @@ type PublishOptions struct {
 	// IfVersion makes the publish fail with a *ConflictError unless the fleet's revision has this version. IfNothing
 	// asks for no revision, neither a key nor an empty value. 0 asks for nothing.
 	IfVersion int64
+	// DryRun does everything but the write, and returns the revision that would have been written.
+	DryRun bool
 }
 
 // Publisher writes a fleet's revisions. It works through the client that it was given, which the caller owns; it has no

@@ -30,3 +30,6 @@ func DecodeRevision(value []byte) (Revision, error) {
 	rev, err := wire.Decode(value)
 	return Revision(rev), err
 }
+
+// AppendJSON appends the revision as JSON, with times in RFC 3339, and a newline, and returns the extended slice.
+func (r Revision) AppendJSON(dst []byte) []byte { return wire.AppendRevision(dst, wire.Revision(r)) }

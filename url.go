@@ -18,7 +18,7 @@ import (
 const urlTimeout = 2 * time.Second
 
 var (
-	errURL = errors.New("not a valid URL (in a user name or a password, special characters have to be percent-encoded)")
+	errURL    = errors.New("not a valid URL (in a user name or a password, special characters have to be percent-encoded)")
 	errScheme = errors.New("the scheme is none of redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster and " +
 		"rediss+cluster")
 )

@@ -36,6 +36,7 @@ type PublisherConfig struct {
 type PublishOptions struct {
 	Reason    string
 	IfVersion int64
+	DryRun    bool
 }
 
 // Publisher writes revisions of a fleet. It holds no goroutine and no connection of its own and is safe for concurrent

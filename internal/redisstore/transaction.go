@@ -112,6 +112,9 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 	if err != nil {
 		return wire.Revision{}, fmt.Errorf("publish: %w", err)
 	}
+	if t.opts.DryRun {
+		return rev, nil
+	}
 	if err := ctx.Err(); err != nil {
 		return wire.Revision{}, classify("publish: nothing was written", err)
 	}

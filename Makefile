@@ -1,0 +1,44 @@
+# make check   formatting, vet, staticcheck, go.mod
+# make test    everything, with the race detector, on real redis-server processes; installs what it needs
+# make bench   benchmarks
+# make fuzz    each fuzz target for FUZZTIME
+
+GO       ?= go
+FUZZTIME ?= 30s
+
+GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: check test bench fuzz needs
+
+check:
+	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+
+test: needs
+	CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
+
+bench: needs
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
+		done; \
+	done
+
+# The tests need redis-server, and the race detector a C compiler.
+needs:
+	@missing=""; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v "$${CC:-cc}" >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	test -n "$$missing" || exit 0; \
+	command -v apt-get >/dev/null || { echo "install$$missing first"; exit 1; }; \
+	sudo=""; test "$$(id -u)" = 0 || sudo=sudo; \
+	echo "installing$$missing"; \
+	$$sudo apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/term"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// app is one run of the command: its streams, and the flags that every subcommand has.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	redisURL string
+	fleet    string
+	output   string
+	timeout  time.Duration
+	quiet    bool
+}
+
+// run runs the command with these arguments and returns its exit code.
+func run(
+	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string,
+) int {
+	// What go-redis has to say reaches the operator as errors.
+	redis.SetLogger(silent{})
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.command(getenv)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(stderr, "publish: "+printable(err.Error()))
+	}
+	return exitCode(err)
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// say writes a message for the operator, unless --quiet.
+func (a *app) say(format string, args ...any) {
+	if !a.quiet {
+		fmt.Fprintf(a.stderr, format+"\n", args...)
+	}
+}
+
+// check refuses flags that cobra cannot.
+func (a *app) check() error {
+	if a.output != "table" && a.output != "json" {
+		return usagef("-o is table or json, not %q", a.output)
+	}
+	if a.timeout <= 0 {
+		return usagef("--timeout has to be more than nothing")
+	}
+	return nil
+}
+
+func (a *app) json() bool { return a.output == "json" }
+
+// connect returns a client of the Redis that the flags name. It does not talk to it yet.
+func (a *app) connect() (redis.UniversalClient, error) {
+	opts, err := fleetdial.ParseURL(a.redisURL)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	opts.ClientName = "fleetdial-publish"
+	return redis.NewUniversalClient(opts), nil
+}
+
+// withPublisher calls f with a publisher, in the time that --timeout gives.
+func (a *app) withPublisher(ctx context.Context, as string, f func(context.Context, *fleetdial.Publisher) error) error {
+	client, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	p, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet, Publisher: as})
+	if err != nil {
+		return &usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	return f(ctx, p)
+}
+
+// operator is who publishes unless told otherwise: user@host.
+func operator() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// isTerminal reports whether a stream is one that an operator sits at.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// noRevision says in the operator's words that there is no key.
+func (a *app) noRevision(err error) error {
+	if errors.Is(err, fleetdial.ErrNoRevision) {
+		return fmt.Errorf("nothing is published in fleet %q", a.fleet)
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// publishFile makes the set that a file describes the fleet's.
+func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error {
+	if err := w.checkMaxTTL(); err != nil {
+		return err
+	}
+	body, err := a.readBody(file)
+	if err != nil {
+		return err
+	}
+	return a.withPublisher(ctx, w.as, func(ctx context.Context, p *fleetdial.Publisher) error {
+		// A body that is wrong is refused whether Redis is there or not.
+		if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !isAboutTime(err) {
+			return err
+		}
+		now, err := p.Now(ctx)
+		if err != nil {
+			return err
+		}
+		set, err := body.parse(now, w.maxTTL)
+		if err != nil {
+			return err
+		}
+		if err := a.confirm(w, set.Directives()); err != nil {
+			return err
+		}
+		return a.publish(w, func(opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+			return p.Publish(ctx, set, opts)
+		})
+	})
+}
+
+// isAboutTime reports whether a body was refused for an expiry, which depends on the clock.
+func isAboutTime(err error) bool {
+	invalid, ok := errors.AsType[*fleetdial.ValidationError](err)
+	return ok && strings.HasSuffix(invalid.Path, ".expires_at")
+}
+
+func isInvalid(err error) bool {
+	_, ok := errors.AsType[*fleetdial.ValidationError](err)
+	return ok
+}
+
+// body is a publish body and where it came from.
+type body struct {
+	file string
+	data []byte
+	yaml bool
+}
+
+func (a *app) readBody(file string) (*body, error) {
+	data, err := a.readFile(file, fleetdial.MaxBodyBytes)
+	if err != nil {
+		return nil, err
+	}
+	b := &body{file: file, data: data}
+	switch strings.ToLower(filepath.Ext(file)) {
+	case ".json":
+	case ".yaml", ".yml":
+		b.yaml = true
+	default:
+		b.yaml = !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
+	}
+	return b, nil
+}
+
+// readFile reads a file, or stdin for "-": of what is longer than the limit, one byte more.
+func (a *app) readFile(file string, limit int64) ([]byte, error) {
+	in := a.stdin
+	if file == "" {
+		return nil, usagef("name a file with -f; - is stdin")
+	}
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return data, nil
+}
+
+func (b *body) parse(now time.Time, maxTTL time.Duration) (*fleetdial.Set, error) {
+	set, err := fleetdial.ParseSetWith(b.data, now, fleetdial.ParseOptions{MaxTTL: maxTTL, YAML: b.yaml})
+	if err != nil {
+		name := b.file
+		if name == "-" {
+			name = "stdin"
+		}
+		return nil, &refusedError{fmt.Errorf("%s: %w", name, err)}
+	}
+	return set, nil
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) getCommand() *cobra.Command {
+	var asBody bool
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "Show the fleet's set",
+		Long: "get shows the set that the fleet's key holds. With --body it writes a publish body, to edit and give to\n" +
+			"publish -f.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withPublisher(cmd.Context(), "", func(ctx context.Context, p *fleetdial.Publisher) error {
+				rev, err := p.Current(ctx)
+				if isInvalid(err) {
+					// Nothing was refused here: it is what stands in Redis that is wrong.
+					return fmt.Errorf("%v; the proxies keep the last good set", err)
+				}
+				if err != nil {
+					return a.noRevision(err)
+				}
+				if asBody {
+					_, err := a.stdout.Write(fleetdial.AppendBody(nil, rev.Set))
+					return err
+				}
+				if a.json() {
+					return a.writeRevision(rev)
+				}
+				now, err := p.Now(ctx)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(a.stdout, a.headline(rev, now))
+				return a.writeTable(rev.Set, now)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asBody, "body", false, "write a publish body")
+	return cmd
+}
+
+// headline tells of a revision in one line.
+func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
+	if rev.Version == 0 {
+		return fmt.Sprintf("fleet %s: the empty value, which clears it", a.fleet)
+	}
+	line := fmt.Sprintf("fleet %s: version %d, published %s ago", a.fleet, rev.Version,
+		max(0, now.Sub(rev.PublishedAt)).Round(time.Second))
+	if rev.Publisher != "" {
+		line += " by " + printable(rev.Publisher)
+	}
+	if rev.Reason != "" {
+		line += ": " + printable(rev.Reason)
+	}
+	return line
+}

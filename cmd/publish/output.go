@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) writeRevision(rev fleetdial.Revision) error {
+	_, err := a.stdout.Write(rev.AppendJSON(nil))
+	return err
+}
+
+// writeTable writes a row for each directive.
+func (a *app) writeTable(set *fleetdial.Set, now time.Time) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tLEVEL\tSAMPLE\tTENANT\tINDEX\tPRINCIPAL\tENDPOINT\tRING\tCAPTURE\tENDS")
+	for _, d := range set.Directives() {
+		endpoint := ""
+		if d.Match.Endpoint != fleetdial.AnyEndpoint {
+			endpoint = d.Match.Endpoint.String()
+		}
+		cells := []string{
+			d.ID, d.Level.String(), sample(d.SamplePerMille), orAny(d.Match.Tenant), orAny(d.Match.Index),
+			orAny(d.Match.Principal), orAny(endpoint), yes(d.RingBuffer), yes(d.Capture), ends(d.ExpiresAt, now),
+		}
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	return w.Flush()
+}
+
+func sample(perMille int) string {
+	if perMille == 1000 {
+		return "all"
+	}
+	return fmt.Sprintf("%d/1000", perMille)
+}
+
+func orAny(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return name
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "-"
+}
+
+func ends(at, now time.Time) string {
+	if !at.After(now) {
+		return "expired"
+	}
+	return "in " + at.Sub(now).Round(time.Second).String()
+}
+
+// printable quotes what a terminal would act upon or an eye could not see.
+func printable(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) && r != '\n' {
+			return strconv.Quote(s)
+		}
+	}
+	return s
+}
+
+func count(n int, noun string) string {
+	return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s"))
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const longHelp = `publish makes a set of diagnostics directives a proxy fleet's. Every proxy of the
+fleet has it within milliseconds, and each directive ends by itself.
+
+Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was refused,
+nothing was written; 4 conflict: the version is not the expected one; 7 Redis is
+unreachable, or it denied access.`
+
+const examplesHelp = `  publish -f incident.json --reason "slow searches"
+  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
+  publish get
+  publish off acme-search`
+
+// command returns the whole tree of commands.
+func (a *app) command(getenv func(string) string) *cobra.Command {
+	var write writeFlags
+	var file string
+	root := &cobra.Command{
+		Use:           "publish -f FILE | COMMAND",
+		Short:         "Turn the diagnostics of a proxy fleet up and down",
+		Long:          longHelp,
+		Example:       examplesHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no command %q; see publish --help", args[0])
+			}
+			return nil
+		},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.check() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("file") {
+				return usagef("nothing to do: name a file with -f, or a command; see publish --help")
+			}
+			return a.publishFile(cmd.Context(), file, write)
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.redisURL, "redis-url", cmp.Or(getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"),
+		"where Redis is; also FLEETDIAL_REDIS_URL")
+	flags.StringVar(&a.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"),
+		"the fleet's name; also FLEETDIAL_FLEET")
+	flags.StringVarP(&a.output, "output", "o", "table", "how data is written: table or json")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long Redis may take")
+	flags.BoolVar(&a.quiet, "quiet", false, "write no messages, only data and errors")
+	// A URL from the environment may hold a password.
+	flags.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379"
+	completeWith(root, "output", "table", "json")
+
+	root.Flags().StringVarP(&file, "file", "f", "", "make the set in this file the fleet's, JSON or YAML; - is stdin")
+	write.register(root)
+	write.registerMaxTTL(root)
+	root.AddCommand(
+		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
+		a.demoCommand(), a.versionCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		cmd.Args = usageArgs(cmd.Args)
+	}
+	return root
+}
+
+// usageArgs makes what cobra says of arguments a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}
+
+// completeWith offers fixed words for a flag in the shell.
+func completeWith(cmd *cobra.Command, flag string, words ...string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the flag is not there
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	var file string
+	var w writeFlags
+	cmd := &cobra.Command{
+		Use:   "validate -f FILE",
+		Short: "Check a file as publish -f does, without Redis",
+		Long: "validate checks a file as publish -f does, and writes the set that it describes. It asks no Redis: a TTL\n" +
+			"counts from this machine's clock.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := w.checkMaxTTL(); err != nil {
+				return err
+			}
+			body, err := a.readBody(file)
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			set, err := body.parse(now, w.maxTTL)
+			if err != nil {
+				return err
+			}
+			a.say("valid: %s", count(set.Len(), "directive"))
+			if a.json() {
+				_, err := a.stdout.Write(fleetdial.AppendBody(nil, set))
+				return err
+			}
+			return a.writeTable(set, now)
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "the file, JSON or YAML; - is stdin")
+	w.registerMaxTTL(cmd)
+	return cmd
+}

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Show the version of this command",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			version := "(devel)"
+			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+				version = info.Main.Version
+			}
+			if a.json() {
+				return json.NewEncoder(a.stdout).Encode(map[string]string{"version": version, "go": runtime.Version()})
+			}
+			_, err := fmt.Fprintf(a.stdout, "publish %s, %s\n", version, runtime.Version())
+			return err
+		},
+	}
+}

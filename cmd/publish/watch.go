@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch",
+		Short: "Follow the fleet's revisions until Ctrl-C",
+		Long: "watch follows the fleet as a proxy does, and writes a line for each revision: the one that is there, and\n" +
+			"then each new one. Of revisions that come faster than they can be written, it writes the newest. What\n" +
+			"stands in the way of following is told on stderr.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
+	}
+}
+
+func (a *app) watch(ctx context.Context) error {
+	client, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	start, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{Fleet: a.fleet, Logger: a.logger()})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	changes := make(chan fleetdial.Change)
+	unlisten := sub.OnChange(func(c fleetdial.Change) {
+		select {
+		case changes <- c:
+		case <-ctx.Done():
+		}
+	})
+	defer unlisten()
+	shown := sub.Status().Revision
+	if shown.Version > 0 {
+		if err := a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: shown}); err != nil {
+			return err
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case c := <-changes:
+			if c.To.ID == shown.ID && c.To.Version == shown.Version && c.To.Version > 0 {
+				continue // it came between the listener and the first line
+			}
+			shown = c.To
+			if err := a.writeChange(c); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// logger writes the subscriber's warnings for an operator to read.
+func (a *app) logger() *slog.Logger {
+	var out io.Writer = a.stderr
+	if a.quiet {
+		out = io.Discard
+	}
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func (a *app) writeChange(c fleetdial.Change) error {
+	if a.json() {
+		var line bytes.Buffer
+		if err := json.Compact(&line, c.To.AppendJSON(nil)); err != nil {
+			return err
+		}
+		line.WriteByte('\n')
+		_, err := a.stdout.Write(line.Bytes())
+		return err
+	}
+	to := c.To
+	line := fmt.Sprintf("%s  version %d  %s", time.Now().Format(time.TimeOnly), to.Version, count(to.Set.Len(), "directive"))
+	if to.Version == 0 {
+		line = time.Now().Format(time.TimeOnly) + "  the empty value: cleared"
+	}
+	line += differences(c)
+	if to.Publisher != "" {
+		line += "  by " + printable(to.Publisher)
+	}
+	if to.Reason != "" {
+		line += ": " + printable(to.Reason)
+	}
+	_, err := fmt.Fprintln(a.stdout, line)
+	return err
+}
+
+// differences names the directives that came (+), went (-) and changed (~).
+func differences(c fleetdial.Change) string {
+	const most = 8
+	before := make(map[string]fleetdial.Directive, c.From.Set.Len())
+	for _, d := range c.From.Set.Directives() {
+		before[d.ID] = d
+	}
+	var names []string
+	for _, d := range c.To.Set.Directives() {
+		old, had := before[d.ID]
+		delete(before, d.ID)
+		switch {
+		case !had:
+			names = append(names, "+"+printable(d.ID))
+		case !same(old, d):
+			names = append(names, "~"+printable(d.ID))
+		}
+	}
+	for _, d := range c.From.Set.Directives() {
+		if _, gone := before[d.ID]; gone {
+			names = append(names, "-"+printable(d.ID))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("and %d more", more))
+	}
+	return "  " + strings.Join(names, " ")
+}
+
+func same(a, b fleetdial.Directive) bool {
+	equal := a.ExpiresAt.Equal(b.ExpiresAt)
+	a.ExpiresAt = b.ExpiresAt
+	return equal && a == b
+}
