@@ -1,0 +1,63 @@
+package testutil
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRedisKillAndRestart(t *testing.T) {
+	t.Parallel()
+	r := StartRedis(t, "--appendonly", "yes")
+	r.Do(t, "SET", "k", "v")
+	r.Kill()
+	r.Kill()
+	_, err := net.Dial("tcp", r.Addr())
+	require.Error(t, err)
+	r.Restart()
+	assert.Equal(t, "v", r.Do(t, "GET", "k"), "what was saved is there")
+	r.Kill()
+	r.RestartEmpty()
+	assert.Nil(t, r.Do(t, "GET", "k"))
+}
+
+func TestRedisStopAndContinue(t *testing.T) {
+	t.Parallel()
+	r := StartRedis(t)
+	client := r.Client(t)
+	require.NoError(t, client.Ping(t.Context()).Err())
+	r.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	require.Error(t, client.Ping(ctx).Err())
+	r.Continue()
+	require.NoError(t, client.Ping(t.Context()).Err())
+	r.Stop() // the test's end kills it all the same
+}
+
+func TestProxySwallowsAndHeals(t *testing.T) {
+	t.Parallel()
+	r := StartRedis(t)
+	for _, d := range []Direction{ToServer, ToClient} {
+		p := StartProxy(t, r.Addr())
+		answers := func() bool {
+			conn, err := net.Dial("tcp", p.Addr())
+			require.NoError(t, err)
+			defer conn.Close()
+			require.NoError(t, conn.SetDeadline(time.Now().Add(200*time.Millisecond)))
+			_, err = conn.Write([]byte("PING\r\n"))
+			require.NoError(t, err)
+			_, err = conn.Read(make([]byte, 16))
+			return err == nil
+		}
+		assert.True(t, answers())
+		p.Swallow(d)
+		assert.False(t, answers())
+		p.Heal(d)
+		assert.True(t, answers())
+	}
+}
