@@ -31,17 +31,18 @@ func AnchorAfter(s, prev *Set, epoch time.Time) *Set {
 	}
 	back := epoch.Sub(prev.epoch)
 	if back > 0 && back <= tolerance {
-		return Anchor(s, prev.epoch)
+		epoch, back = prev.epoch, 0
 	}
 	next := Anchor(s, epoch)
-	if back > 0 {
+	if back > 0 || prev.cut {
 		next.keepDeadlines(prev, back)
 	}
 	return next
 }
 
-// keepDeadlines cuts the expiries of the directives that prev had too, on a clock whose epoch lies earlier by back.
+// keepDeadlines cuts the expiries of the directives that prev, whose epoch lies earlier by back, had too.
 func (s *Set) keepDeadlines(prev *Set, back time.Duration) {
+	s.cut = true
 	had := make(map[string]int, prev.Len())
 	for i := range prev.directives {
 		had[prev.directives[i].ID] = i

@@ -17,6 +17,8 @@ type Set struct {
 	entries    []entry
 	// epoch is the local time at which the clock that expiries are counted on read zero.
 	epoch time.Time
+	// cut says that entries may expire before their directives' expiries.
+	cut bool
 }
 
 // entry is what evaluation needs of a directive.
