@@ -33,9 +33,6 @@ type look struct {
 // maxTries is how many looks a replica that lags, or an announcement that lies, is given: about 100 ms.
 const maxTries = 6
 
-// errNotThere says that the key does not hold yet what was announced.
-var errNotThere = errors.New("the key does not hold the announced revision yet")
-
 // fetcher is the one goroutine that reads the key and applies what it finds: at most one look is under way, and however
 // many are asked for meanwhile, one follows.
 type fetcher struct {
@@ -111,17 +108,14 @@ func (f *fetcher) run(ctx context.Context) {
 			waiter <- err
 		}
 		pause := f.retry
-		switch {
-		case errors.Is(err, errNotThere):
-			l.tries++
-			if l.tries == maxTries {
+		if err == nil || isRejection(err) {
+			f.retry.reset()
+			if err != nil || f.has(l.announced) || l.tries == maxTries {
+				soon.reset()
 				continue
 			}
+			l.tries++
 			pause = soon
-		case err == nil, isRejection(err):
-			f.retry.reset()
-			soon.reset()
-			continue
 		}
 		f.ask(look{announced: l.announced, session: l.session, tries: l.tries})
 		if pause.wait(ctx) != nil {
@@ -153,9 +147,6 @@ func (f *fetcher) look(ctx context.Context, l *look) error {
 	err = f.apply(got, l.session)
 	if l.session != 0 {
 		f.first(nil)
-	}
-	if err == nil && !f.has(l.announced) {
-		return errNotThere
 	}
 	return err
 }

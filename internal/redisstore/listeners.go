@@ -26,8 +26,9 @@ type listener struct {
 	call func(Change)
 	wake chan struct{} // has room for one
 
-	mu sync.Mutex
-	to wire.Revision
+	mu    sync.Mutex
+	to    wire.Revision
+	isNew bool // whether to has yet to be told
 
 	from wire.Revision // belongs to the goroutine
 	ctx  context.Context
@@ -66,7 +67,7 @@ func (ls *listeners) tell(rev wire.Revision) {
 	ls.last = rev
 	for l := range ls.all {
 		l.mu.Lock()
-		l.to = rev
+		l.to, l.isNew = rev, true
 		l.mu.Unlock()
 		select {
 		case l.wake <- struct{}{}:
@@ -86,8 +87,12 @@ func (ls *listeners) serve(l *listener) {
 			return
 		}
 		l.mu.Lock()
-		to := l.to
+		to, isNew := l.to, l.isNew
+		l.isNew = false
 		l.mu.Unlock()
+		if !isNew {
+			continue // the wake before this one brought it along
+		}
 		ls.deliver(l, Change{From: l.from, To: to})
 		l.from = to
 	}

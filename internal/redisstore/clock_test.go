@@ -1,0 +1,180 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// fakeSource is a key without a Redis, for what has timers.
+type fakeSource struct {
+	mu     sync.Mutex
+	value  []byte
+	err    error
+	skew   time.Duration // of the fleet's clock ahead of the local one
+	noTime error
+	reads  []int // the limits
+}
+
+func (f *fakeSource) read(_ context.Context, limit int) (reading, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads = append(f.reads, limit)
+	if f.err != nil {
+		return reading{}, f.err
+	}
+	now := time.Now()
+	r := reading{value: f.value[:min(limit, len(f.value))], clock: clockReading{epoch: epochOf(now, now), err: f.noTime}}
+	if f.noTime == nil {
+		r.clock.epoch, r.clock.offset = epochOf(now, now.Add(f.skew)), f.skew
+	}
+	return r, nil
+}
+
+// change changes the source while a subscriber reads it.
+func (f *fakeSource) change(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+// looks returns the limits of the reads so far.
+func (f *fakeSource) looks() []int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.reads)
+}
+
+// subscribeFake starts a subscriber without a socket: its session stands until it is lost.
+func subscribeFake(t *testing.T, src *fakeSource, resync time.Duration) *Subscriber {
+	t.Helper()
+	cfg := SubscriberConfig{Resync: resync, Logger: quiet}
+	require.NoError(t, cfg.check())
+	s := newSubscriber(src, cfg)
+	s.follow = func(ctx context.Context) error {
+		s.subscribed()
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	s, err := s.start(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// fleetValue returns a value with one directive that ends after life, by a clock that is ahead by skew.
+func fleetValue(t *testing.T, skew, life time.Duration) []byte {
+	t.Helper()
+	set, err := directive.NewSet([]directive.Directive{
+		{ID: "a", Level: directive.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(skew + life)},
+	})
+	require.NoError(t, err)
+	return value(t, 1, set)
+}
+
+func on(s *Subscriber) bool { return s.Decide(directive.Request{}).Level != directive.Off }
+
+func TestP4AWrongLocalClockChangesNothing(t *testing.T) {
+	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := subscribeFake(t, &fakeSource{value: fleetValue(t, skew, time.Minute), skew: skew}, time.Hour)
+			assert.Equal(t, skew, s.Status().ClockOffset)
+			assert.True(t, on(s))
+			time.Sleep(time.Minute - time.Millisecond)
+			assert.True(t, on(s), "a millisecond before")
+			time.Sleep(time.Millisecond)
+			assert.False(t, on(s), "at the expiry by the fleet's clock")
+		})
+	}
+}
+
+func TestP4AClockOfRedisThatMovesProlongsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Minute)}
+		s := subscribeFake(t, src, time.Second)
+		src.change(func() { src.skew = -time.Hour }) // set back: by it, the directive has an hour more
+		time.Sleep(time.Minute)
+		assert.False(t, on(s))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := subscribeFake(t, src, time.Second)
+		src.change(func() { src.skew = 30 * time.Minute }) // set forward, or this machine was suspended that long
+		time.Sleep(2 * time.Second)
+		time.Sleep(30*time.Minute - 2*time.Second - time.Millisecond)
+		assert.True(t, on(s))
+		time.Sleep(time.Millisecond)
+		assert.False(t, on(s))
+	})
+}
+
+func TestP4WithoutTheClockOfRedisTheLocalOneServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Minute), noTime: errors.New("NOPERM")}
+		s := subscribeFake(t, src, time.Hour)
+		assert.True(t, on(s))
+		time.Sleep(time.Minute)
+		assert.False(t, on(s))
+	})
+}
+
+func TestIdleResyncReadsTheHeadOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := subscribeFake(t, src, 30*time.Second)
+		require.Len(t, src.looks(), 1)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		looks := src.looks()[1:]
+		assert.GreaterOrEqual(t, len(looks), 20, "at least each 30 s")
+		assert.LessOrEqual(t, len(looks), 25, "no more than the jitter makes it")
+		for _, limit := range looks {
+			assert.Equal(t, wire.PeekBytes, limit)
+		}
+		assert.Zero(t, s.Status().Counters.Corrections)
+	})
+}
+
+func TestFailedLooksBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := subscribeFake(t, src, time.Hour)
+		src.change(func() { src.err = errors.New("connection refused") })
+		require.Error(t, s.Refresh(t.Context()))
+		assert.Equal(t, StateStale, s.Status().State)
+		began := len(src.looks())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		tries := len(src.looks()) - began
+		assert.Greater(t, tries, 30, "it goes on trying, each two seconds at most")
+		assert.Less(t, tries, 200, "and does not spin")
+		src.change(func() { src.err = nil })
+		time.Sleep(longestBackoff)
+		synctest.Wait()
+		assert.Equal(t, StateLive, s.Status().State)
+	})
+}
+
+func TestBackoffHasFullJitter(t *testing.T) {
+	t.Parallel()
+	b := newBackoff(shortestBackoff, longestBackoff)
+	bound := shortestBackoff
+	for range 20 {
+		wait := b.next()
+		assert.Positive(t, wait)
+		assert.LessOrEqual(t, wait, bound)
+		bound = min(2*bound, longestBackoff)
+	}
+	b.reset()
+	assert.LessOrEqual(t, b.next(), shortestBackoff)
+}
