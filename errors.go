@@ -1,6 +1,9 @@
 package fleetdial
 
-import "github.com/fleetdial/fleetdial/internal/redisstore"
+import (
+	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
 
 var (
 	// ErrUnavailable is wrapped by the errors of Subscribe, of a Subscriber and of a Publisher that come from Redis being
@@ -20,3 +23,7 @@ var (
 // was written. Its fields are Expected, the version asked for (0: none at all), and Version, ID, PublishedAt, Publisher
 // and Reason of the revision that is there; Version is 0 if there is none.
 type ConflictError = redisstore.ConflictError
+
+// MalformedError says that bytes are no value of the fleet's key at all: Reason says why, Offset where, in bytes from 0.
+// DecodeRevision and Publisher.Current return it, and so does Publisher.Update if what it is to change cannot be read.
+type MalformedError = wire.MalformedError

@@ -55,7 +55,7 @@ func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher
 func (p *Publisher) Now(ctx context.Context) (time.Time, error) { return p.inner.Now(ctx) }
 
 // Current returns the fleet's revision: the empty set at version 0 for an empty value, ErrNoRevision where there is no
-// key, and an error that wraps ErrUnavailable, a *ValidationError or a decoding error otherwise.
+// key, and an error that wraps ErrUnavailable, or a *MalformedError or a *ValidationError otherwise.
 func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 	rev, err := p.inner.Current(ctx)
 	return Revision(rev), err

@@ -22,7 +22,8 @@ type Revision struct {
 }
 
 // DecodeRevision returns the revision that a value of the fleet's key holds; no bytes are the empty set at version 0.
-// It takes nothing that leaves a doubt, and is safe to use on what anyone sends.
+// It takes nothing that leaves a doubt, and is safe to use on what anyone sends. The error is a *MalformedError or a
+// *ValidationError.
 func DecodeRevision(value []byte) (Revision, error) {
 	if len(value) == 0 {
 		return Revision{Set: new(Set)}, nil

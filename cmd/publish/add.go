@@ -102,7 +102,7 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, given func(fl
 			return err
 		}
 		a.say("directive %s ends at %s", printable(d.ID), d.ExpiresAt.UTC().Format(time.RFC3339))
-		a.sayExpired(expired)
+		a.sayExpired(expired, w.dryRun)
 		return nil
 	})
 }
@@ -153,9 +153,13 @@ func unexpired(all []fleetdial.Directive, now time.Time) (kept []fleetdial.Direc
 	return kept, expired
 }
 
-func (a *app) sayExpired(n int) {
-	if n > 0 {
-		a.say("took out %s that had expired", count(n, "directive"))
+func (a *app) sayExpired(n int, dryRun bool) {
+	switch {
+	case n == 0:
+	case dryRun:
+		a.say("would take out %s, expired", count(n, "directive"))
+	default:
+		a.say("took out %s, expired", count(n, "directive"))
 	}
 }
 

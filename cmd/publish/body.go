@@ -51,9 +51,11 @@ func isAboutTime(err error) bool {
 	return ok && strings.HasSuffix(invalid.Path, ".expires_at")
 }
 
+// isInvalid reports whether an error says that a set, wherever it is from, is not valid.
 func isInvalid(err error) bool {
-	_, ok := errors.AsType[*fleetdial.ValidationError](err)
-	return ok
+	_, invalid := errors.AsType[*fleetdial.ValidationError](err)
+	_, malformed := errors.AsType[*fleetdial.MalformedError](err)
+	return invalid || malformed
 }
 
 // body is a publish body and where it came from.

@@ -59,7 +59,7 @@ func (a *app) off(ctx context.Context, p *fleetdial.Publisher, ids []string, w w
 		}, opts)
 	})
 	if err == nil {
-		a.sayExpired(expired)
+		a.sayExpired(expired, w.dryRun)
 	}
 	return err
 }

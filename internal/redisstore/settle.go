@@ -20,7 +20,7 @@ func (t *transaction) find(ctx context.Context, c redis.Cmdable) (wire.Revision,
 			return wire.Revision{}, nil
 		}
 		if err != nil {
-			return wire.Revision{}, classify("publish: look for the revision", err)
+			return wire.Revision{}, classify("look for the revision", err)
 		}
 		if head, err := wire.Peek(value); err == nil && head.ID == t.id {
 			return decode(value)
@@ -32,7 +32,7 @@ func (t *transaction) find(ctx context.Context, c redis.Cmdable) (wire.Revision,
 // giveUp returns what is known once the context has ended.
 func (t *transaction) giveUp(ctx context.Context, last error) (wire.Revision, error) {
 	if !t.unsettled {
-		return wire.Revision{}, classify("publish: nothing was written: others kept publishing", ctx.Err())
+		return wire.Revision{}, classify("nothing was written: others kept publishing", ctx.Err())
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
@@ -44,11 +44,11 @@ func (t *transaction) giveUp(ctx context.Context, last error) (wire.Revision, er
 				return rev, nil
 			}
 			return wire.Revision{}, fmt.Errorf(
-				"publish: %w: %w: the revision is not there, but may still arrive", ErrOutcomeUnknown, last)
+				"%w: %w: the revision is not there, but may still arrive", ErrOutcomeUnknown, last)
 		}
 		last = err
 		if pause.wait(settle) != nil {
-			return wire.Revision{}, fmt.Errorf("publish: %w: %w", ErrOutcomeUnknown, last)
+			return wire.Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, last)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (t *transaction) run(ctx context.Context) (rev wire.Revision, err error) {
 		return nil
 	}, k.revision, k.history)
 	if !looked {
-		return wire.Revision{}, classify("publish", watchErr)
+		return wire.Revision{}, classify("watch the fleet's keys", watchErr)
 	}
 	return rev, err
 }
@@ -93,10 +93,10 @@ func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err erro
 // write publishes if what was found is as expected.
 func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
 	if f.wrongType != "" {
-		return wire.Revision{}, fmt.Errorf("publish: %w", wrongType(f.wrongType))
+		return wire.Revision{}, wrongType(f.wrongType)
 	}
 	if err := checkClock(f.now); err != nil {
-		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+		return wire.Revision{}, err
 	}
 	if t.unsettled {
 		rev, err := t.find(ctx, tx)
@@ -110,13 +110,13 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 	}
 	value, err := wire.Encode(rev)
 	if err != nil {
-		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+		return wire.Revision{}, err
 	}
 	if t.opts.DryRun {
 		return rev, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return wire.Revision{}, classify("publish: nothing was written", err)
+		return wire.Revision{}, classify("nothing was written", err)
 	}
 	return rev, t.exec(ctx, tx, announcement{rev.Version, rev.ID}, value)
 }
@@ -131,7 +131,7 @@ func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Rev
 		there, err = decode(f.value)
 	}
 	if err != nil && !t.headOnly {
-		return wire.Revision{}, fmt.Errorf("publish: %w", err)
+		return wire.Revision{}, err
 	}
 	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != there.Version || want == 0 && f.exists) {
 		return wire.Revision{}, t.conflict(ctx, tx, want)
@@ -140,7 +140,7 @@ func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Rev
 		// The key is gone or unreadable; the history tells where the versions stood.
 		last, err := tx.LIndex(ctx, t.publisher.remote.keys.history, 0).Bytes()
 		if err != nil {
-			return wire.Revision{}, classify("publish: read the history", err)
+			return wire.Revision{}, classify("read the history", err)
 		}
 		// Without a readable head, versions begin anew.
 		head, _ := wire.Peek(last)
@@ -161,7 +161,7 @@ func (t *transaction) conflict(ctx context.Context, tx *redis.Tx, expected int64
 	conflict := &ConflictError{Expected: expected}
 	value, err := tx.GetRange(ctx, t.publisher.remote.keys.revision, 0, wire.MaxValueBytes).Bytes()
 	if err != nil {
-		return classify("publish: conflict, but what stands there cannot be read", err)
+		return classify("conflict, but what stands there cannot be read", err)
 	}
 	there, err := decode(value)
 	if err != nil {
@@ -188,7 +188,7 @@ func (t *transaction) exec(ctx context.Context, tx *redis.Tx, a announcement, va
 	case !isReply(err):
 		return fmt.Errorf("%w: %w", errReplyLost, err)
 	case set.Err() == nil:
-		return classify(fmt.Sprintf("publish: version %d is published, but not all went well", a.Version), err)
+		return classify(fmt.Sprintf("version %d is published, but not all went well", a.Version), err)
 	}
-	return classify("publish: nothing was written", commandError(err, cmds...))
+	return classify("nothing was written", commandError(err, cmds...))
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"publish": main})
+}
+
+// TestScripts runs the real command, each script with a redis-server of its own.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			server := testutil.StartRedis(env.T().(testing.TB))
+			env.Setenv("FLEETDIAL_REDIS_URL", server.URL())
+			env.Setenv("EXAMPLES", examples)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run takes a second to end
+			env.Values[serverKey{}] = server
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":  exits,
+			"server": control,
+			"until":  until,
+		},
+	})
+}
+
+type serverKey struct{}
+
+// control kills, stops or continues the script's redis-server.
+func control(ts *testscript.TestScript, _ bool, args []string) {
+	server := ts.Value(serverKey{}).(*testutil.Redis)
+	switch strings.Join(args, " ") {
+	case "kill":
+		server.Kill()
+	case "stop":
+		server.Stop()
+	default:
+		ts.Fatalf("usage: server kill|stop")
+	}
+}
+
+// exits runs the command, and expects an exit code: exits CODE publish ARG…
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG…")
+	}
+	code := 0
+	err := ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("%s: exit code %d, not %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// until waits for a file to contain what matches: until FILE PATTERN.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: until FILE PATTERN")
+	}
+	pattern := regexp.MustCompile(args[1])
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		// The file may not be there yet.
+		text, _ := os.ReadFile(ts.MkAbs(args[0]))
+		if pattern.Match(text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not match %s:\n%s", args[0], args[1], text)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
