@@ -113,7 +113,7 @@ func (h StoreHarness) checkCheap(t testing.TB) {
 
 func (h StoreHarness) checkStable(t testing.TB) {
 	s := h.Open(t, numbered(t, 1))
-	if s.Load() != s.Load() {
+	if first, second := s.Load(), s.Load(); first != second {
 		t.Fatal("Load returns another set although none was published")
 	}
 }

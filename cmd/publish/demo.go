@@ -21,7 +21,7 @@ const (
 	demoTime    = 15 * time.Second
 	// demoShortTTL is the life of the directive that the demo sees end.
 	demoShortTTL = 3 * time.Second
-	// demoPause lets an eye follow the live table.
+	// demoPause is how long each step stands.
 	demoPause = 1200 * time.Millisecond
 )
 
@@ -45,6 +45,8 @@ type demo struct {
 	publisher *fleetdial.Publisher
 	proxies   []*demoProxy
 	screen    screen
+	// published is when the last publish began; zero where there is none to show.
+	published time.Time
 }
 
 // demoProxy is a proxy that has nothing to do but to follow.
@@ -116,8 +118,8 @@ func (d *demo) close() {
 // play is the story, step by step.
 func (d *demo) play(ctx context.Context) error {
 	d.screen.step("five proxies follow fleet \"default\" on an embedded Redis; nothing is published yet")
-	d.screen.show(d.rows(time.Time{}), d.decisions())
-	if err := sleep(ctx, demoPause); err != nil {
+	d.draw()
+	if err := d.pause(ctx); err != nil {
 		return err
 	}
 	if err := d.publishIncident(ctx); err != nil {
@@ -130,6 +132,7 @@ func (d *demo) play(ctx context.Context) error {
 		return d.publisher.Publish(ctx, nil, fleetdial.PublishOptions{Reason: "done"})
 	})
 	if err == nil {
+		d.screen.keep()
 		d.screen.step("done: publish --help tells the rest")
 	}
 	return err
@@ -150,7 +153,7 @@ func (d *demo) publishIncident(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return sleep(ctx, demoPause)
+	return d.pause(ctx)
 }
 
 // watchExpiry adds a directive and sees it end by itself.
@@ -174,21 +177,23 @@ func (d *demo) watchExpiry(ctx context.Context) error {
 	began := time.Now()
 	for _, p := range d.proxies {
 		for p.sub.Decide(shortRequest).Level != fleetdial.Off {
-			if err := sleep(ctx, 5*time.Millisecond); err != nil {
+			if err := sleep(ctx, 20*time.Millisecond); err != nil {
 				return err
 			}
+			d.redraw()
 		}
 	}
+	d.published = time.Time{}
 	d.screen.step("%.1fs later the directive has ended on every proxy: nothing was sent, no clock was asked but their own",
 		time.Since(began).Seconds())
-	d.screen.show(d.rows(time.Time{}), d.decisions())
-	return sleep(ctx, demoPause)
+	d.draw()
+	return d.pause(ctx)
 }
 
 // take publishes, and waits until every proxy has what was published.
 func (d *demo) take(ctx context.Context, step string, publish func() (fleetdial.Revision, error)) error {
 	d.screen.step("%s", step)
-	began := time.Now()
+	d.published = time.Now()
 	rev, err := publish()
 	if err != nil {
 		return err
@@ -198,9 +203,29 @@ func (d *demo) take(ctx context.Context, step string, publish func() (fleetdial.
 			if err := sleep(ctx, time.Millisecond); err != nil {
 				return fmt.Errorf("%s did not take version %d: %w", p.name, rev.Version, err)
 			}
+			d.redraw()
 		}
 	}
-	d.screen.show(d.rows(began), d.decisions())
+	d.draw()
+	return nil
+}
+
+func (d *demo) draw() { d.screen.show(d.rows(), d.decisions()) }
+
+// redraw brings a live table up to date; plain lines would only repeat themselves.
+func (d *demo) redraw() {
+	if d.screen.live {
+		d.draw()
+	}
+}
+
+// pause lets an eye follow.
+func (d *demo) pause(ctx context.Context) error {
+	for end := time.Now().Add(demoPause); time.Now().Before(end); d.redraw() {
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -25,13 +25,11 @@ func newScreen(out io.Writer) screen {
 
 // step tells what happens next, above the table.
 func (s *screen) step(format string, args ...any) {
-	s.erase()
-	fmt.Fprintf(s.out, "%5.1fs  %s\n", time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.out, "%s%5.1fs  %s\n", s.erase(), time.Since(s.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
 // show draws the proxies and what they decide, in the place of what was drawn before.
 func (s *screen) show(proxies, decisions [][]string) {
-	s.erase()
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, row := range proxies {
@@ -42,32 +40,36 @@ func (s *screen) show(proxies, decisions [][]string) {
 		fmt.Fprintln(w, "        "+strings.Join(row, "\t"))
 	}
 	_ = w.Flush()
-	text := table.String()
-	fmt.Fprint(s.out, text)
+	fmt.Fprint(s.out, s.erase()+table.String())
 	if s.live {
-		s.drawn = strings.Count(text, "\n")
+		s.drawn = strings.Count(table.String(), "\n")
 	}
 }
 
-// erase takes a live table away.
-func (s *screen) erase() {
-	if s.drawn > 0 {
-		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.drawn)
-	}
+// keep leaves the live table where it is for good.
+func (s *screen) keep() { s.drawn = 0 }
+
+// erase returns what takes a live table away.
+func (s *screen) erase() string {
+	lines := s.drawn
 	s.drawn = 0
+	if lines == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\x1b[%dA\x1b[J", lines)
 }
 
-// rows tells of each proxy; how long it took if a publish began at that time.
-func (d *demo) rows(began time.Time) [][]string {
+// rows tells of each proxy, and how long it took to have what was published last.
+func (d *demo) rows() [][]string {
 	rows := [][]string{{"PROXY", "STATE", "VERSION", "DIRECTIVES", "TOOK"}}
 	for _, p := range d.proxies {
 		status := p.sub.Status()
 		took := "-"
-		if !began.IsZero() {
-			p.mu.Lock()
-			took = fmt.Sprintf("%.1f ms", float64(p.applied.Sub(began).Microseconds())/1000)
-			p.mu.Unlock()
+		p.mu.Lock()
+		if !d.published.IsZero() && p.applied.After(d.published) {
+			took = fmt.Sprintf("%.1f ms", float64(p.applied.Sub(d.published).Microseconds())/1000)
 		}
+		p.mu.Unlock()
 		rows = append(rows, []string{
 			p.name, string(status.State), fmt.Sprint(status.Revision.Version), fmt.Sprint(p.sub.Load().Len()), took,
 		})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -37,7 +36,7 @@ func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, er
 	case len(bytes.TrimSpace(body)) == 0:
 		return nil, errEmptyBody
 	case !utf8.Valid(body):
-		return nil, invalid("", "the body is not valid UTF-8")
+		return nil, invalid("", "the body is not valid UTF-8, at "+place(body, validPrefix(body)))
 	case bytes.HasPrefix(body, []byte("\uFEFF")):
 		return nil, invalid("", "the body begins with a byte order mark: save it without")
 	}
@@ -58,6 +57,19 @@ func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, er
 		return nil, err
 	}
 	return directive.NewSet(directives)
+}
+
+// validPrefix returns how many bytes of the body are valid UTF-8 before the first that is not.
+func validPrefix(body []byte) int {
+	i := 0
+	for i < len(body) {
+		r, size := utf8.DecodeRune(body[i:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		i += size
+	}
+	return i
 }
 
 type bodyParser struct {
@@ -216,15 +228,21 @@ func integer(n node, low, high int64) (int64, error) {
 	return i, nil
 }
 
+// rfc3339 is the shape of a time in RFC 3339: time.Parse also takes an hour of one digit, a comma before the fraction
+// and an offset of more than a day.
+var rfc3339 = regexp.MustCompile(
+	`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[-+]([01]\d|2[0-3]):[0-5]\d)$`)
+
 func (p *bodyParser) expiry(n node) (t time.Time, err error) {
-	// To YAML, a time without quotes begins like a number.
-	if n.kind != text && (n.kind != number || decimal.MatchString(n.text)) {
+	if n.kind != text && n.kind != timestamp {
 		return t, mustBe(text, n)
 	}
-	// Unlike time.Parse, UnmarshalText takes little but RFC 3339: only the comma is ISO 8601's.
-	if err := t.UnmarshalText([]byte(n.text)); err != nil || strings.Contains(n.text, ",") {
+	t, err = time.Parse(time.RFC3339Nano, n.text)
+	if err != nil || !rfc3339.MatchString(n.text) {
 		return t, invalid("", "must be a time as in RFC 3339, such as 2006-01-02T15:04:05Z")
 	}
+	// A set counts in whole milliseconds: what ends within this one has ended.
+	t = t.Truncate(time.Millisecond)
 	switch {
 	case !t.After(p.now):
 		return t, invalid("", "is in the past")

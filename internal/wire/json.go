@@ -26,7 +26,7 @@ func readJSON(body []byte) (node, error) {
 	}
 	end := r.dec.InputOffset()
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return node{}, invalid("", "something follows the end of the JSON, at "+r.place(end))
+		return node{}, invalid("", "something follows the end of the JSON, at "+place(body, int(end)))
 	}
 	return n, nil
 }
@@ -70,21 +70,19 @@ func (r *jsonReader) readArray(depth int) (node, error) {
 func (r *jsonReader) readObject(depth int) (node, error) {
 	n := node{kind: object}
 	for r.dec.PeekKind() != '}' {
-		if err := n.checkRoom(); err != nil {
-			return node{}, err
-		}
 		token, err := r.dec.ReadToken()
 		if err != nil {
 			return node{}, r.syntax(err)
 		}
 		name := token.String()
-		value, err := r.read(depth + 1)
-		if err != nil {
-			return node{}, under(shown(name), err)
-		}
-		if err := n.addEntry(name, value); err != nil {
+		if err := n.checkName(name); err != nil {
 			return node{}, err
 		}
+		value, err := r.read(depth + 1)
+		if err != nil {
+			return node{}, under(inPath(name), err)
+		}
+		n.entries = append(n.entries, entry{name, value})
 	}
 	_, err := r.dec.ReadToken()
 	return n, r.syntax(err)
@@ -98,13 +96,7 @@ func (r *jsonReader) syntax(err error) error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		// What stands in back quotes is taken from the body.
 		reason, _, _ := strings.Cut(syntactic.Err.Error(), " `")
-		return invalid("", fmt.Sprintf("not valid JSON: %s, at %s", reason, r.place(syntactic.ByteOffset)))
+		return invalid("", fmt.Sprintf("not valid JSON: %s, at %s", reason, place(r.body, int(syntactic.ByteOffset))))
 	}
-	return invalid("", fmt.Sprintf("not valid JSON: it ends too early, at %s", r.place(r.dec.InputOffset())))
-}
-
-// place returns line and column, in bytes, from 1.
-func (r *jsonReader) place(offset int64) string {
-	before := r.body[:min(int(offset), len(r.body))]
-	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))
+	return invalid("", fmt.Sprintf("not valid JSON: it ends too early, at %s", place(r.body, int(r.dec.InputOffset()))))
 }

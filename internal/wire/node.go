@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
@@ -13,13 +16,14 @@ const maxNodes = 200_000
 type kind string
 
 const (
-	null     kind = "null"
-	boolean  kind = "a boolean"
-	number   kind = "a number"
-	text     kind = "a string"
-	array    kind = "an array"
-	object   kind = "an object"
-	doubtful kind = "a word that YAML versions disagree about"
+	null      kind = "null"
+	boolean   kind = "a boolean"
+	number    kind = "a number"
+	text      kind = "a string"
+	array     kind = "an array"
+	object    kind = "an object"
+	timestamp kind = "a date or time" // only YAML tells it from a string
+	doubtful  kind = "a word that YAML versions disagree about"
 )
 
 // node is a value of a publish body, in whichever language that was written.
@@ -38,7 +42,7 @@ type entry struct {
 // builder counts what a body's reader makes of it.
 type builder struct{ nodes int }
 
-// enter is called before each node.
+// enter is called before each node; names are none.
 func (b *builder) enter(depth int) error {
 	if depth > maxDepth {
 		return invalid("", "is nested too deep")
@@ -49,23 +53,18 @@ func (b *builder) enter(depth int) error {
 	return nil
 }
 
-// addEntry appends to an object, unless it has the name already.
-func (n *node) addEntry(name string, value node) error {
-	for i := range n.entries {
-		if n.entries[i].name == name {
-			return invalid(shown(name), "is repeated")
-		}
-	}
-	n.entries = append(n.entries, entry{name, value})
-	return nil
-}
-
-// maxEntries bounds the fields of one object, which are compared with each other; the schema knows ten.
+// maxEntries bounds the fields of one object, which are compared with each other; the schema knows eleven.
 const maxEntries = 64
 
-func (n *node) checkRoom() error {
+// checkName is called before the value of a field is read: it refuses a name that the object has already.
+func (n *node) checkName(name string) error {
 	if len(n.entries) == maxEntries {
 		return invalid("", fmt.Sprintf("has more than %d fields", maxEntries))
+	}
+	for i := range n.entries {
+		if n.entries[i].name == name {
+			return invalid(inPath(name), "is repeated")
+		}
 	}
 	return nil
 }
@@ -95,4 +94,20 @@ func shown(name string) string {
 		return name
 	}
 	return strings.ToValidUTF8(name[:limit], "") + "…"
+}
+
+var simpleName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// inPath returns a name as a path bears it: in quotes if it could be taken for something else, or is not fit to print.
+func inPath(name string) string {
+	if name = shown(name); simpleName.MatchString(name) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// place returns line and column, in bytes, from 1.
+func place(body []byte, offset int) string {
+	before := body[:min(offset, len(body))]
+	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))
 }

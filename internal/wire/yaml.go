@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,6 +15,9 @@ import (
 type yamlReader struct{ builder }
 
 func readYAML(body []byte) (node, error) {
+	if err := checkYAMLText(body); err != nil {
+		return node{}, err
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(body))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); err != nil {
@@ -37,16 +39,34 @@ func readYAML(body []byte) (node, error) {
 	return r.read(doc.Content[0], 1)
 }
 
+// notYAML turns an error of the library into one that holds nothing the body gives as a value: the library quotes an
+// anchor that it does not know.
 func notYAML(err error) error {
-	return invalid("", "not valid YAML: "+strings.TrimPrefix(err.Error(), "yaml: "))
+	e, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		return invalid("", "not valid YAML")
+	}
+	reason := "not valid YAML"
+	switch e.Stage {
+	case yaml.ReaderStage, yaml.ScannerStage, yaml.ParserStage:
+		reason += ": " + e.Message
+	case yaml.ComposerStage:
+		if strings.HasPrefix(e.Message, "unknown anchor") {
+			reason = "YAML aliases are not allowed"
+		}
+	}
+	if e.Mark.Line > 0 {
+		reason += fmt.Sprintf(", at line %d, column %d", e.Mark.Line, e.Mark.Column)
+	}
+	return invalid("", reason)
 }
 
 func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
 	if err := r.enter(depth); err != nil {
 		return node{}, err
 	}
-	if reason := refuseYAML(y); reason != "" {
-		return node{}, invalid("", fmt.Sprintf("%s, at line %d", reason, y.Line))
+	if err := refuseYAML(y); err != nil {
+		return node{}, err
 	}
 	switch y.Kind {
 	case yaml.SequenceNode:
@@ -68,62 +88,54 @@ func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
 func (r *yamlReader) readMapping(y *yaml.Node, depth int) (node, error) {
 	n := node{kind: object}
 	for i := 0; i+1 < len(y.Content); i += 2 {
-		if err := n.checkRoom(); err != nil {
-			return node{}, err
-		}
-		key, err := r.read(y.Content[i], depth+1)
+		name, err := yamlName(y.Content[i])
 		if err != nil {
 			return node{}, err
 		}
-		if key.kind == array || key.kind == object {
-			return node{}, invalid("", fmt.Sprintf("has a field whose name is no string, at line %d", y.Content[i].Line))
+		if err := n.checkName(name); err != nil {
+			return node{}, err
 		}
-		name := y.Content[i].Value
 		value, err := r.read(y.Content[i+1], depth+1)
 		if err != nil {
-			return node{}, under(shown(name), err)
+			return node{}, under(inPath(name), err)
 		}
-		if err := n.addEntry(name, value); err != nil {
-			return node{}, err
-		}
+		n.entries = append(n.entries, entry{name, value})
 	}
 	return n, nil
 }
 
-// refuseYAML names what JSON has not, and what would let a field come from somewhere else.
-func refuseYAML(y *yaml.Node) string {
-	switch {
-	case y.Kind == yaml.AliasNode:
-		return "YAML aliases are not allowed"
-	case y.Anchor != "":
-		return "YAML anchors are not allowed"
-	case y.Style&yaml.TaggedStyle != 0:
-		return "YAML tags are not allowed"
-	case y.Kind != yaml.ScalarNode && y.Kind != yaml.SequenceNode && y.Kind != yaml.MappingNode:
-		return "is not a plain YAML value"
+// yamlName returns the name that a key gives a field.
+func yamlName(y *yaml.Node) (string, error) {
+	if err := refuseYAML(y); err != nil {
+		return "", err
 	}
-	return ""
+	if y.Kind != yaml.ScalarNode {
+		return "", atNode("has a field whose name is no string", y)
+	}
+	switch key := scalar(y); {
+	case key.kind == doubtful && y.Value == "<<":
+		return "", atNode("YAML merge keys are not allowed", y)
+	case key.kind != text && key.kind != doubtful:
+		return "", atNode("has a field whose name is no string", y)
+	}
+	return y.Value, nil
 }
 
-var (
-	yamlNull     = regexp.MustCompile(`^(~|null|Null|NULL|)$`)
-	yamlNumber   = regexp.MustCompile(`^[-+]?(\.?[0-9]|\.(inf|Inf|INF)$)|^\.(nan|NaN|NAN)$`)
-	yamlDoubtful = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|y|n)$`)
-)
-
-func scalar(y *yaml.Node) node {
-	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
-	n := node{kind: text, text: y.Value}
+// refuseYAML refuses what JSON has not, and what would let a field come from somewhere else.
+func refuseYAML(y *yaml.Node) error {
 	switch {
-	case y.Style&quoted != 0:
-	case yamlNull.MatchString(y.Value):
-		n.kind = null
-	case y.Value == "true", y.Value == "false":
-		n.kind = boolean
-	case yamlNumber.MatchString(y.Value):
-		n.kind = number
-	case yamlDoubtful.MatchString(y.Value):
-		n.kind = doubtful
+	case y.Kind == yaml.AliasNode:
+		return atNode("YAML aliases are not allowed", y)
+	case y.Anchor != "":
+		return atNode("YAML anchors are not allowed", y)
+	case y.Style&yaml.TaggedStyle != 0, y.Tag == "!": // the lone "!" sets no style
+		return atNode("YAML tags are not allowed", y)
+	case y.Kind != yaml.ScalarNode && y.Kind != yaml.SequenceNode && y.Kind != yaml.MappingNode:
+		return atNode("is not a plain YAML value", y)
 	}
-	return n
+	return nil
+}
+
+func atNode(reason string, y *yaml.Node) error {
+	return invalid("", fmt.Sprintf("%s, at line %d, column %d", reason, y.Line, y.Column))
 }

@@ -1,0 +1,158 @@
+package fleetdial_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/examples"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func ExampleMemory() {
+	set, err := fleetdial.ParseSet([]byte(`{"directives":[
+		{"id":"acme-search","level":"ShapeTiming","tenant":"acme","endpoint":"Search","ttl_secs":600}
+	]}`), time.Now())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	store := fleetdial.NewMemory()
+	store.Publish(set)
+
+	req := fleetdial.Request{Tenant: "acme", Index: "orders", Endpoint: fleetdial.Search, ID: "req-1"}
+	d := store.Load().Evaluate(req, time.Now())
+	fmt.Println(d.Level, d.By)
+	// Output: ShapeTiming acme-search
+}
+
+func ExampleParseSet() {
+	_, err := fleetdial.ParseSet([]byte(`{"directives":[{"id":"a","level":"Shape","ttl_secs":60,"tenant":5}]}`), time.Now())
+	fmt.Println(err)
+	// Output: directives[0].tenant: must be a string, not a number
+}
+
+// TestTheFace goes through what the root package offers, as an operator's tool and a proxy would use it together.
+func TestTheFace(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	ctx := t.Context()
+	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Fleet: "prod", Logger: quiet})
+	require.NoError(t, err)
+	defer sub.Close()
+	assert.Equal(t, fleetdial.StateAbsent, sub.Status().State)
+	assert.ErrorIs(t, sub.Status().Err, fleetdial.ErrNoRevision)
+	changes := make(chan fleetdial.Change, 10)
+	defer sub.OnChange(func(c fleetdial.Change) { changes <- c })()
+
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: "prod", Publisher: "alice"})
+	require.NoError(t, err)
+	now, err := pub.Now(ctx)
+	require.NoError(t, err)
+	set, err := fleetdial.ParseSet(examples.Incident, now)
+	require.NoError(t, err)
+	rev, err := pub.Publish(ctx, set, fleetdial.PublishOptions{Reason: "slow", IfVersion: fleetdial.IfNothing})
+	require.NoError(t, err)
+
+	change := <-changes
+	assert.Zero(t, change.From.Version)
+	assert.Equal(t, rev.ID, change.To.ID)
+	status := sub.Status()
+	assert.Equal(t, fleetdial.StateLive, status.State)
+	assert.Equal(t, "alice", status.Revision.Publisher)
+	assert.Equal(t, "slow", status.Revision.Reason)
+	assert.False(t, status.AppliedAt.IsZero())
+	assert.EqualValues(t, 1, status.Counters.Applies)
+	d := sub.Decide(fleetdial.Request{Tenant: "acme", Index: "orders", Endpoint: fleetdial.IngestBulk, ID: "x"})
+	assert.Equal(t, fleetdial.Decision{Level: fleetdial.ShapeRewriteDiff, RingBuffer: true, By: "acme-orders-writes"}, d)
+
+	conflict := new(fleetdial.ConflictError)
+	_, err = pub.Publish(ctx, nil, fleetdial.PublishOptions{IfVersion: 7})
+	require.ErrorAs(t, err, &conflict)
+	_, err = pub.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
+		return fleetdial.NewSet(current.Set.Directives()[:1])
+	}, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, (<-changes).To.Set.Len())
+	require.NoError(t, sub.Refresh(ctx))
+
+	value, err := client.Get(ctx, "fleetdial:{prod}").Bytes()
+	require.NoError(t, err)
+	decoded, err := fleetdial.DecodeRevision(value)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, decoded.Version)
+	_, err = fleetdial.DecodeRevision(value[1:])
+	malformed := new(fleetdial.MalformedError)
+	assert.ErrorAs(t, err, &malformed)
+
+	require.NoError(t, client.Set(ctx, "fleetdial:{prod}", "junk", 0).Err())
+	require.Error(t, sub.Refresh(ctx))
+	status = sub.Status()
+	assert.Equal(t, fleetdial.StateRejected, status.State)
+	assert.Equal(t, fleetdial.RejectMalformed, status.Rejected.Reason)
+	assert.EqualValues(t, 1, status.Counters.Rejections[fleetdial.RejectMalformed])
+	assert.Equal(t, 1, sub.Load().Len())
+}
+
+func TestAppendBodyReadsBack(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	set, err := fleetdial.ParseSet(examples.Incident, now)
+	require.NoError(t, err)
+	again, err := fleetdial.ParseSet(fleetdial.AppendBody(nil, set), now)
+	require.NoError(t, err)
+	assert.Equal(t, set.Len(), again.Len())
+}
+
+func TestDecideAndLoadDoNotAllocate(t *testing.T) {
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	set, err := fleetdial.ParseSet(examples.Incident, time.Now())
+	require.NoError(t, err)
+	_, err = pub.Publish(t.Context(), set, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(t.Context(), client, fleetdial.SubscriberConfig{Logger: quiet})
+	require.NoError(t, err)
+	defer sub.Close()
+	req := fleetdial.Request{Tenant: "acme", Endpoint: fleetdial.Search, ID: "req-1"}
+	require.Equal(t, fleetdial.ShapeTiming, sub.Decide(req).Level)
+	assert.Zero(t, testing.AllocsPerRun(1000, func() {
+		sub.Load()
+		sub.Decide(req)
+	}))
+}
+
+// BenchmarkPublishToVisible measures from the call of Publish until Load returns the set, on loopback.
+func BenchmarkPublishToVisible(b *testing.B) {
+	server := testutil.StartRedis(b)
+	client := server.Client(b)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(b, err)
+	sub, err := fleetdial.Subscribe(context.Background(), client, fleetdial.SubscriberConfig{Logger: quiet})
+	require.NoError(b, err)
+	defer sub.Close()
+	set, err := fleetdial.ParseSet(examples.Incident, time.Now())
+	require.NoError(b, err)
+	changed := make(chan struct{}, 1)
+	defer sub.OnChange(func(fleetdial.Change) { changed <- struct{}{} })()
+	for b.Loop() {
+		_, err := pub.Publish(context.Background(), set, fleetdial.PublishOptions{})
+		require.NoError(b, err)
+		<-changed
+	}
+}
