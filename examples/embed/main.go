@@ -1,0 +1,77 @@
+// Command embed is the smallest proxy that has its diagnostics turned by a fleet: it answers every request, and logs
+// those that a directive concerns.
+//
+//	go run ./examples/embed &
+//	go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m
+//	curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	opts, err := fleetdial.ParseURL(cmp.Or(os.Getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"))
+	if err != nil {
+		return err
+	}
+	rdb := redis.NewUniversalClient(opts)
+	defer rdb.Close()
+	// A proxy had better serve without diagnostics than not at all.
+	sub, err := fleetdial.Subscribe(ctx, rdb, fleetdial.SubscriberConfig{Startup: fleetdial.StartEmpty})
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+
+	server := &http.Server{Addr: cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080"), Handler: handler(sub)}
+	done := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer done()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func handler(sub *fleetdial.Subscriber) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		index, operation, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		endpoint := fleetdial.Unknown
+		if operation == "_search" {
+			endpoint = fleetdial.Search
+		}
+		d := sub.Decide(fleetdial.Request{
+			Tenant: r.Header.Get("X-Tenant"), Index: index, Endpoint: endpoint, ID: r.Header.Get("X-Request-Id"),
+		})
+		w.WriteHeader(http.StatusNoContent) // where a proxy would forward the request
+		if d.Level >= fleetdial.Shape {
+			attrs := []any{"by", d.By, "method", r.Method, "endpoint", endpoint, "bytes", r.ContentLength}
+			if d.Level >= fleetdial.ShapeTiming {
+				attrs = append(attrs, "took", time.Since(began))
+			}
+			slog.Info("request", attrs...)
+		}
+	})
+}
