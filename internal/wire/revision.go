@@ -1,6 +1,7 @@
 // Package wire is the one place for every encoding of fleetdial: the publish body, JSON or YAML, that operators write,
-// and the msgpack value that Redis holds. Whatever it reads may come from anyone: it refuses what leaves a doubt, says
-// where and why, never recurses over input and never allocates more than a small multiple of it.
+// and the msgpack value that Redis holds. It refuses what leaves a doubt, and says where and why. A value of the key,
+// which may come from anyone who can write to Redis, is decoded without recursion over its depth and without allocating
+// more than a small multiple of its bytes.
 package wire
 
 import (
