@@ -1,7 +1,7 @@
 package directive
 
 import (
-	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,9 +16,9 @@ func Anchor(s *Set, epoch time.Time) *Set {
 	if s == nil {
 		s = &Set{}
 	}
-	anchored := *s
-	anchored.epoch = epoch
-	return &anchored
+	return &Set{
+		directives: s.directives, program: s.program, epoch: epoch, anchored: true, cut: s.cut, over: new(atomic.Bool),
+	}
 }
 
 // AnchorAfter is Anchor for a set that takes the place of prev on the same subscriber: no measurement prolongs what is
@@ -43,18 +43,26 @@ func AnchorAfter(s, prev *Set, epoch time.Time) *Set {
 // keepDeadlines cuts the expiries of the directives that prev, whose epoch lies earlier by back, had too.
 func (s *Set) keepDeadlines(prev *Set, back time.Duration) {
 	s.cut = true
-	had := make(map[string]int, prev.Len())
+	had := make(map[string]*Directive, prev.Len())
 	for i := range prev.directives {
-		had[prev.directives[i].ID] = i
+		had[prev.directives[i].ID] = &prev.directives[i]
 	}
-	s.entries = slices.Clone(s.entries)
-	for i := range s.entries {
-		d := &s.directives[i]
-		if j, ok := had[d.ID]; ok && prev.directives[j].ExpiresAt.Equal(d.ExpiresAt) {
-			// prev's entry may itself be cut: it is its deadline that counts, not the directive's expiry.
-			s.entries[i].expiry = min(s.entries[i].expiry, prev.entries[j].expiry-back)
+	deadlines := make(map[string]time.Duration, len(prev.program.rules))
+	for _, r := range prev.program.rules {
+		deadlines[prev.directives[r.index].ID] = r.expiry - back
+	}
+	s.program = compile(s.directives)
+	s.program.shorten(func(r *rule) time.Duration {
+		d := &s.directives[r.index]
+		if before := had[d.ID]; before == nil || !before.ExpiresAt.Equal(d.ExpiresAt) {
+			return r.expiry
 		}
-	}
+		// prev's rule may itself be cut: it is its deadline that counts, not the directive's expiry.
+		if deadline, ok := deadlines[d.ID]; ok {
+			return min(r.expiry, deadline)
+		}
+		return r.expiry - max(0, back)
+	})
 }
 
 // Reanchor returns s itself, unless the clock that it is anchored to turns out to be behind: the machine was

@@ -12,7 +12,7 @@ import (
 // endsAt returns the local time at which the set's only directive ends.
 func endsAt(t require.TestingT, s *Set) time.Time {
 	require.Equal(t, 1, s.Len())
-	return s.epoch.Add(s.entries[0].expiry)
+	return s.epoch.Add(s.program.rules[0].expiry)
 }
 
 func TestP4AnchoredSetsEndOnTheOtherClock(t *testing.T) {

@@ -4,73 +4,67 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
-// Set is an immutable collection of directives, ready to be asked. The zero Set and the nil Set are empty. A Set may
-// be used by any number of goroutines at once.
+// Set is an immutable collection of directives, compiled for evaluation. The zero Set and the nil Set are empty. A Set
+// may be used by any number of goroutines at once.
 //
 // A set that a subscriber returns counts its expiries on that process's monotonic clock, as measured against Redis;
 // any other counts them on the local wall clock.
 type Set struct {
 	directives []Directive
-	entries    []entry
-	// epoch is the local time at which the clock that expiries are counted on read zero.
-	epoch time.Time
-	// cut says that entries may expire before their directives' expiries.
+	program    program
+	// epoch is the local time at which the clock that expiries are counted on read zero. It is the Unix epoch in a set
+	// that is not anchored to another clock.
+	epoch    time.Time
+	anchored bool
+	// cut says that rules may expire before their directives' expiries.
 	cut bool
-}
-
-// entry is what evaluation needs of a directive.
-type entry struct {
-	match      Match
-	expiry     time.Duration // since the epoch
-	sample     uint16
-	level      Level
-	ringBuffer bool
-	capture    bool
-	index      int32
+	// over is set once the clock has shown that all rules have expired; nil in the zero Set.
+	over *atomic.Bool
 }
 
 // NewSet returns the set of these directives, in this order. The slice is copied. The error is a *ValidationError
 // that names the first field that breaks a limit, or an id that stands twice.
 func NewSet(directives []Directive) (*Set, error) {
+	return Compile(slices.Clone(directives))
+}
+
+// Compile is NewSet for a caller that gives the slice away.
+func Compile(directives []Directive) (*Set, error) {
 	if err := TooMany(len(directives)); err != nil {
 		return nil, err
 	}
-	s := &Set{
-		directives: slices.Clone(directives),
-		entries:    make([]entry, len(directives)),
-		epoch:      time.Unix(0, 0),
-	}
-	seen := make(map[string]int, len(directives))
-	for i := range s.directives {
-		d := &s.directives[i]
+	seen := make(map[string]int32, len(directives))
+	for i := range directives {
+		d := &directives[i]
 		if err := d.validate(); err != nil {
 			return nil, InDirective(i, err)
 		}
 		if first, dup := seen[d.ID]; dup {
 			return nil, InDirective(i, &ValidationError{"id", fmt.Sprintf("is the same as that of directives[%d]", first)})
 		}
-		seen[d.ID] = i
+		seen[d.ID] = int32(i)
 		d.ExpiresAt = time.UnixMilli(d.ExpiresAt.UnixMilli())
-		s.entries[i] = entry{
-			match:      d.Match,
-			expiry:     sinceUnixZero(d.ExpiresAt),
-			sample:     uint16(d.SamplePerMille),
-			level:      d.Level,
-			ringBuffer: d.RingBuffer,
-			capture:    d.Capture,
-			index:      int32(i),
-		}
 	}
-	return s, nil
+	return &Set{
+		directives: directives,
+		program:    compile(directives),
+		epoch:      time.Unix(0, 0),
+		over:       new(atomic.Bool),
+	}, nil
 }
 
-// sinceUnixZero saturates at the end of what a Duration holds, in the year 2262, as Time.Sub does.
+// sinceUnixZero saturates where a Duration ends, in the years 1677 and 2262, as Time.Sub does.
 func sinceUnixZero(t time.Time) time.Duration {
-	if t.UnixMilli() > math.MaxInt64/int64(time.Millisecond) {
+	const last = math.MaxInt64 / int64(time.Second)
+	switch secs := t.Unix(); {
+	case secs >= last:
 		return math.MaxInt64
+	case secs <= -last:
+		return math.MinInt64
 	}
 	return time.Duration(t.UnixNano())
 }
@@ -93,69 +87,33 @@ func (s *Set) Directives() []Directive {
 
 // Evaluate returns what the set says of a request at that time: the highest level among the directives that match it,
 // whose sample it is in and that have not expired, and whether any of these asks for the ring buffer or a capture. It
-// does not allocate.
+// does not allocate, and what it costs does not grow with the directives that name another tenant, index or principal.
 //
 // For now, use time.Now(): a set from a subscriber is measured against its monotonic reading.
 func (s *Set) Evaluate(req Request, now time.Time) Decision {
-	return s.evaluate(&req, now, nil)
+	if s == nil || len(s.program.rules) == 0 {
+		return Decision{}
+	}
+	return s.evaluateAt(&req, &now)
 }
 
-// EvaluateWithClock is Evaluate for a caller that has not read the clock yet: it is read at most once, and only if a
-// directive would apply but for its expiry.
-func EvaluateWithClock(s *Set, req Request, clock func() time.Time) Decision {
-	return s.evaluate(&req, time.Time{}, clock)
-}
-
-// evaluate takes the time from now or, if there is a clock, from the clock.
-func (s *Set) evaluate(req *Request, now time.Time, clock func() time.Time) Decision {
-	var d Decision
-	if s == nil {
-		return d
-	}
-	bucket, timed := -1, false
-	var elapsed time.Duration
-	for i := range s.entries {
-		e := &s.entries[i]
-		if !e.raises(&d) || !e.match.matches(req) {
-			continue
-		}
-		if e.sample < 1000 {
-			if bucket < 0 {
-				bucket = SampleBucket(req.ID)
-			}
-			if bucket >= int(e.sample) {
-				continue
-			}
-		}
-		if !timed {
-			if clock != nil {
-				now = clock()
-			}
-			elapsed, timed = now.Sub(s.epoch), true
-		}
-		if elapsed >= e.expiry {
-			continue
-		}
-		if e.level > d.Level {
-			d.Level, d.By = e.level, s.directives[e.index].ID
-		}
-		d.RingBuffer = d.RingBuffer || e.ringBuffer
-		d.Capture = d.Capture || e.capture
-	}
+// evaluateAt is not inlined, so that Evaluate can be: an empty set then costs its caller no call.
+//
+//go:noinline
+func (s *Set) evaluateAt(req *Request, now *time.Time) Decision {
+	d, _ := s.evaluate(req, clock{now: now})
 	return d
 }
 
-// raises reports whether the entry would add anything to the decision.
-func (e *entry) raises(d *Decision) bool {
-	return e.level > d.Level || e.ringBuffer && !d.RingBuffer || e.capture && !d.Capture
-}
-
-func (m *Match) matches(req *Request) bool {
-	if m.Endpoint != AnyEndpoint && m.Endpoint != req.Endpoint &&
-		!(m.Endpoint == Unknown && req.Endpoint == AnyEndpoint) {
-		return false
+// EvaluateNow is Evaluate for now, by this process's clock, which it reads only if a directive would apply but for its
+// expiry. Since is time.Since, or what stands in for it in a test.
+func EvaluateNow(s *Set, req *Request, since func(time.Time) time.Duration) Decision {
+	if len(s.program.rules) == 0 || s.over.Load() {
+		return Decision{}
 	}
-	return (m.Tenant == "" || m.Tenant == req.Tenant) &&
-		(m.Index == "" || m.Index == req.Index) &&
-		(m.Principal == "" || m.Principal == req.Principal)
+	d, over := s.evaluate(req, clock{since: since})
+	if over {
+		s.over.Store(true)
+	}
+	return d
 }

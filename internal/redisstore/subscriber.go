@@ -261,7 +261,7 @@ func (s *Subscriber) Load() *directive.Set { return s.set.Load() }
 
 // Decide evaluates a request now.
 func (s *Subscriber) Decide(req directive.Request) directive.Decision {
-	return directive.EvaluateWithClock(s.set.Load(), req, time.Now)
+	return directive.EvaluateNow(s.set.Load(), &req, time.Since)
 }
 
 // Status returns what the subscriber knows of itself.

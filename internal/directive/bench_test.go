@@ -1,0 +1,85 @@
+package directive
+
+import (
+	"fmt"
+	"testing"
+)
+
+// requestID has the 36 characters of a UUID. Its bucket is 318.
+const requestID = "0d9b5a7e-3f0a-4a53-9f6b-3b1c9a1f7c55"
+
+// benchSets are sets of which a request of tenant acme to Search is asked.
+func benchSets(n int) map[string][]Directive {
+	one := dir("acme", func(d *Directive) { d.Match.Tenant = "tenant-acme" })
+	several := make([]Directive, 0, n)
+	for i := range n {
+		several = append(several, dir(fmt.Sprint(i), func(d *Directive) {
+			d.Match.Tenant = fmt.Sprintf("tenant-%04d", i)
+			if i%8 == 0 {
+				d.Match.Tenant, d.Level = "tenant-acme", Level(1+i%3)
+			}
+		}))
+	}
+	return map[string][]Directive{
+		"none": many(n),
+		"one":  append(many(max(0, n-1)), one),
+		"many": several,
+	}
+}
+
+func benchmarkEvaluate(b *testing.B, all []Directive, req Request) {
+	s := newSet(b, all...)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Evaluate(req, noon)
+	}
+}
+
+// BenchmarkEvaluateNoAlloc is by the number of directives and by how many of them the request matches.
+func BenchmarkEvaluateNoAlloc(b *testing.B) {
+	req := Request{Tenant: "tenant-acme", Index: "orders", Principal: "svc", Endpoint: Search, ID: requestID}
+	for _, n := range []int{0, 2, 8, 64, 1024, 10_000} {
+		for name, all := range benchSets(n) {
+			if n == 0 && name != "none" {
+				continue
+			}
+			b.Run(fmt.Sprintf("n=%d/matching=%s", n, name), func(b *testing.B) { benchmarkEvaluate(b, all, req) })
+		}
+		b.Run(fmt.Sprintf("n=%d/unresolved", n), func(b *testing.B) {
+			benchmarkEvaluate(b, many(n), Request{Endpoint: Search, ID: requestID})
+		})
+	}
+}
+
+// BenchmarkEvaluateSampledNoAlloc has two directives that match, one of them sampled; beside it, the hash alone.
+func BenchmarkEvaluateSampledNoAlloc(b *testing.B) {
+	all := []Directive{
+		dir("sampled", func(d *Directive) {
+			d.Match.Tenant, d.Level, d.SamplePerMille = "tenant-acme", ShapeTiming, 100
+		}),
+		dir("other", func(d *Directive) { d.Match.Tenant = "tenant-1" }),
+	}
+	req := Request{Tenant: "tenant-acme", Index: "orders", Principal: "svc", Endpoint: Search, ID: requestID}
+	b.Run("evaluate", func(b *testing.B) { benchmarkEvaluate(b, all, req) })
+	b.Run("hash", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			SampleBucket(requestID)
+		}
+	})
+}
+
+// BenchmarkCompile is from directives to a set.
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			all := many(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := NewSet(all); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

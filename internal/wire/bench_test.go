@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+// fleetSet is like the sets that fleets have: most directives name a tenant and an endpoint.
+func fleetSet(t testing.TB, n int) *directive.Set {
+	all := make([]directive.Directive, n)
+	for i := range all {
+		all[i] = directive.Directive{
+			ID: fmt.Sprintf("directive-%05d", i), Level: directive.ShapeTiming, SamplePerMille: 100,
+			Match:     directive.Match{Tenant: fmt.Sprintf("tenant-%05d", i), Endpoint: directive.Search},
+			ExpiresAt: time.UnixMilli(1_790_000_600_000),
+		}
+	}
+	return newSet(t, all...)
+}
+
+func benchValue(b *testing.B, n int) []byte {
+	value, err := Encode(Revision{
+		Version: 1, ID: NewID(), PublishedAt: time.UnixMilli(1_790_000_000_000), Publisher: "p", Set: fleetSet(b, n),
+	})
+	require.NoError(b, err)
+	b.SetBytes(int64(len(value)))
+	b.ReportAllocs()
+	return value
+}
+
+var benchSizes = []int{10, 1000, 10_000}
+
+func BenchmarkEncode(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			value := benchValue(b, n)
+			rev, err := Decode(value)
+			require.NoError(b, err)
+			for b.Loop() {
+				_, _ = Encode(rev)
+			}
+		})
+	}
+}
+
+// BenchmarkDecode goes from the bytes to the compiled set.
+func BenchmarkDecode(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			value := benchValue(b, n)
+			for b.Loop() {
+				_, err := Decode(value)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
+
+// plainRevision is what a decoder without our demands would fill.
+type plainRevision struct {
+	Format      int              `msgpack:"format"`
+	ID          string           `msgpack:"id"`
+	Version     int64            `msgpack:"version"`
+	PublishedAt int64            `msgpack:"published_at"`
+	Publisher   string           `msgpack:"publisher"`
+	Reason      string           `msgpack:"reason"`
+	Directives  []plainDirective `msgpack:"directives"`
+}
+
+type plainDirective struct {
+	ID             string `msgpack:"id"`
+	Level          string `msgpack:"level"`
+	SamplePerMille int    `msgpack:"sample_per_mille"`
+	ExpiresAt      int64  `msgpack:"expires_at"`
+	RingBuffer     bool   `msgpack:"ring_buffer"`
+	Capture        bool   `msgpack:"capture"`
+	Tenant         string `msgpack:"tenant"`
+	Index          string `msgpack:"index"`
+	Principal      string `msgpack:"principal"`
+	Endpoint       string `msgpack:"endpoint"`
+}
+
+// BenchmarkPlainUnmarshal is what Decode is measured against: the library alone, without checks and without a set.
+func BenchmarkPlainUnmarshal(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			value := benchValue(b, n)
+			for b.Loop() {
+				var plain plainRevision
+				require.NoError(b, msgpack.Unmarshal(value, &plain))
+			}
+		})
+	}
+}
