@@ -32,11 +32,12 @@ const smallSet = 8
 
 // rule is what evaluation needs of a directive once it is known that the names match.
 type rule struct {
-	expiry time.Duration // since the epoch
-	index  int32         // of the directive
-	sample uint16
-	level  Level
-	flags  flags
+	expiry   time.Duration // since the epoch
+	index    int32         // of the directive
+	sample   uint16
+	level    Level
+	endpoint Endpoint
+	flags    flags
 	// rest are the flags of this rule and of all that follow in its list.
 	rest flags
 }
@@ -48,11 +49,13 @@ const (
 	capture
 )
 
-// group holds the rules that name the same tenant, index and principal: those for any endpoint, and those for one. Each
-// list goes from the highest level to the lowest, and in the order of the set within a level.
+// group holds the rules that name the same tenant, index and principal. Each list goes from the highest level to the
+// lowest, and in the order of the set within a level.
 type group struct {
-	any        []rule
-	byEndpoint *[Unknown + 1][]rule // nil if none names an endpoint
+	// list has all of the rules of a group of up to smallSet, and those for any endpoint of a larger one, which has the
+	// others by their endpoint.
+	list       []rule
+	byEndpoint *[Unknown + 1][]rule
 }
 
 // combination is the groups whose rules name the same two or three of tenant, index and principal.
@@ -71,6 +74,7 @@ func compile(directives []Directive) program {
 		d := &directives[i]
 		r := rule{
 			expiry: sinceUnixZero(d.ExpiresAt), index: int32(i), sample: uint16(d.SamplePerMille), level: d.Level,
+			endpoint: d.Match.Endpoint,
 		}
 		if d.RingBuffer {
 			r.flags |= ringBuffer
@@ -102,6 +106,10 @@ func (p *program) compileSmall(directives []Directive) {
 
 // order sorts a list as evaluation wants it.
 func order(list []rule) {
+	if len(list) == 1 {
+		list[0].rest = list[0].flags
+		return
+	}
 	slices.SortStableFunc(list, func(a, b rule) int { return cmp.Compare(b.level, a.level) })
 	var rest flags
 	for i := len(list) - 1; i >= 0; i-- {
@@ -114,7 +122,7 @@ func (p *program) compileGroups(directives []Directive) {
 	of := make([]int32, len(p.rules)) // the group of each rule; 0 is that of everything
 	sizes := []int32{0}
 	for i := range p.rules {
-		of[i] = p.groupOf(&directives[p.rules[i].index].Match, int32(len(sizes)))
+		of[i] = p.groupOf(&directives[p.rules[i].index].Match, int32(len(sizes)), len(p.rules)-i)
 		if int(of[i]) == len(sizes) {
 			sizes = append(sizes, 0)
 		}
@@ -135,39 +143,42 @@ func (p *program) compileGroups(directives []Directive) {
 	p.rules = sorted
 	p.groups = make([]group, len(sizes))
 	for g := range p.groups {
-		p.groups[g] = newGroup(sorted[ends[g]-sizes[g]:ends[g]:ends[g]], directives)
+		p.groups[g] = newGroup(sorted[ends[g]-sizes[g] : ends[g] : ends[g]])
 	}
 	if sizes[0] > 0 {
 		p.everything = &p.groups[0]
 	}
 }
 
-// groupOf returns the number of the group of the rules that name what m names: next if there is none yet.
-func (p *program) groupOf(m *Match, next int32) int32 {
+// groupOf returns the number of the group of the rules that name what m names: next if there is none yet. As many rules
+// as left are still to come.
+func (p *program) groupOf(m *Match, next int32, left int) int32 {
 	switch (names{m.Tenant, m.Index, m.Principal}) {
 	case names{}:
 		return 0
 	case names{tenant: m.Tenant}:
-		return numberOf(&p.tenant, m.Tenant, next)
+		return numberOf(&p.tenant, m.Tenant, next, left)
 	case names{index: m.Index}:
-		return numberOf(&p.index, m.Index, next)
+		return numberOf(&p.index, m.Index, next, left)
 	case names{principal: m.Principal}:
-		return numberOf(&p.principal, m.Principal, next)
+		return numberOf(&p.principal, m.Principal, next, left)
 	}
 	named := combination{tenant: m.Tenant != "", index: m.Index != "", principal: m.Principal != ""}
 	for i := range p.several {
 		c := &p.several[i]
 		if c.tenant == named.tenant && c.index == named.index && c.principal == named.principal {
-			return numberOf(&c.groups, names{m.Tenant, m.Index, m.Principal}, next)
+			return numberOf(&c.groups, names{m.Tenant, m.Index, m.Principal}, next, left)
 		}
 	}
 	p.several = append(p.several, named)
-	return numberOf(&p.several[len(p.several)-1].groups, names{m.Tenant, m.Index, m.Principal}, next)
+	return numberOf(&p.several[len(p.several)-1].groups, names{m.Tenant, m.Index, m.Principal}, next, left)
 }
 
-func numberOf[K comparable](groups *map[K]int32, key K, next int32) int32 {
+// numberOf returns the number under the key, which is next if there was none. The first call makes the map for as many
+// keys as there are rules to come.
+func numberOf[K comparable](groups *map[K]int32, key K, next int32, size int) int32 {
 	if *groups == nil {
-		*groups = make(map[K]int32)
+		*groups = make(map[K]int32, size)
 	}
 	if n, ok := (*groups)[key]; ok {
 		return n
@@ -176,27 +187,23 @@ func numberOf[K comparable](groups *map[K]int32, key K, next int32) int32 {
 	return next
 }
 
-func newGroup(rules []rule, directives []Directive) group {
-	endpoint := func(r rule) Endpoint { return directives[r.index].Match.Endpoint }
-	if !slices.ContainsFunc(rules, func(r rule) bool { return endpoint(r) != AnyEndpoint }) {
+func newGroup(rules []rule) group {
+	if len(rules) <= smallSet {
 		order(rules)
-		return group{any: rules}
+		return group{list: rules}
 	}
-	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(endpoint(a), endpoint(b)) })
+	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(a.endpoint, b.endpoint) })
 	g := group{byEndpoint: new([Unknown + 1][]rule)}
 	for len(rules) > 0 {
-		e, n := endpoint(rules[0]), 1
-		for n < len(rules) && endpoint(rules[n]) == e {
+		e, n := rules[0].endpoint, 1
+		for n < len(rules) && rules[n].endpoint == e {
 			n++
 		}
 		order(rules[:n])
-		if e == AnyEndpoint {
-			g.any = rules[:n:n]
-		} else {
-			g.byEndpoint[e] = rules[:n:n]
-		}
+		g.byEndpoint[e] = rules[:n:n]
 		rules = rules[n:]
 	}
+	g.list = g.byEndpoint[AnyEndpoint]
 	return g
 }
 

@@ -48,7 +48,7 @@ func (s *Set) evaluate(req *Request, c clock) (d Decision, over bool) {
 		if len(m.Tenant) != len(req.Tenant) && m.Tenant != "" || len(m.Index) != len(req.Index) && m.Index != "" {
 			continue
 		}
-		if m.matches(req) {
+		if p.rules[i].wants(req.Endpoint) && m.matches(req) {
 			return s.evaluateSmall(req, c, i)
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Set) evaluateSmall(req *Request, c clock, first int) (d Decision, over 
 			}
 			continue
 		}
-		if (i == first || p.matches[i].matches(req)) && !e.visit(s, r, req, c) {
+		if r.wants(req.Endpoint) && (i == first || p.matches[i].matches(req)) && !e.visit(s, r, req, c) {
 			break
 		}
 	}
@@ -81,7 +81,7 @@ func (s *Set) evaluateGroups(req *Request, c clock) (d Decision, over bool) {
 	}
 	e := newEvaluation()
 	for ; g != nil && !e.over; g, next = s.program.find(req, next) {
-		e.visitList(s, g.any, req, c)
+		e.visitList(s, g.list, req, c)
 		if g.byEndpoint != nil {
 			e.visitList(s, g.of(req.Endpoint), req, c)
 		}
@@ -109,10 +109,15 @@ func (e *evaluation) visitList(s *Set, list []rule, req *Request, c clock) {
 			}
 			continue
 		}
-		if !e.visit(s, r, req, c) {
+		if r.wants(req.Endpoint) && !e.visit(s, r, req, c) {
 			return
 		}
 	}
+}
+
+// wants reports whether the rule concerns requests to that endpoint.
+func (r *rule) wants(endpoint Endpoint) bool {
+	return r.endpoint == AnyEndpoint || r.endpoint == endpoint || r.endpoint == Unknown && endpoint == AnyEndpoint
 }
 
 // visit takes in a rule that matches and would add to the decision, if the request is in its sample and it has not
@@ -222,10 +227,9 @@ func (c *combination) find(req *Request) (int32, bool) {
 	return g, ok
 }
 
+// matches compares the names; the endpoint is for wants.
 func (m *Match) matches(req *Request) bool {
 	return (m.Tenant == "" || m.Tenant == req.Tenant) &&
 		(m.Index == "" || m.Index == req.Index) &&
-		(m.Principal == "" || m.Principal == req.Principal) &&
-		(m.Endpoint == AnyEndpoint || m.Endpoint == req.Endpoint ||
-			m.Endpoint == Unknown && req.Endpoint == AnyEndpoint)
+		(m.Principal == "" || m.Principal == req.Principal)
 }

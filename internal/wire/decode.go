@@ -22,23 +22,25 @@ func Decode(value []byte) (Revision, error) {
 	if len(value) > MaxValueBytes {
 		return Revision{}, invalid("", fmt.Sprintf("the value is %d bytes, the limit is %d", len(value), MaxValueBytes))
 	}
-	end, err := scanMap(value, 0)
+	// One copy, which all strings of the set share.
+	r := &reader{in: string(value)}
+	rev, err := decodeRevision(r)
 	if err != nil {
 		return Revision{}, err
 	}
-	if end < len(value) {
-		seal, err := scanMap(value[end:], end)
-		if err != nil {
+	end := r.pos
+	if end < len(r.in) {
+		if end, err = scanMap(r.in, end); err != nil {
 			return Revision{}, err
 		}
-		if end+seal < len(value) {
-			return Revision{}, &MalformedError{end + seal, "something after the end"}
-		}
 	}
-	return decodeRevision(newReader(value[:end]))
+	if end < len(r.in) {
+		return Revision{}, &MalformedError{end, "something after the end"}
+	}
+	return rev, nil
 }
 
-func decodeRevision(r reader) (rev Revision, err error) {
+func decodeRevision(r *reader) (rev Revision, err error) {
 	rest, err := decodeHead(r, &rev)
 	if err != nil {
 		return Revision{}, err
@@ -72,7 +74,7 @@ func decodeRevision(r reader) (rev Revision, err error) {
 }
 
 // expectKey reads the key that has to come next.
-func expectKey(r reader, want string) error {
+func expectKey(r *reader, want string) error {
 	key, err := r.text("")
 	if err != nil {
 		return err
@@ -87,7 +89,7 @@ func expectKey(r reader, want string) error {
 }
 
 // extraKey reads the key after the last one and returns the error for it.
-func extraKey(r reader) error {
+func extraKey(r *reader) error {
 	key, err := r.text("")
 	if err != nil {
 		return err
@@ -98,7 +100,7 @@ func extraKey(r reader) error {
 	return unknownName(key, nil)
 }
 
-func decodeSet(r reader) (*directive.Set, error) {
+func decodeSet(r *reader) (*directive.Set, error) {
 	n, err := r.arrayLen("directives")
 	if err != nil {
 		return nil, err
@@ -106,53 +108,43 @@ func decodeSet(r reader) (*directive.Set, error) {
 	if err := directive.TooMany(n); err != nil {
 		return nil, err
 	}
-	all := make([]directive.Directive, 0, min(n, r.left.Len()/minDirectiveBytes))
+	all := make([]directive.Directive, 0, min(n, (len(r.in)-r.pos)/minDirectiveBytes))
 	for i := range n {
-		var d directive.Directive
-		if err := decodeDirective(r, &d); err != nil {
+		all = append(all, directive.Directive{})
+		if err := decodeDirective(r, &all[i]); err != nil {
 			return nil, directive.InDirective(i, err)
 		}
-		all = append(all, d)
 	}
-	return directive.NewSet(all)
+	return directive.Compile(all)
 }
 
-// directiveKeys are the keys of a directive, the required ones first.
-var directiveKeys = []string{
-	"id", "level", "sample_per_mille", "expires_at", "ring_buffer", "capture",
-	"tenant", "index", "principal", "endpoint",
-}
+// requiredKeys are those that every directive has, in the order of their bits in what decodeField returns.
+var requiredKeys = []string{"id", "level", "sample_per_mille", "expires_at", "ring_buffer", "capture"}
 
-const (
-	requiredKeys = 6
-	// minDirectiveBytes is what the shortest directive takes, so that a declared count alone makes no room for more.
-	minDirectiveBytes = 68
-)
+// minDirectiveBytes is what the shortest directive takes, so that a declared count alone makes no room for more.
+const minDirectiveBytes = 68
 
-func decodeDirective(r reader, d *directive.Directive) error {
+func decodeDirective(r *reader, d *directive.Directive) error {
 	n, err := r.mapLen("")
 	if err != nil {
 		return err
 	}
-	seen := 0 // one bit for each of directiveKeys
+	seen := 0
 	for range n {
 		key, err := r.text("")
 		if err != nil {
 			return err
 		}
-		i := slices.Index(directiveKeys, key)
-		if i < 0 {
-			return unknownName(key, nil)
-		}
-		if seen&(1<<i) != 0 {
-			return invalid(key, "is repeated")
-		}
-		seen |= 1 << i
-		if err := decodeField(r, key, d); err != nil {
+		bit, err := decodeField(r, key, d)
+		if err != nil {
 			return err
 		}
+		if seen&bit != 0 {
+			return invalid(key, "is repeated")
+		}
+		seen |= bit
 	}
-	for i, key := range directiveKeys[:requiredKeys] {
+	for i, key := range requiredKeys {
 		if seen&(1<<i) == 0 {
 			return invalid(key, "is missing")
 		}
@@ -160,54 +152,66 @@ func decodeDirective(r reader, d *directive.Directive) error {
 	return nil
 }
 
-func decodeField(r reader, key string, d *directive.Directive) (err error) {
-	var name string
+// decodeField reads the value of one key, and returns the bit that stands for the key. That strings are UTF-8, and
+// within their lengths, is checked when the set is made.
+func decodeField(r *reader, key string, d *directive.Directive) (bit int, err error) {
 	var n int64
 	switch key {
 	case "id":
+		bit = 1 << 0
 		d.ID, err = r.text(key)
 	case "level":
-		if name, err = r.text(key); err == nil {
-			d.Level, err = directive.ParseLevel(name)
-			err = atField(key, err)
-		}
+		bit = 1 << 1
+		d.Level, err = name(r, key, directive.ParseLevel)
 	case "sample_per_mille":
+		bit = 1 << 2
 		n, err = r.integer(key, 0, 1000)
 		d.SamplePerMille = int(n)
 	case "expires_at":
+		bit = 1 << 3
 		n, err = r.integer(key, 1, directive.MaxMillis)
 		d.ExpiresAt = time.UnixMilli(n)
 	case "ring_buffer":
+		bit = 1 << 4
 		d.RingBuffer, err = r.boolean(key)
 	case "capture":
+		bit = 1 << 5
 		d.Capture, err = r.boolean(key)
-	case "endpoint":
-		if name, err = r.text(key); err == nil {
-			d.Match.Endpoint, err = directive.ParseEndpoint(name)
-			err = atField(key, err)
-		}
 	case "tenant":
+		bit = 1 << 6
 		d.Match.Tenant, err = target(r, key)
 	case "index":
+		bit = 1 << 7
 		d.Match.Index, err = target(r, key)
 	case "principal":
+		bit = 1 << 8
 		d.Match.Principal, err = target(r, key)
+	case "endpoint":
+		bit = 1 << 9
+		d.Match.Endpoint, err = name(r, key, directive.ParseEndpoint)
+	default:
+		err = unknownName(key, nil)
 	}
-	return err
+	return bit, err
+}
+
+// name reads one of a fixed list of names.
+func name[T any](r *reader, field string, parse func(string) (T, error)) (out T, err error) {
+	s, err := r.text(field)
+	if err != nil {
+		return out, err
+	}
+	if out, err = parse(s); err != nil {
+		return out, invalid(field, err.Error())
+	}
+	return out, nil
 }
 
 // target reads a name that the directive is confined to. An empty one would confine it to nothing.
-func target(r reader, field string) (string, error) {
+func target(r *reader, field string) (string, error) {
 	name, err := r.text(field)
 	if err == nil && name == "" {
 		err = invalid(field, "must not be empty")
 	}
 	return name, err
-}
-
-func atField(field string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return invalid(field, err.Error())
 }

@@ -19,41 +19,18 @@ func Peek(prefix []byte) (Revision, error) {
 	if len(prefix) > PeekBytes {
 		prefix = prefix[:PeekBytes]
 	}
-	if err := scanHead(prefix); err != nil {
-		return Revision{}, err
-	}
 	var rev Revision
-	if _, err := decodeHead(newReader(prefix), &rev); err != nil {
+	if _, err := decodeHead(&reader{in: string(prefix)}, &rev); err != nil {
 		return Revision{}, err
 	}
 	return rev, nil
 }
 
-// scanHead makes sure that the map's head and the keys and values that Peek reads lie whole within the bytes.
-func scanHead(b []byte) error {
-	t, reason := readToken(b)
-	if reason == "" && !t.isMap {
-		reason = "no map"
-	}
-	pos := t.size
-	for i := 0; i < min(t.items, 2*headKeys) && reason == ""; i++ {
-		t, r := readToken(b[pos:])
-		if r == "" && t.deep {
-			r = "a map or an array that does not belong there"
-		}
-		if r != "" {
-			return &MalformedError{pos, r}
-		}
-		pos += t.size
-	}
-	if reason != "" {
-		return &MalformedError{0, reason}
-	}
-	return nil
-}
-
 // decodeHead reads what Peek tells and returns how many keys are left.
-func decodeHead(r reader, rev *Revision) (rest int, err error) {
+func decodeHead(r *reader, rev *Revision) (rest int, err error) {
+	if r.in == "" || kindOf(r.in[0]) != "map" {
+		return 0, &MalformedError{0, "no map"}
+	}
 	n, err := r.mapLen("")
 	if err != nil {
 		return 0, err
@@ -72,7 +49,7 @@ func decodeHead(r reader, rev *Revision) (rest int, err error) {
 	return n - headKeys, nil
 }
 
-func decodeHeadField(r reader, field string, rev *Revision) (err error) {
+func decodeHeadField(r *reader, field string, rev *Revision) (err error) {
 	var n int64
 	switch field {
 	case "format":

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
@@ -24,32 +23,36 @@ func (e *MalformedError) Error() string {
 
 // token is the head of one msgpack value.
 type token struct {
+	head  int // bytes before the content
 	size  int // of the head and, for a scalar, its content
 	items int // values that follow inside: of an array, its length; of a map, twice its length
 	isMap bool
 	deep  bool
 }
 
-// scanMap returns the length of the msgpack map that b begins with. Nothing is allocated and nothing recurses: after
-// it has returned no error, each declared length has been checked against the bytes that are there.
-func scanMap(b []byte, offset int) (int, error) {
-	fail := func(at int, reason string) (int, error) {
-		return 0, &MalformedError{offset + at, reason}
-	}
+const (
+	tooShort = "an end too early"
+	tooLong  = "a length that is more than the bytes that follow"
+)
+
+// scanMap returns where the msgpack map ends that begins at start. It takes whatever Redis' Lua can unpack, without
+// recursion and without allocating.
+func scanMap(b string, start int) (end int, err error) {
+	fail := func(at int, reason string) (int, error) { return 0, &MalformedError{at, reason} }
 	var open [maxDepth]int // how many values are still to come at each depth
-	depth, pos := 0, 0
+	depth, pos := 0, start
 	for {
 		t, reason := readToken(b[pos:])
 		if reason != "" {
 			return fail(pos, reason)
 		}
-		if pos == 0 && !t.isMap {
-			return fail(0, "no map")
+		if pos == start && !t.isMap {
+			return fail(start, "no map")
 		}
 		at := pos
 		pos += t.size
 		if t.items > len(b)-pos {
-			return fail(at, "a length that is more than the bytes that follow")
+			return fail(at, tooLong)
 		}
 		if t.deep && t.items > 0 {
 			if depth == maxDepth {
@@ -73,16 +76,16 @@ func scanMap(b []byte, offset int) (int, error) {
 }
 
 // readToken reads the head of the value that b begins with. The reason is empty if that went well.
-func readToken(b []byte) (t token, reason string) {
+func readToken(b string) (t token, reason string) {
 	if len(b) == 0 {
-		return t, "an end too early"
+		return t, tooShort
 	}
 	c := b[0]
 	switch {
 	case msgpcode.IsFixedNum(c), c == msgpcode.Nil, c == msgpcode.False, c == msgpcode.True:
 		return token{size: 1}, ""
 	case msgpcode.IsFixedString(c):
-		t.size = 1 + int(c&msgpcode.FixedStrMask)
+		t = token{head: 1, size: 1 + int(c&msgpcode.FixedStrMask)}
 	case msgpcode.IsFixedArray(c):
 		return token{size: 1, items: int(c & msgpcode.FixedArrayMask), deep: true}, ""
 	case msgpcode.IsFixedMap(c):
@@ -102,7 +105,7 @@ func readToken(b []byte) (t token, reason string) {
 }
 
 // readLongToken is readToken for strings, arrays and maps whose length takes bytes of its own.
-func readLongToken(b []byte) (t token, reason string) {
+func readLongToken(b string) (t token, reason string) {
 	lengthBytes := 0
 	switch b[0] {
 	case msgpcode.Str8:
@@ -116,13 +119,15 @@ func readLongToken(b []byte) (t token, reason string) {
 	}
 	t.size = 1 + lengthBytes
 	if t.size > len(b) {
-		return t, "an end too early"
+		return t, tooShort
 	}
-	var wide [8]byte
-	copy(wide[8-lengthBytes:], b[1:t.size])
-	declared := binary.BigEndian.Uint64(wide[:])
+	t.head = t.size
+	declared := uint64(0)
+	for i := 1; i < t.size; i++ {
+		declared = declared<<8 | uint64(b[i])
+	}
 	if declared > uint64(len(b)) {
-		return t, "a length that is more than the bytes that follow"
+		return t, tooLong
 	}
 	length := int(declared)
 	switch b[0] {
@@ -136,9 +141,9 @@ func readLongToken(b []byte) (t token, reason string) {
 	return bounded(t, b)
 }
 
-func bounded(t token, b []byte) (token, string) {
+func bounded(t token, b string) (token, string) {
 	if t.size > len(b) {
-		return t, "an end too early"
+		return t, tooShort
 	}
 	return t, ""
 }
