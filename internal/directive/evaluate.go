@@ -1,9 +1,6 @@
 package directive
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // clock tells how long after a set's epoch it is: at a time that is given or, where that is nil, now.
 type clock struct {
@@ -27,66 +24,47 @@ type evaluation struct {
 	got    flags
 	timed  bool  // whether elapsed is known
 	over   bool  // whether all rules have expired
-	bucket int16 // of the request's id; -1 until it is needed
-	by     int32 // the index of the directive that gave the level
+	bucket int16 // of the request's id, plus 1; 0 until it is needed
+	by     int32 // the index of the directive that gave the level; means nothing at Off
 
 	elapsed time.Duration
 }
 
-func newEvaluation() evaluation { return evaluation{bucket: -1, by: math.MaxInt32} }
-
-// evaluate begins an evaluation for a request only once a rule concerns it: most requests are such that none does, and
-// those are to cost the least.
-func (s *Set) evaluate(req *Request, c clock) (d Decision, over bool) {
-	p := &s.program
-	if p.matches == nil {
-		return s.evaluateGroups(req, c)
-	}
-	for i := range p.matches {
-		m := &p.matches[i]
-		// Most differ in length already, which takes no call.
-		if len(m.Tenant) != len(req.Tenant) && m.Tenant != "" || len(m.Index) != len(req.Index) && m.Index != "" {
-			continue
-		}
-		if p.rules[i].wants(req.Endpoint) && m.matches(req) {
-			return s.evaluateSmall(req, c, i)
-		}
-	}
-	return Decision{}, false
-}
-
-// evaluateSmall evaluates a small program from its rule number first, which matches.
-func (s *Set) evaluateSmall(req *Request, c clock, first int) (d Decision, over bool) {
-	p := &s.program
-	e := newEvaluation()
-	for i := first; i < len(p.matches); i++ {
-		r := &p.rules[i]
-		if !e.adds(r) {
-			if e.done(r) {
+// evaluate is Evaluate and EvaluateNow, by the clock. It is not inlined, so that they can be: an empty set then costs
+// the caller no call.
+//
+//go:noinline
+func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.Duration) Decision {
+	var e evaluation
+	c := clock{now, since}
+	if p := &s.program; p.matches != nil {
+		for i := range p.matches {
+			m := &p.matches[i]
+			// Most names differ in length already, which takes no call.
+			if len(m.Tenant) != len(req.Tenant) && m.Tenant != "" || len(m.Index) != len(req.Index) && m.Index != "" {
+				continue
+			}
+			if m.matches(req) {
+				e.visit(s, p.rules[i:], p.matches[i:], req, c)
 				break
 			}
-			continue
 		}
-		if r.wants(req.Endpoint) && (i == first || p.matches[i].matches(req)) && !e.visit(s, r, req, c) {
-			break
-		}
-	}
-	return e.decision(s), e.over
-}
-
-func (s *Set) evaluateGroups(req *Request, c clock) (d Decision, over bool) {
-	g, next := s.program.find(req, inEverything)
-	if g == nil {
-		return Decision{}, false
-	}
-	e := newEvaluation()
-	for ; g != nil && !e.over; g, next = s.program.find(req, next) {
-		e.visitList(s, g.list, req, c)
-		if g.byEndpoint != nil {
-			e.visitList(s, g.of(req.Endpoint), req, c)
+	} else {
+		for g, next := p.find(req, inEverything); g != nil && !e.over; g, next = p.find(req, next) {
+			e.visit(s, g.list, nil, req, c)
+			if g.byEndpoint != nil {
+				e.visit(s, g.of(req.Endpoint), nil, req, c)
+			}
 		}
 	}
-	return e.decision(s), e.over
+	if e.over && since != nil {
+		s.over.Store(true)
+	}
+	d := Decision{Level: e.level, RingBuffer: e.got&ringBuffer != 0, Capture: e.got&capture != 0}
+	if e.level != Off {
+		d.By = s.directives[e.by].ID
+	}
+	return d
 }
 
 // of returns the rules for one endpoint.
@@ -100,67 +78,52 @@ func (g *group) of(endpoint Endpoint) []rule {
 	return g.byEndpoint[endpoint]
 }
 
-func (e *evaluation) visitList(s *Set, list []rule, req *Request, c clock) {
+// visit takes in those rules of a list that add to the decision, match, have the request in their sample and have not
+// expired. The first is known to match, but for the endpoint, and so are all if there are no matches. All of it is in one function,
+// and what changes often in variables, since this is what most of a request's time goes to.
+func (e *evaluation) visit(s *Set, list []rule, matches []Match, req *Request, c clock) {
+	level, by, got := e.level, e.by, e.got
 	for i := range list {
 		r := &list[i]
-		if !e.adds(r) {
-			if e.done(r) {
-				return
+		raises := r.level > level || r.level == level && level != Off && r.index < by
+		if !raises && r.flags&^got == 0 {
+			if r.rest&^got == 0 {
+				break // nor does any that follows: none has a higher level
 			}
 			continue
 		}
-		if r.wants(req.Endpoint) && !e.visit(s, r, req, c) {
-			return
+		if !r.wants(req.Endpoint) || i > 0 && matches != nil && !matches[i].matches(req) {
+			continue
 		}
+		if r.sample != 1000 {
+			if e.bucket == 0 {
+				e.bucket = int16(SampleBucket(req.ID)) + 1
+			}
+			if e.bucket > int16(r.sample) {
+				continue
+			}
+		}
+		if !e.timed {
+			e.timed, e.elapsed = true, c.elapsed(s)
+			e.over = e.elapsed >= s.program.last
+		}
+		if e.elapsed >= r.expiry {
+			if e.over {
+				break
+			}
+			continue
+		}
+		if raises {
+			level, by = r.level, r.index
+		}
+		got |= r.flags
 	}
+	e.level, e.by, e.got = level, by, got
 }
 
 // wants reports whether the rule concerns requests to that endpoint.
 func (r *rule) wants(endpoint Endpoint) bool {
 	return r.endpoint == AnyEndpoint || r.endpoint == endpoint || r.endpoint == Unknown && endpoint == AnyEndpoint
-}
-
-// visit takes in a rule that matches and would add to the decision, if the request is in its sample and it has not
-// expired. It returns false once all rules have.
-func (e *evaluation) visit(s *Set, r *rule, req *Request, c clock) bool {
-	if r.sample != 1000 {
-		if e.bucket < 0 {
-			e.bucket = int16(SampleBucket(req.ID))
-		}
-		if e.bucket >= int16(r.sample) {
-			return true
-		}
-	}
-	if !e.timed {
-		e.timed, e.elapsed = true, c.elapsed(s)
-		e.over = e.elapsed >= s.program.last
-	}
-	if e.elapsed >= r.expiry {
-		return !e.over
-	}
-	if r.level > e.level || r.level == e.level && r.index < e.by {
-		e.level, e.by = r.level, r.index
-	}
-	e.got |= r.flags
-	return true
-}
-
-// adds reports whether the rule would change the decision.
-func (e *evaluation) adds(r *rule) bool {
-	return r.level > e.level || r.level == e.level && r.level != Off && r.index < e.by || r.flags&^e.got != 0
-}
-
-// done reports whether neither the rule, which adds nothing, nor any that follows in its list can.
-func (e *evaluation) done(r *rule) bool {
-	return r.rest&^e.got == 0
-}
-
-func (e *evaluation) decision(s *Set) Decision {
-	d := Decision{Level: e.level, RingBuffer: e.got&ringBuffer != 0, Capture: e.got&capture != 0}
-	if e.level != Off {
-		d.By = s.directives[e.by].ID
-	}
-	return d
 }
 
 // The places where find looks, in order; the combinations follow.

@@ -94,15 +94,7 @@ func (s *Set) Evaluate(req Request, now time.Time) Decision {
 	if s == nil || len(s.program.rules) == 0 {
 		return Decision{}
 	}
-	return s.evaluateAt(&req, &now)
-}
-
-// evaluateAt is not inlined, so that Evaluate can be: an empty set then costs its caller no call.
-//
-//go:noinline
-func (s *Set) evaluateAt(req *Request, now *time.Time) Decision {
-	d, _ := s.evaluate(req, clock{now: now})
-	return d
+	return s.evaluate(&req, &now, nil)
 }
 
 // EvaluateNow is Evaluate for now, by this process's clock, which it reads only if a directive would apply but for its
@@ -111,9 +103,5 @@ func EvaluateNow(s *Set, req *Request, since func(time.Time) time.Duration) Deci
 	if len(s.program.rules) == 0 || s.over.Load() {
 		return Decision{}
 	}
-	d, over := s.evaluate(req, clock{since: since})
-	if over {
-		s.over.Store(true)
-	}
-	return d
+	return s.evaluate(req, nil, since)
 }
