@@ -1,13 +1,13 @@
 package fleetdial_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -137,22 +137,11 @@ func TestDecideAndLoadDoNotAllocate(t *testing.T) {
 	}))
 }
 
-// BenchmarkPublishToVisible measures from the call of Publish until Load returns the set, on loopback.
-func BenchmarkPublishToVisible(b *testing.B) {
-	server := testutil.StartRedis(b)
-	client := server.Client(b)
-	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
-	require.NoError(b, err)
-	sub, err := fleetdial.Subscribe(context.Background(), client, fleetdial.SubscriberConfig{Logger: quiet})
-	require.NoError(b, err)
-	defer sub.Close()
-	set, err := fleetdial.ParseSet(examples.Incident, time.Now())
-	require.NoError(b, err)
-	changed := make(chan struct{}, 1)
-	defer sub.OnChange(func(fleetdial.Change) { changed <- struct{}{} })()
-	for b.Loop() {
-		_, err := pub.Publish(context.Background(), set, fleetdial.PublishOptions{})
-		require.NoError(b, err)
-		<-changed
-	}
+// newURLClient returns a client as ParseURL's users have it, which is closed with the test.
+func newURLClient(t testing.TB, url string) redis.UniversalClient {
+	opts, err := fleetdial.ParseURL(url)
+	require.NoError(t, err)
+	client := redis.NewUniversalClient(opts)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }

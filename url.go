@@ -17,6 +17,10 @@ import (
 // a dead connection is noticed.
 const urlTimeout = 2 * time.Second
 
+// urlBuffer is what a connection buffers in each direction, in bytes: announcements and heads are small, and what is
+// larger than the buffer does not go through it. go-redis' own default is 32 KiB.
+const urlBuffer = 4 << 10
+
 var (
 	errURL    = errors.New("not a valid URL (in a user name or a password, special characters have to be percent-encoded)")
 	errScheme = errors.New("the scheme is none of redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster and " +
@@ -100,7 +104,9 @@ func single(u *url.URL) (*redis.UniversalOptions, error) {
 		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns, MaxConcurrentDials: o.MaxConcurrentDials,
 		ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
 		ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter,
-		PipelinePoolSize:      o.PipelinePoolSize, PipelineReadBufferSize: o.PipelineReadBufferSize,
+		ReadBufferSize:        urlBuffer, WriteBufferSize: urlBuffer,
+		// Without a pool of its own, a pipeline takes a connection, and its buffers, from the one for all commands.
+		PipelinePoolSize: cmp.Or(o.PipelinePoolSize, -1), PipelineReadBufferSize: o.PipelineReadBufferSize,
 		PipelineWriteBufferSize:  o.PipelineWriteBufferSize,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}, nil
