@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/user"
 	"time"
@@ -45,6 +46,9 @@ func run(
 	}
 	return exitCode(err)
 }
+
+// discard is for subscribers whose state is shown otherwise.
+var discard = slog.New(slog.DiscardHandler)
 
 type silent struct{}
 

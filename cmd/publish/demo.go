@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -93,7 +91,7 @@ func (d *demo) addProxy(ctx context.Context, name, addr string) error {
 	d.proxies = append(d.proxies, p)
 	var err error
 	p.sub, err = fleetdial.Subscribe(ctx, p.client, fleetdial.SubscriberConfig{
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: discard,
 	})
 	if err != nil {
 		return err

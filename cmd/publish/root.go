@@ -62,7 +62,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	write.registerMaxTTL(root)
 	root.AddCommand(
 		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
-		a.demoCommand(), a.versionCommand(),
+		a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// bareRevision is what a client without fleetdial would decode into.
+type bareRevision struct {
+	Version    int64           `msgpack:"version"`
+	ID         string          `msgpack:"id"`
+	Directives []bareDirective `msgpack:"directives"`
+}
+
+type bareDirective struct {
+	ID             string `msgpack:"id"`
+	Level          string `msgpack:"level"`
+	SamplePerMille int    `msgpack:"sample_per_mille"`
+	ExpiresAt      int64  `msgpack:"expires_at"`
+	RingBuffer     bool   `msgpack:"ring_buffer"`
+	Capture        bool   `msgpack:"capture"`
+	Tenant         string `msgpack:"tenant"`
+	Index          string `msgpack:"index"`
+	Principal      string `msgpack:"principal"`
+	Endpoint       string `msgpack:"endpoint"`
+}
+
+// subscribeBare does the least that anyone could do: for each message, GET and decode.
+func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
+	client, err := b.connect()
+	if err != nil {
+		return nil, err
+	}
+	ps := client.Subscribe(ctx, b.floorKey())
+	if _, err := ps.Receive(ctx); err != nil {
+		_ = ps.Close()
+		_ = client.Close()
+		return nil, err
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			if _, err := ps.ReceiveMessage(ctx); err != nil {
+				return
+			}
+			value, err := client.Get(ctx, b.floorKey()).Bytes()
+			if err != nil {
+				continue
+			}
+			var rev bareRevision
+			if msgpack.Unmarshal(value, &rev) == nil {
+				b.arrivals.arrive()
+			}
+		}
+	})
+	return func() {
+		_ = ps.Close()
+		_ = client.Close()
+		wg.Wait()
+	}, nil
+}
+
+// publishBare writes and announces in one round trip.
+func (b *bench) publishBare(ctx context.Context, value []byte, n int) error {
+	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, b.floorKey(), value, 0)
+		p.Publish(ctx, b.floorKey(), n)
+		return nil
+	})
+	return err
+}
