@@ -20,7 +20,7 @@ type clockReading struct {
 	err error
 }
 
-// slowRoundTrip is one that says too little about the clock, such as that of a command which had to dial first.
+// slowRoundTrip is one that says too little about the clock to rely on, such as that of a command which dials first.
 const slowRoundTrip = 50 * time.Millisecond
 
 func newClockReading(cmd *redis.TimeCmd, sent, received time.Time) clockReading {
@@ -37,6 +37,15 @@ func newClockReading(cmd *redis.TimeCmd, sent, received time.Time) clockReading 
 		offset:    cmd.Val().Sub(sent.Round(0).Add(roundTrip / 2)),
 		roundTrip: roundTrip,
 	}
+}
+
+// agrees reports whether both measurements may be right, and the new one is no closer.
+func (c clockReading) agrees(newer clockReading) bool {
+	if c.epoch.IsZero() || c.err != nil || c.roundTrip > newer.roundTrip {
+		return false
+	}
+	ahead := c.epoch.Sub(newer.epoch)
+	return 0 <= ahead && ahead <= newer.roundTrip
 }
 
 // checkClock refuses times that no server has: what they would do to expiries is worse than the local clock.

@@ -41,6 +41,10 @@ func (f *fakeSource) read(_ context.Context, limit int) (reading, error) {
 	return r, nil
 }
 
+func (f *fakeSource) measure(context.Context) clockReading {
+	return clockReading{err: errors.New("not asked for")}
+}
+
 // change changes the source while a subscriber reads it.
 func (f *fakeSource) change(change func()) {
 	f.mu.Lock()
@@ -177,4 +181,42 @@ func TestBackoffHasFullJitter(t *testing.T) {
 	}
 	b.reset()
 	assert.LessOrEqual(t, b.next(), shortestBackoff)
+}
+
+func TestALongRoundTripDoesNotReplaceABetterMeasurement(t *testing.T) {
+	t.Parallel()
+	base := time.Now()
+	at := func(epoch, roundTrip time.Duration) clockReading {
+		return clockReading{epoch: base.Add(epoch), roundTrip: roundTrip}
+	}
+	good := at(0, time.Millisecond)
+	assert.True(t, good.agrees(at(-80*time.Millisecond, 100*time.Millisecond)), "both may be right")
+	assert.False(t, good.agrees(at(-200*time.Millisecond, 100*time.Millisecond)), "the clock went forward")
+	assert.False(t, good.agrees(at(time.Millisecond, 100*time.Millisecond)), "the clock went back")
+	assert.False(t, good.agrees(at(-time.Microsecond, time.Microsecond)), "a closer one is taken")
+	assert.False(t, clockReading{}.agrees(good))
+}
+
+func TestAnAnnouncementThatAsksForItIsFetchedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := subscribeFake(t, src, time.Hour)
+		var waits []time.Duration
+		for range 20 {
+			before := len(src.looks())
+			src.change(func() { src.value = fleetValue(t, 0, time.Hour) })
+			s.message(`{"version":2,"id":"00000000000000000000000000000000","spread_ms":1000}`)
+			began := time.Now()
+			for len(src.looks()) == before {
+				time.Sleep(time.Millisecond)
+			}
+			waits = append(waits, time.Since(began))
+			require.NoError(t, s.Refresh(t.Context()))
+			time.Sleep(10 * time.Second) // the announced id never comes, so a few looks follow
+		}
+		slices.Sort(waits)
+		assert.Less(t, waits[0], 500*time.Millisecond)
+		assert.Greater(t, waits[19], 500*time.Millisecond)
+		assert.LessOrEqual(t, waits[19], time.Second+time.Millisecond)
+	})
 }

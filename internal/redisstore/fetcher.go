@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -11,9 +12,12 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// source reads the first limit bytes of a fleet's key.
+// source is where a fleet's key is read.
 type source interface {
+	// read returns the first limit bytes, and a measurement of the fleet's clock.
 	read(ctx context.Context, limit int) (reading, error)
+	// measure returns a measurement alone.
+	measure(ctx context.Context) clockReading
 }
 
 // look is a request to look at the key.
@@ -52,8 +56,8 @@ type fetcher struct {
 	mu      sync.Mutex
 	pending *look
 
-	// epoch is that of the last good measurement; it serves where Redis will not tell its time.
-	epoch time.Time
+	// clock is the best measurement of the fleet's clock that the last one agrees with.
+	clock clockReading
 }
 
 // ask has the key looked at, soon. It never blocks.
@@ -89,6 +93,26 @@ func (f *fetcher) take() *look {
 	return l
 }
 
+// takeInTime is take, but lets the time go by over which an announcement asks the fleet to spread its fetches, unless
+// somebody waits.
+func (f *fetcher) takeInTime(ctx context.Context) *look {
+	l := f.take()
+	if l == nil || len(l.waiters) > 0 || l.tries > 0 || l.announced.spread() == 0 {
+		return l
+	}
+	timer := time.NewTimer(rand.N(l.announced.spread()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-f.wake:
+	case <-ctx.Done():
+	}
+	if more := f.take(); more != nil {
+		l.merge(*more)
+	}
+	return l
+}
+
 // run serves what is asked until ctx ends, and then tells all who still wait.
 func (f *fetcher) run(ctx context.Context) {
 	defer f.dismiss()
@@ -99,7 +123,7 @@ func (f *fetcher) run(ctx context.Context) {
 			return
 		case <-f.wake:
 		}
-		l := f.take()
+		l := f.takeInTime(ctx)
 		if l == nil {
 			continue
 		}
@@ -143,7 +167,7 @@ func (f *fetcher) look(ctx context.Context, l *look) error {
 		f.first(err)
 		return err
 	}
-	f.measured(got.clock)
+	f.measured(ctx, got.clock)
 	err = f.apply(got, l.session)
 	if l.session != 0 {
 		f.first(nil)
@@ -173,14 +197,26 @@ func (f *fetcher) has(a announcement) bool {
 	return a.ID == "" || a.ID == id || version >= a.Version
 }
 
-func (f *fetcher) measured(c clockReading) {
+// measured takes in a measurement that came with a look. A busy moment makes for a long round trip, which says little: it
+// does not take the place of a better one that it agrees with.
+func (f *fetcher) measured(ctx context.Context, c clockReading) {
 	f.tracker.clock(c)
-	if c.err == nil || f.epoch.IsZero() {
-		f.epoch = c.epoch
+	if c.err != nil {
+		if f.clock.epoch.IsZero() {
+			f.clock = c
+		}
+		return
 	}
-	if c.err == nil {
-		f.reanchor(c.epoch)
+	if f.clock.agrees(c) {
+		return
 	}
+	if c.roundTrip > slowRoundTrip {
+		if again := f.source.measure(ctx); again.err == nil && again.roundTrip < c.roundTrip {
+			c = again
+		}
+	}
+	f.clock = c
+	f.reanchor(c.epoch)
 }
 
 // rejectionError says that what the key holds was refused.
@@ -213,7 +249,7 @@ func (f *fetcher) apply(got reading, session uint64) error {
 		f.tracker.rejects(r, m, session)
 		return &rejectionError{r}
 	}
-	f.swap(rev, f.epoch)
+	f.swap(rev, f.clock.epoch)
 	f.tracker.applies(rev, m, session)
 	f.tell(rev)
 	return nil

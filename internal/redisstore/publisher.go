@@ -46,6 +46,8 @@ type Publisher struct {
 	cfg    PublisherConfig
 	// announce publishes in the way that the fleet's subscribers listen.
 	announce func(p redis.Pipeliner, ctx context.Context, channel string, message any) *redis.IntCmd
+	// countListeners asks how many there are.
+	countListeners func(p redis.Pipeliner, ctx context.Context, channels ...string) *redis.MapStringIntCmd
 }
 
 // NewPublisher returns a publisher that works through the client.
@@ -63,9 +65,11 @@ func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher
 	if cfg.History < 1 || cfg.History > MaxHistory {
 		return nil, fmt.Errorf("fleetdial: new publisher: a history holds 1 to %d revisions", MaxHistory)
 	}
-	p := &Publisher{remote: r, cfg: cfg, announce: redis.Pipeliner.Publish}
+	p := &Publisher{
+		remote: r, cfg: cfg, announce: redis.Pipeliner.Publish, countListeners: redis.Pipeliner.PubSubNumSub,
+	}
 	if _, cluster := client.(*redis.ClusterClient); cluster {
-		p.announce = redis.Pipeliner.SPublish
+		p.announce, p.countListeners = redis.Pipeliner.SPublish, redis.Pipeliner.PubSubShardNumSub
 	}
 	return p, nil
 }

@@ -82,9 +82,6 @@ func (r *remote) read(ctx context.Context, limit int) (reading, error) {
 	if out.value, err = value.Bytes(); err != nil {
 		return reading{}, classify("read the fleet's key", err)
 	}
-	if out.clock.roundTrip > slowRoundTrip {
-		out.clock = measureAgain(ctx, node, out.clock)
-	}
 	if len(out.value) == 0 {
 		err = r.readNothing(ctx, node, limit, &out)
 	}
@@ -112,18 +109,18 @@ func (r *remote) readNothing(ctx context.Context, node pipeliner, limit int, out
 	return err
 }
 
-// measureAgain returns the better of two measurements of Redis' clock.
-func measureAgain(ctx context.Context, node pipeliner, first clockReading) clockReading {
+// measure returns a measurement of Redis' clock alone.
+func (r *remote) measure(ctx context.Context) clockReading {
 	sent := time.Now()
+	node, err := r.node(ctx)
+	if err != nil {
+		return clockReading{err: err}
+	}
 	cmd, err := askTime(ctx, node)
 	if err != nil {
-		return first
+		return clockReading{err: err}
 	}
-	second := newClockReading(cmd, sent, time.Now())
-	if second.err != nil || second.roundTrip > first.roundTrip {
-		return first
-	}
-	return second
+	return newClockReading(cmd, sent, time.Now())
 }
 
 // now returns Redis' clock.

@@ -93,6 +93,9 @@ func (t *tracker) update(told bool) {
 }
 
 func (t *tracker) say(level slog.Level, msg string, args ...any) {
+	if !t.log.Enabled(context.Background(), level) {
+		return
+	}
 	t.lines = append(t.lines, line{level, "fleetdial: " + msg, args})
 }
 

@@ -56,6 +56,7 @@ type found struct {
 	value     []byte
 	wrongType string // the key that holds something else than it should, if any
 	revisions int64  // in the history
+	listeners int64  // to the channel, on this server; 0 if it does not tell
 }
 
 func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err error) {
@@ -67,7 +68,9 @@ func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err erro
 	var now *redis.TimeCmd
 	var exists, revisions *redis.IntCmd
 	var value *redis.StringCmd
+	var listeners *redis.MapStringIntCmd
 	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+		listeners = t.publisher.countListeners(p, ctx, k.channel)
 		now = p.Time(ctx)
 		exists = p.Exists(ctx, k.revision)
 		value = p.GetRange(ctx, k.revision, 0, limit)
@@ -87,6 +90,7 @@ func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err erro
 	}
 	f.now, f.exists, f.revisions = now.Val(), exists.Val() > 0, revisions.Val()
 	f.value, _ = value.Bytes()
+	f.listeners = listeners.Val()[k.channel]
 	return f, nil
 }
 
@@ -118,7 +122,8 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 	if err := ctx.Err(); err != nil {
 		return wire.Revision{}, classify("nothing was written", err)
 	}
-	return rev, t.exec(ctx, tx, announcement{rev.Version, rev.ID}, value)
+	a := announcement{rev.Version, rev.ID, spreadMillis(len(value), f.listeners)}
+	return rev, t.exec(ctx, tx, a, value)
 }
 
 // next returns the revision to write over what was found.
