@@ -108,12 +108,14 @@ func decodeSet(r *reader) (*directive.Set, error) {
 	if err := directive.TooMany(n); err != nil {
 		return nil, err
 	}
-	all := make([]directive.Directive, 0, min(n, (len(r.in)-r.pos)/minDirectiveBytes))
-	for i := range n {
-		all = append(all, directive.Directive{})
+	all := make([]directive.Directive, min(n, 1+(len(r.in)-r.pos)/minDirectiveBytes))
+	for i := range all {
 		if err := decodeDirective(r, &all[i]); err != nil {
 			return nil, directive.InDirective(i, err)
 		}
+	}
+	if len(all) < n {
+		return nil, &MalformedError{len(r.in), tooShort}
 	}
 	return directive.Compile(all)
 }

@@ -70,18 +70,36 @@ func (r *reader) text(field string) (string, error) {
 
 // integer reads an integer from low to high.
 func (r *reader) integer(field string, low, high int64) (int64, error) {
-	_, at, err := r.next(field, "integer")
-	if err != nil {
-		return 0, err
-	}
-	n := int64(int8(r.in[at]))
-	if digits := r.in[at+1 : r.pos]; digits != "" {
-		n = integerOf(r.in[at], digits)
+	n, fast := r.commonInteger()
+	if !fast {
+		_, at, err := r.next(field, "integer")
+		if err != nil {
+			return 0, err
+		}
+		n = int64(int8(r.in[at]))
+		if digits := r.in[at+1 : r.pos]; digits != "" {
+			n = integerOf(r.in[at], digits)
+		}
 	}
 	if n < low || n > high {
 		return 0, invalid(field, fmt.Sprintf("must be %d to %d", low, high))
 	}
 	return n, nil
+}
+
+// commonInteger reads what samples and times are mostly written as: one byte, or nine.
+func (r *reader) commonInteger() (n int64, ok bool) {
+	rest := r.in[r.pos:]
+	switch {
+	case len(rest) > 0 && rest[0] < 0x80:
+		r.pos++
+		return int64(rest[0]), true
+	case len(rest) > 8 && rest[0] == msgpcode.Uint64:
+		r.pos += 9
+		return int64(uint64(rest[1])<<56 | uint64(rest[2])<<48 | uint64(rest[3])<<40 | uint64(rest[4])<<32 |
+			uint64(rest[5])<<24 | uint64(rest[6])<<16 | uint64(rest[7])<<8 | uint64(rest[8])), true
+	}
+	return 0, false
 }
 
 // integerOf returns the value of an integer that has bytes of its own. An unsigned one beyond int64 comes out negative.
@@ -102,6 +120,12 @@ func integerOf(code byte, digits string) int64 {
 }
 
 func (r *reader) boolean(field string) (bool, error) {
+	if r.pos < len(r.in) {
+		if c := r.in[r.pos]; c == msgpcode.True || c == msgpcode.False {
+			r.pos++
+			return c == msgpcode.True, nil
+		}
+	}
 	_, at, err := r.next(field, "boolean")
 	return err == nil && r.in[at] == msgpcode.True, err
 }
