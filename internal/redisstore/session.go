@@ -105,7 +105,7 @@ func (s *session) ping(ctx context.Context, ps *redis.PubSub, confirmed <-chan s
 		return
 	case <-confirmed:
 	}
-	ticker := time.NewTicker(s.deadAfter / 3)
+	ticker := time.NewTicker(s.deadAfter / 2)
 	defer ticker.Stop()
 	for {
 		select {
