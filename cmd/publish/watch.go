@@ -94,7 +94,9 @@ func (a *app) writeChange(c fleetdial.Change) error {
 	if to.Version == 0 {
 		line = time.Now().Format(time.TimeOnly) + "  the empty value: cleared"
 	}
-	line += differences(c)
+	if names := differences(c.Diff()); names != "" {
+		line += "  " + names
+	}
 	if to.Publisher != "" {
 		line += "  by " + printable(to.Publisher)
 	}
@@ -105,40 +107,21 @@ func (a *app) writeChange(c fleetdial.Change) error {
 	return err
 }
 
-// differences names the directives that came (+), went (-) and changed (~).
-func differences(c fleetdial.Change) string {
+// differences names the directives that came (+), changed (~) and went (-).
+func differences(diff fleetdial.Diff) string {
 	const most = 8
-	before := make(map[string]fleetdial.Directive, c.From.Set.Len())
-	for _, d := range c.From.Set.Directives() {
-		before[d.ID] = d
-	}
 	var names []string
-	for _, d := range c.To.Set.Directives() {
-		old, had := before[d.ID]
-		delete(before, d.ID)
-		switch {
-		case !had:
-			names = append(names, "+"+printable(d.ID))
-		case !same(old, d):
-			names = append(names, "~"+printable(d.ID))
-		}
+	for _, d := range diff.Added {
+		names = append(names, "+"+printable(d.ID))
 	}
-	for _, d := range c.From.Set.Directives() {
-		if _, gone := before[d.ID]; gone {
-			names = append(names, "-"+printable(d.ID))
-		}
+	for _, c := range diff.Changed {
+		names = append(names, "~"+printable(c.After.ID))
 	}
-	if len(names) == 0 {
-		return ""
+	for _, d := range diff.Removed {
+		names = append(names, "-"+printable(d.ID))
 	}
 	if more := len(names) - most; more > 0 {
 		names = append(names[:most], fmt.Sprintf("and %d more", more))
 	}
-	return "  " + strings.Join(names, " ")
-}
-
-func same(a, b fleetdial.Directive) bool {
-	equal := a.ExpiresAt.Equal(b.ExpiresAt)
-	a.ExpiresAt = b.ExpiresAt
-	return equal && a == b
+	return strings.Join(names, " ")
 }

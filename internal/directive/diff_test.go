@@ -1,0 +1,62 @@
+package directive
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompareFindsWhatDiffers(t *testing.T) {
+	t.Parallel()
+	later := noon.Add(2 * time.Hour)
+	from := newSet(t, dir("same", nil), dir("gone", nil), dir("changed", nil))
+	to := newSet(t, dir("new", nil), dir("changed", func(d *Directive) {
+		d.Level, d.ExpiresAt, d.Match.Tenant = ShapeTiming, later, "acme"
+	}), dir("same", nil))
+	diff := Compare(from, to)
+	require.Equal(t, 3, diff.Len())
+	require.Equal(t, "new", diff.Added[0].ID)
+	require.Equal(t, "gone", diff.Removed[0].ID)
+	require.Equal(t, []Field{FieldLevel, FieldTenant, FieldExpiresAt}, diff.Changed[0].Fields())
+
+	require.Zero(t, Compare(from, from).Len())
+	require.Zero(t, Compare(nil, new(Set)).Len())
+	require.Len(t, Compare(from, nil).Removed, 3)
+	require.Len(t, Compare(nil, from).Added, 3)
+}
+
+// TestADiffLeadsFromOneSetToTheOther applies differences, and holds that every change has a field that says so.
+func TestADiffLeadsFromOneSetToTheOther(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	r := rand.New(rand.NewPCG(seed, 3))
+	for range 2000 {
+		from, to := newSet(t, randomSet(r, 20)...), newSet(t, randomSet(r, 20)...)
+		got := make(map[string]Directive)
+		for _, d := range from.Directives() {
+			got[d.ID] = d
+		}
+		diff := Compare(from, to)
+		for _, d := range diff.Removed {
+			delete(got, d.ID)
+		}
+		for _, d := range diff.Added {
+			assert.NotContains(t, got, d.ID)
+			got[d.ID] = d
+		}
+		for _, c := range diff.Changed {
+			require.NotEmpty(t, c.Fields(), fmt.Sprint(c))
+			require.Equal(t, got[c.Before.ID], c.Before)
+			got[c.After.ID] = c.After
+		}
+		want := make(map[string]Directive)
+		for _, d := range to.Directives() {
+			want[d.ID] = d
+		}
+		require.Equal(t, want, got, "seed %d", seed)
+	}
+}
