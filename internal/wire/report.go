@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// The limits of what an instance says of itself.
+const (
+	// MaxReportBytes bounds a whole report.
+	MaxReportBytes = 16 << 10
+	// MaxInstanceBytes bounds an instance's name.
+	MaxInstanceBytes = 128
+	// MaxLabels, MaxLabelBytes and MaxLabelValueBytes bound its labels.
+	MaxLabels, MaxLabelBytes, MaxLabelValueBytes = 16, 64, 256
+	// MaxErrorBytes is where an error is cut.
+	MaxErrorBytes = 512
+	// maxWordBytes bounds states, sources, reasons and versions of fleetdial, maxCounters the counters.
+	maxWordBytes, maxCounters = 64, 32
+)
+
+// Report is what an instance last said of itself. Times are by the clock of Redis, in whole milliseconds.
+type Report struct {
+	Instance string
+	// Fleetdial is the version of the library.
+	Fleetdial string
+	Labels    map[string]string
+	StartedAt time.Time
+	WrittenAt time.Time
+	// Every is how often the instance reports; 0 if it does so only when something changes.
+	Every time.Duration
+	State string
+	Since time.Time
+	// Source is where the set is from.
+	Source      string
+	Applied     *Applied  // nil before the first
+	Rejected    *Rejected // nil if nothing was since
+	Error       string
+	ClockOffset time.Duration
+	Counters    map[string]int64
+}
+
+// Applied tells which revision an instance goes by. Version 0 and no id is the empty value.
+type Applied struct {
+	Version         int64
+	ID              string
+	PublishedAt, At time.Time
+}
+
+// Rejected tells what an instance refused. Version 0 and no id is a value in which they cannot be read.
+type Rejected struct {
+	Version int64
+	ID      string
+	Reason  string
+	Error   string
+	At      time.Time
+}
+
+// reportKeys are the keys of a report, in their order. Applied and rejected may be missing.
+var reportKeys = []string{
+	"format", "instance", "fleetdial", "labels", "started_at", "written_at", "every_ms", "state", "since", "source",
+	"applied", "rejected", "error", "clock_offset_ms", "counters",
+}
+
+// EncodeReport returns the value that Redis holds for a report. It cuts what is too long rather than fail: labels and
+// the name were checked when the subscriber began.
+func EncodeReport(r *Report) []byte {
+	var buf bytes.Buffer
+	e := encoder{msgpack.NewEncoder(&buf)}
+	fields := len(reportKeys)
+	if r.Applied == nil {
+		fields--
+	}
+	if r.Rejected == nil {
+		fields--
+	}
+	_ = e.EncodeMapLen(fields)
+	e.integer("format", Format)
+	e.text("instance", r.Instance)
+	e.text("fleetdial", cut(r.Fleetdial, maxWordBytes))
+	_ = e.EncodeString("labels")
+	_ = e.EncodeMapLen(len(r.Labels))
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		e.text(name, r.Labels[name])
+	}
+	e.integer("started_at", r.StartedAt.UnixMilli())
+	e.integer("written_at", r.WrittenAt.UnixMilli())
+	e.integer("every_ms", r.Every.Milliseconds())
+	e.text("state", r.State)
+	e.integer("since", r.Since.UnixMilli())
+	e.text("source", r.Source)
+	if a := r.Applied; a != nil {
+		_ = e.EncodeString("applied")
+		_ = e.EncodeMapLen(4)
+		e.integer("version", a.Version)
+		e.text("id", a.ID)
+		e.integer("published_at", max(0, a.PublishedAt.UnixMilli()))
+		e.integer("at", a.At.UnixMilli())
+	}
+	if j := r.Rejected; j != nil {
+		_ = e.EncodeString("rejected")
+		_ = e.EncodeMapLen(5)
+		e.integer("version", j.Version)
+		e.text("id", j.ID)
+		e.text("reason", cut(j.Reason, maxWordBytes))
+		e.text("error", cut(j.Error, MaxErrorBytes))
+		e.integer("at", j.At.UnixMilli())
+	}
+	e.text("error", cut(r.Error, MaxErrorBytes))
+	e.integer("clock_offset_ms", r.ClockOffset.Milliseconds())
+	_ = e.EncodeString("counters")
+	_ = e.EncodeMapLen(len(r.Counters))
+	for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
+		e.integer(name, r.Counters[name])
+	}
+	return buf.Bytes()
+}
+
+// cut shortens a text to a limit, and makes it valid UTF-8.
+func cut(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit]
+	}
+	return string(bytes.ToValidUTF8([]byte(text), nil))
+}
+
+// CheckInstance returns a *directive.ValidationError if the name of an instance is none.
+func CheckInstance(name string) error {
+	if name == "" || len(name) > MaxInstanceBytes {
+		return invalid("instance", fmt.Sprintf("must be 1 to %d bytes", MaxInstanceBytes))
+	}
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c > '~' {
+			return invalid("instance", "must be printable ASCII without spaces")
+		}
+	}
+	return nil
+}
+
+// CheckLabels returns a *directive.ValidationError if labels are too many, too long, not UTF-8 or empty.
+func CheckLabels(labels map[string]string) error {
+	if len(labels) > MaxLabels {
+		return invalid("labels", fmt.Sprintf("are %d, the limit is %d", len(labels), MaxLabels))
+	}
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if name == "" {
+			return invalid("labels", "must have names")
+		}
+		if err := CheckNote("labels", name, MaxLabelBytes); err != nil {
+			return err
+		}
+		if err := CheckNote("labels."+name, labels[name], MaxLabelValueBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
