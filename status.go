@@ -22,6 +22,16 @@ const (
 	StateEmpty = redisstore.StateEmpty
 )
 
+// Source is where a Subscriber's set is from, as a word: "start" or "live".
+type Source = redisstore.Source
+
+const (
+	// SourceStart: nothing has been applied yet; the set is empty.
+	SourceStart = redisstore.SourceStart
+	// SourceLive: the set is one that Redis held.
+	SourceLive = redisstore.SourceLive
+)
+
 // RejectReason is the kind of reason for which a value was refused, as a word that suits a metric's label.
 type RejectReason = redisstore.RejectReason
 
@@ -71,6 +81,8 @@ type Status struct {
 	// State is how the Subscriber stands to the key, Since when it has stood so, by the local clock.
 	State State
 	Since time.Time
+	// Source is where the set is from.
+	Source Source
 	// Revision is the one applied; its version is 0 before the first, and for an empty value. AppliedAt is when that
 	// was, by the local clock; zero before the first.
 	Revision  Revision
@@ -88,7 +100,7 @@ type Status struct {
 
 func newStatus(s redisstore.Status) Status {
 	return Status{
-		State: s.State, Since: s.Since,
+		State: s.State, Since: s.Since, Source: s.Source,
 		Revision: Revision(s.Revision), AppliedAt: s.AppliedAt,
 		Rejected: (*Rejection)(s.Rejected), Err: s.Err,
 		ClockOffset: s.ClockOffset, Counters: Counters(s.Counters),

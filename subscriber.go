@@ -35,6 +35,19 @@ type SubscriberConfig struct {
 	// 10 ms. The subscriber pings it twice as often, which is most of what an idle one
 	// costs Redis.
 	DeadAfter time.Duration
+	// MaxBytes is the size of the largest value that is taken, 128 bytes to 4 MiB; 0 is 4 MiB. A larger one is refused.
+	MaxBytes int
+	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII without spaces; empty is the
+	// host's name and the process id. Of several Subscribers with the same name the roster shows the one that reported
+	// last: give them names where a process has several for one fleet.
+	Instance string
+	// Labels tell operators more of it, such as its zone or build: at most 16, names of 1 to 64 bytes and values of up to
+	// 256, UTF-8.
+	Labels map[string]string
+	// Heartbeat is how often the subscriber reports to the roster, beside the times at which it applies or refuses a
+	// revision; after three in silence it counts as gone. 0 is 10 s, the least is 10 ms, and a negative one turns reports
+	// off. Each wait is shortened by up to a fifth, at random.
+	Heartbeat time.Duration
 	// Logger gets one line for each change of state, each revision applied and each refused; nil is slog.Default().
 	// Lines hold ids, versions, reasons and publishers, never a directive's content.
 	Logger *slog.Logger

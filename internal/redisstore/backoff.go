@@ -29,12 +29,18 @@ func (b *backoff) next() time.Duration {
 
 // wait sleeps until the next attempt is due, or returns the context's error as soon as it is done.
 func (b *backoff) wait(ctx context.Context) error {
-	timer := time.NewTimer(b.next())
+	sleep(ctx, b.next())
+	return ctx.Err()
+}
+
+// sleep reports whether that time has passed before the context was done.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	case <-timer.C:
-		return nil
+		return true
 	}
 }

@@ -17,6 +17,8 @@ type keys struct {
 	revision string // the current revision: the truth
 	channel  string // announcements; the same name, in the space of channels
 	history  string // a list of the last revisions, newest first
+	fleet    string // a sorted set: the instances' names by when they were last seen, Unix ms
+	instance string // what comes before an instance's name in the key of what it last said of itself
 }
 
 func newKeys(fleet string) (keys, error) {
@@ -27,5 +29,5 @@ func newKeys(fleet string) (keys, error) {
 		return keys{}, errFleetName
 	}
 	base := "fleetdial:{" + fleet + "}"
-	return keys{revision: base, channel: base, history: base + ":history"}, nil
+	return keys{revision: base, channel: base, history: base + ":history", fleet: base + ":fleet", instance: base + ":instance:"}, nil
 }

@@ -22,6 +22,16 @@ const (
 	StateEmpty State = "empty"
 )
 
+// Source is where a subscriber's set is from.
+type Source string
+
+const (
+	// SourceStart: nothing has been applied yet; the set is empty.
+	SourceStart Source = "start"
+	// SourceLive: the set is one that Redis held.
+	SourceLive Source = "live"
+)
+
 // RejectReason is the kind of reason for which a value was refused.
 type RejectReason string
 
@@ -62,6 +72,7 @@ type Counters struct {
 type Status struct {
 	State       State
 	Since       time.Time
+	Source      Source
 	Revision    wire.Revision
 	AppliedAt   time.Time
 	Rejected    *Rejection

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,10 @@ type SubscriberConfig struct {
 	Startup   Startup
 	Resync    time.Duration
 	DeadAfter time.Duration
+	MaxBytes  int
+	Instance  string
+	Labels    map[string]string
+	Heartbeat time.Duration
 	Logger    *slog.Logger
 }
 
@@ -43,6 +48,7 @@ type SubscriberConfig struct {
 const (
 	DefaultResync    = 30 * time.Second
 	DefaultDeadAfter = 3 * time.Second
+	DefaultHeartbeat = 10 * time.Second
 	// shortestBackoff and longestBackoff bound the wait between attempts to reach Redis.
 	shortestBackoff = 50 * time.Millisecond
 	longestBackoff  = 2 * time.Second
@@ -61,10 +67,29 @@ func (cfg *SubscriberConfig) check() error {
 	if cfg.DeadAfter == 0 {
 		cfg.DeadAfter = DefaultDeadAfter
 	}
-	const shortest = 10 * time.Millisecond
-	if cfg.Resync < shortest || cfg.DeadAfter < shortest {
-		return fmt.Errorf("a resync and a dead connection take at least %v", shortest)
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = DefaultHeartbeat
 	}
+	const shortest = 10 * time.Millisecond
+	if cfg.Resync < shortest || cfg.DeadAfter < shortest || 0 < cfg.Heartbeat && cfg.Heartbeat < shortest {
+		return fmt.Errorf("a resync, a dead connection and a heartbeat take at least %v", shortest)
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = wire.MaxValueBytes
+	}
+	if cfg.MaxBytes < wire.PeekBytes || cfg.MaxBytes > wire.MaxValueBytes {
+		return fmt.Errorf("the largest value has to be %d to %d bytes", wire.PeekBytes, wire.MaxValueBytes)
+	}
+	if cfg.Instance == "" {
+		cfg.Instance = defaultInstance()
+	}
+	if err := wire.CheckInstance(cfg.Instance); err != nil {
+		return err
+	}
+	if err := wire.CheckLabels(cfg.Labels); err != nil {
+		return err
+	}
+	cfg.Labels = maps.Clone(cfg.Labels)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -79,6 +104,7 @@ type Subscriber struct {
 	listeners *listeners
 	fetcher   *fetcher
 	follow    func(ctx context.Context) error // runs one session
+	reporter  *reporter                       // nil if the subscriber does not report
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -112,6 +138,10 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 		}
 		return err
 	}
+	if cfg.Heartbeat > 0 {
+		s.reporter = newReporter(r, s.tracker, cfg)
+		s.tracker.changed = s.reporter.ask
+	}
 	return s.start(ctx)
 }
 
@@ -126,7 +156,7 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.set.Store(emptySet)
 	s.fetcher = &fetcher{
-		source: src, tracker: s.tracker, maxBytes: wire.MaxValueBytes,
+		source: src, tracker: s.tracker, maxBytes: cfg.MaxBytes,
 		retry: newBackoff(shortestBackoff, longestBackoff),
 		swap: func(rev wire.Revision, epoch time.Time) {
 			s.set.Store(directive.AnchorAfter(rev.Set, s.set.Load(), epoch))
@@ -153,6 +183,9 @@ func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
 	s.wg.Go(func() { s.fetcher.run(s.ctx) })
 	s.wg.Go(s.followSessions)
 	s.wg.Go(s.resync)
+	if s.reporter != nil {
+		s.wg.Go(func() { s.reporter.run(s.ctx) })
+	}
 	var err error
 	select {
 	case err = <-s.started:
@@ -215,12 +248,12 @@ func (s *Subscriber) resync() {
 	for {
 		// Up to a fifth earlier, so that a fleet that began together does not look together.
 		wait := s.cfg.Resync - rand.N(s.cfg.Resync/5+1)
-		if !s.sleep(wait) {
+		if !sleep(s.ctx, wait) {
 			return
 		}
 		before := s.tracker.silence()
 		_ = s.look(s.ctx)
-		if s.tracker.silence().applies == before.applies || !s.sleep(announcementGrace) {
+		if s.tracker.silence().applies == before.applies || !sleep(s.ctx, announcementGrace) {
 			continue
 		}
 		if s.tracker.missed(before) {
@@ -228,17 +261,6 @@ func (s *Subscriber) resync() {
 			s.lose(errMissed)
 			s.loseMu.Unlock()
 		}
-	}
-}
-
-func (s *Subscriber) sleep(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-s.ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }
 

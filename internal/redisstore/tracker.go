@@ -16,9 +16,14 @@ var errNotRead = errors.New("the fleet's key has not been read yet")
 // tracker keeps a subscriber's status and logs its changes, one line for each. It is safe for concurrent use.
 type tracker struct {
 	log *slog.Logger
+	// changed is called when there is something new to report; it must not block.
+	changed func()
 
 	mu     sync.Mutex
 	status Status
+	// epoch is the local time at which the clock of Redis read zero, by the last look, lookTook how long that took.
+	epoch    time.Time
+	lookTook time.Duration
 	// applied and refused are the marks of what was last applied and, since then, refused.
 	applied, refused mark
 	// looked is what the last look at the key found; StateStale before the first.
@@ -45,14 +50,21 @@ type line struct {
 }
 
 func newTracker(log *slog.Logger) *tracker {
-	t := &tracker{log: log, looked: StateStale, sessionErr: errNotRead}
-	t.status = Status{State: StateStale, Since: time.Now(), Err: errNotRead}
+	t := &tracker{log: log, changed: func() {}, looked: StateStale, sessionErr: errNotRead}
+	t.status = Status{State: StateStale, Since: time.Now(), Err: errNotRead, Source: SourceStart}
 	t.status.Revision.Set = emptySet
 	t.status.Counters.Rejections = make(map[RejectReason]int64, len(rejectReasons))
 	return t
 }
 
 func (t *tracker) get() Status {
+	status, _ := t.getWithClock()
+	return status
+}
+
+// getWithClock returns, beside the status, the local time at which the clock of Redis read zero; it is zero before the
+// first measurement.
+func (t *tracker) getWithClock() (Status, time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := t.status
@@ -61,7 +73,7 @@ func (t *tracker) get() Status {
 		rejected := *out.Rejected
 		out.Rejected = &rejected
 	}
-	return out
+	return out, t.epoch
 }
 
 // update computes the state anew and, if it has changed, says so, unless the caller has told of it already.
@@ -85,6 +97,7 @@ func (t *tracker) update(told bool) {
 	if told {
 		return
 	}
+	t.changed()
 	level, args := slog.LevelInfo, []any{"state", state, "version", t.status.Revision.Version}
 	if err != nil {
 		level, args = slog.LevelWarn, append(args, "err", err)
@@ -219,7 +232,13 @@ func (t *tracker) clock(c clockReading) {
 	} else if !t.clockless {
 		t.say(slog.LevelWarn, "Redis does not tell its time; expiries count on this machine's clock", "err", c.err)
 	}
-	t.clockless = c.err != nil
+	t.clockless, t.epoch, t.lookTook = c.err != nil, c.epoch, c.roundTrip
+}
+
+func (t *tracker) roundTrip() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.lookTook
 }
 
 // applies records a revision that has just become the subscriber's.
@@ -229,6 +248,7 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	before := t.status.Revision
 	t.applied, t.refused = m, mark{}
 	t.status.Revision, t.status.AppliedAt, t.status.Rejected = rev, time.Now(), nil
+	t.status.Source = SourceLive
 	t.status.Counters.Applies++
 	t.unannounced, t.hinted = !t.hinted, false
 	state := StateLive
@@ -237,6 +257,7 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	}
 	t.sees(state, session)
 	t.update(true)
+	t.changed()
 	args := []any{
 		"state", t.status.State, "version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(),
 		"publisher", rev.Publisher, "reason", rev.Reason,
@@ -258,6 +279,7 @@ func (t *tracker) rejects(r Rejection, m mark, session uint64) {
 	t.status.Counters.Rejections[r.Reason]++
 	t.sees(StateRejected, session)
 	t.update(true)
+	t.changed()
 	t.say(slog.LevelWarn, "revision refused, keeping the last good one", "state", t.status.State,
 		"version", r.Version, "id", r.ID, "err", r.Err, "kept", t.status.Revision.Version)
 }

@@ -32,7 +32,7 @@ type Report struct {
 	Labels    map[string]string
 	StartedAt time.Time
 	WrittenAt time.Time
-	// Every is how often the instance reports; 0 if it does so only when something changes.
+	// Every is how often the instance reports when nothing changes.
 	Every time.Duration
 	State string
 	Since time.Time

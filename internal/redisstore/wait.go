@@ -1,0 +1,289 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+var (
+	// ErrNobody is returned by Publisher.Wait where there is no instance to wait for.
+	ErrNobody = errors.New("no instance is known")
+	// ErrRefused is wrapped by the error of Publisher.Wait when an instance refused the revision.
+	ErrRefused = errors.New("the revision was refused")
+	// ErrNotEverywhere is wrapped by the error of Publisher.Wait when its context's deadline came first.
+	ErrNotEverywhere = errors.New("not every instance has the revision")
+	// ErrOverwritten is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one
+	// that was waited for is lost.
+	ErrOverwritten = errors.New("the revision is no longer there")
+)
+
+// WaitOptions say what Wait waits for; the zero value waits for all of the roster, and at least one.
+type WaitOptions struct {
+	Threshold    float64
+	MinInstances int
+	KeepGoing    bool
+	Progress     func(WaitStatus)
+}
+
+// NoMinimum as WaitOptions.MinInstances is content with an empty roster.
+const NoMinimum = -1
+
+// WaitStatus is how far a revision has come.
+type WaitStatus struct {
+	Version   int64
+	Overtaken int64
+	Expected  int
+	Applied   int
+	Joined    int
+	Rejected  []Instance
+	Pending   []Instance
+	Left      []Instance
+	Elapsed   time.Duration
+}
+
+// The time between two looks at the roster: it grows from the one to the other, and is never less than pollFactor times
+// what a look took.
+const (
+	firstPoll, longestPoll = 20 * time.Millisecond, 250 * time.Millisecond
+	pollFactor             = 5
+)
+
+// wait follows one revision through the roster.
+type wait struct {
+	publisher *Publisher
+	id        string
+	opts      WaitOptions
+	began     time.Time
+	known     map[string]bool // the names of those that are waited for
+	status    WaitStatus
+}
+
+// Wait follows a revision until the instances of the roster, those that are gone excepted, have applied it.
+func (p *Publisher) Wait(ctx context.Context, rev wire.Revision, roster Fleet, opts WaitOptions) (WaitStatus, error) {
+	w := &wait{
+		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
+		status: WaitStatus{Version: rev.Version},
+	}
+	if opts.Threshold < 0 || opts.Threshold > 1 {
+		return w.status, errors.New("a threshold is from 0 to 1")
+	}
+	if w.opts.Threshold == 0 {
+		w.opts.Threshold = 1
+	}
+	if w.opts.MinInstances == 0 {
+		w.opts.MinInstances = 1
+	}
+	for _, in := range roster.Instances {
+		if in.State != InstanceGone {
+			w.status.Pending = append(w.status.Pending, in)
+			w.known[in.Name] = true
+		}
+	}
+	w.status.Expected = len(w.status.Pending)
+	if w.status.Expected == 0 && opts.MinInstances != NoMinimum {
+		return w.status, ErrNobody
+	}
+	return w.run(ctx)
+}
+
+func (w *wait) run(ctx context.Context) (WaitStatus, error) {
+	pause := firstPoll
+	for {
+		began := time.Now()
+		err := w.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return w.giveUp(ctx)
+		case errors.Is(err, ErrUnavailable):
+			// What is published stays published: the roster can be asked again until the time is up.
+		case err != nil:
+			return w.status, err
+		case len(w.status.Rejected) > 0 && !w.opts.KeepGoing, w.arrived():
+			return w.status, w.refusals()
+		}
+		if !sleep(ctx, max(pause, pollFactor*time.Since(began))) {
+			return w.giveUp(ctx)
+		}
+		pause = min(2*pause, longestPoll)
+	}
+}
+
+func (w *wait) giveUp(ctx context.Context) (WaitStatus, error) {
+	w.status.Elapsed = time.Since(w.began)
+	if err := w.refusals(); err != nil {
+		return w.status, err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return w.status, fmt.Errorf("%w: %d of %d within %v",
+			ErrNotEverywhere, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
+	}
+	return w.status, ctx.Err()
+}
+
+func (w *wait) refusals() error {
+	n := len(w.status.Rejected)
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w by %d of %d", ErrRefused, n, w.status.Expected)
+}
+
+// arrived reports whether as many have the revision as was asked for.
+func (w *wait) arrived() bool {
+	s := &w.status
+	// Rounded down by a hair, since 0.99 times 100 is a little more than 99.
+	need := int(math.Ceil(w.opts.Threshold*float64(s.Expected) - 1e-9))
+	if w.opts.KeepGoing {
+		need = min(need, s.Expected-len(s.Rejected))
+	}
+	return s.Applied >= need && s.Applied+s.Joined >= w.opts.MinInstances
+}
+
+// look asks those who are still pending.
+func (w *wait) look(ctx context.Context) error {
+	p, s := w.publisher, &w.status
+	before := w.status
+	if err := p.readReports(ctx, s.Pending); err != nil {
+		return err
+	}
+	if err := w.lookForJoined(ctx); err != nil {
+		return err
+	}
+	head, err := p.head(ctx)
+	if err != nil {
+		return err
+	}
+	w.sort(&head)
+	if err := w.lookForLeft(ctx); err != nil {
+		return err
+	}
+	s.Elapsed = time.Since(w.began)
+	if !head.Published || head.Version < s.Version || head.Version == s.Version && head.ID != w.id && w.id != "" {
+		return w.overwritten(&head)
+	}
+	if head.Version > s.Version {
+		s.Overtaken = head.Version
+	}
+	if w.opts.Progress != nil && !before.sameAs(&w.status) {
+		w.opts.Progress(w.status)
+	}
+	return nil
+}
+
+func (w *wait) overwritten(head *Fleet) error {
+	if head.Err != nil {
+		return fmt.Errorf("%w: %w", ErrOverwritten, head.Err)
+	}
+	return fmt.Errorf("%w: the key holds version %d", ErrOverwritten, head.Version)
+}
+
+// sort moves those out of the pending that have applied or refused the revision.
+func (w *wait) sort(head *Fleet) {
+	s := &w.status
+	var pending []Instance
+	for _, in := range s.Pending {
+		in.State = head.stateOf(&in)
+		switch {
+		case w.has(&in):
+			s.Applied++
+		case w.refused(&in):
+			in.State = InstanceRejected
+			s.Rejected = append(s.Rejected, in)
+		default:
+			pending = append(pending, in)
+		}
+	}
+	s.Pending = pending
+}
+
+// has reports whether an instance has applied the revision, or a newer one.
+func (w *wait) has(in *Instance) bool {
+	if in.Report == nil || in.Report.Applied == nil {
+		return false
+	}
+	a := in.Report.Applied
+	return a.ID == w.id && a.ID != "" || a.Version > w.status.Version || w.id == "" && a.Version == w.status.Version
+}
+
+func (w *wait) refused(in *Instance) bool {
+	if in.Report == nil || in.Report.Rejected == nil || in.Report.State != string(StateRejected) {
+		return false
+	}
+	j := in.Report.Rejected
+	return j.ID == w.id || j.Version > w.status.Version || w.id == "" && j.Version == w.status.Version
+}
+
+// lookForLeft takes those out who left the roster, as opposed to having vanished.
+func (w *wait) lookForLeft(ctx context.Context) error {
+	s := &w.status
+	var names []string
+	for _, in := range s.Pending {
+		if in.State == InstanceGone {
+			names = append(names, in.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	p := w.publisher
+	// ZMSCORE has no way to tell a score of 0 from none through the client; no instance was last seen in 1970.
+	scores, err := p.remote.client.ZMScore(ctx, p.remote.keys.fleet, names...).Result()
+	if err != nil {
+		return classify("read the fleet's roster", err)
+	}
+	left := make(map[string]bool)
+	for i, score := range scores {
+		if score == 0 {
+			left[names[i]] = true
+		}
+	}
+	var pending []Instance
+	for _, in := range s.Pending {
+		if left[in.Name] {
+			s.Left = append(s.Left, in)
+			s.Expected--
+		} else {
+			pending = append(pending, in)
+		}
+	}
+	s.Pending = pending
+	return nil
+}
+
+// lookForJoined counts those who came after the roster was taken and have the revision, where they are needed.
+func (w *wait) lookForJoined(ctx context.Context) error {
+	s := &w.status
+	if s.Applied+len(s.Pending) >= w.opts.MinInstances {
+		return nil
+	}
+	all, err := w.publisher.roster(ctx)
+	if err != nil {
+		return err
+	}
+	var joined []Instance
+	for _, in := range all {
+		if !w.known[in.Name] {
+			joined = append(joined, in)
+		}
+	}
+	if err := w.publisher.readReports(ctx, joined); err != nil {
+		return err
+	}
+	s.Joined = 0
+	for i := range joined {
+		if w.has(&joined[i]) {
+			s.Joined++
+		}
+	}
+	return nil
+}
+
+func (s *WaitStatus) sameAs(other *WaitStatus) bool {
+	return s.Applied == other.Applied && s.Joined == other.Joined && s.Overtaken == other.Overtaken &&
+		len(s.Rejected) == len(other.Rejected) && len(s.Left) == len(other.Left)
+}
