@@ -1,0 +1,162 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func names(instances []Instance) (names []string) {
+	for _, in := range instances {
+		names = append(names, in.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// roster waits until that many instances are known.
+func (f *fleet) roster(t testing.TB, n int) Fleet {
+	t.Helper()
+	var roster Fleet
+	testutil.Eventually(t, within, "the roster", func() (ok bool) {
+		var err error
+		roster, err = f.pub.Fleet(context.Background())
+		return err == nil && len(roster.Instances) == n
+	})
+	return roster
+}
+
+func (f *fleet) publishOne(t testing.TB, id string) wire.Revision {
+	t.Helper()
+	rev, err := f.pub.Publish(context.Background(), setOf(t, id), PublishOptions{})
+	require.NoError(t, err)
+	return rev
+}
+
+func TestWaitEndsWhenAllHaveIt(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	_, err := f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{})
+	require.ErrorIs(t, err, ErrNobody)
+	_, err = f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{MinInstances: NoMinimum})
+	require.NoError(t, err)
+
+	for i := range 5 {
+		f.join(t, fmt.Sprint("p", i), nil)
+	}
+	roster := f.roster(t, 5)
+	rev := f.publishOne(t, "y")
+	var told []WaitStatus
+	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{Progress: func(s WaitStatus) { told = append(told, s) }})
+	require.NoError(t, err)
+	assert.Equal(t, 5, status.Applied)
+	assert.Equal(t, 5, status.Expected)
+	assert.Empty(t, status.Pending)
+	require.NotEmpty(t, told)
+	assert.Equal(t, 5, told[len(told)-1].Applied)
+
+	// A newer revision counts as had, and is said; so does one known by its version alone.
+	later := f.publishOne(t, "z")
+	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, later.Version, status.Overtaken)
+	status, err = f.pub.Wait(t.Context(), wire.Revision{Version: rev.Version}, roster, WaitOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, 5, status.Applied)
+}
+
+func TestWaitNamesWhoIsMissing(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	f.join(t, "fine", nil)
+	f.join(t, "deaf", func(cfg *SubscriberConfig) { cfg.Heartbeat = time.Hour })
+	leaves := f.join(t, "leaves", nil)
+	roster := f.roster(t, 3)
+	// As if they had been killed: they say no more.
+	roster.Instances = append(roster.Instances,
+		Instance{Name: "killed", State: InstanceSynced}, Instance{Name: "long-gone", State: InstanceGone})
+	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", z("killed")).Err())
+	require.NoError(t, leaves.Close())
+	rev := f.publishOne(t, "x")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	status, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrNotEverywhere)
+	assert.Equal(t, []string{"killed"}, names(status.Pending))
+	assert.Equal(t, InstanceGone, status.Pending[0].State)
+	assert.Equal(t, []string{"leaves"}, names(status.Left))
+	assert.Equal(t, 2, status.Applied)
+	assert.Equal(t, 3, status.Expected)
+
+	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: 0.66})
+	require.NoError(t, err, "two of three are 66 %%")
+	assert.Equal(t, 2, status.Applied)
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = f.pub.Wait(cancelled, rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestWaitEndsAtARefusal(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	f.join(t, "fine", nil)
+	f.join(t, "small", func(cfg *SubscriberConfig) { cfg.MaxBytes = 160 })
+	roster := f.roster(t, 2)
+	rev := f.publishOne(t, "x")
+	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrRefused)
+	assert.Equal(t, []string{"small"}, names(status.Rejected))
+
+	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{KeepGoing: true})
+	require.ErrorIs(t, err, ErrRefused)
+	assert.Equal(t, []string{"small"}, names(status.Rejected))
+	assert.Equal(t, 1, status.Applied)
+	assert.Empty(t, status.Pending)
+}
+
+func TestWaitCountsThoseWhoJoin(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	f.join(t, "first", nil)
+	roster := f.roster(t, 1)
+	rev := f.publishOne(t, "x")
+	f.join(t, "second", nil)
+	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{MinInstances: 2})
+	require.NoError(t, err)
+	assert.Equal(t, 1, status.Applied)
+	assert.Equal(t, 1, status.Joined)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = f.pub.Wait(ctx, rev, roster, WaitOptions{MinInstances: 3})
+	require.ErrorIs(t, err, ErrNotEverywhere)
+}
+
+func TestP6WaitTellsWhenTheRevisionIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	f.join(t, "a", nil)
+	roster := f.roster(t, 1)
+	rev := f.publishOne(t, "x")
+	f.set(t, value(t, rev.Version, setOf(t, "y")))
+	_, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrOverwritten, "another revision of the same version")
+	require.NoError(t, f.client.Del(t.Context(), testKey).Err())
+	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrOverwritten)
+	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: 2})
+	require.ErrorContains(t, err, "from 0 to 1")
+}
+
+// z is an instance that was seen just now.
+func z(name string) redis.Z { return redis.Z{Score: float64(time.Now().UnixMilli()), Member: name} }
