@@ -14,6 +14,19 @@ type Changed = directive.Changed
 // Field names a field of a directive as publish bodies do.
 type Field = directive.Field
 
+// The fields in which directives of the same id can differ.
+const (
+	FieldLevel      = directive.FieldLevel
+	FieldTenant     = directive.FieldTenant
+	FieldIndex      = directive.FieldIndex
+	FieldPrincipal  = directive.FieldPrincipal
+	FieldEndpoint   = directive.FieldEndpoint
+	FieldSample     = directive.FieldSample
+	FieldExpiresAt  = directive.FieldExpiresAt
+	FieldRingBuffer = directive.FieldRingBuffer
+	FieldCapture    = directive.FieldCapture
+)
+
 // Compare returns what has to be done to from to make it to. A nil set is empty.
 func Compare(from, to *Set) Diff { return directive.Compare(from, to) }
 

@@ -75,7 +75,7 @@ type WaitOptions struct {
 	MinInstances int
 	// KeepGoing goes on after an instance has refused the revision, until all others have answered.
 	KeepGoing bool
-	// Progress is called when the status changes, on the goroutine of Wait; nil if nobody wants to know.
+	// Progress is called after each look at the roster, on the goroutine of Wait; nil if nobody wants to know.
 	Progress func(WaitStatus)
 }
 

@@ -77,34 +77,30 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, given func(fl
 	if err != nil {
 		return &refusedError{err}
 	}
-	return a.withPublisher(ctx, w.as, func(ctx context.Context, p *fleetdial.Publisher) error {
-		now, err := p.Now(ctx)
-		if err != nil {
-			return err
-		}
-		d.ExpiresAt = now.Add(add.ttl)
-		// Refuses what it can before it asks or reads anything.
-		if _, err := fleetdial.NewSet([]fleetdial.Directive{d}); err != nil {
-			return refused(err)
-		}
-		if err := a.confirm(w, []fleetdial.Directive{d}); err != nil {
-			return err
-		}
-		var expired int
-		err = a.publish(w, func(opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-			return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
-				var kept []fleetdial.Directive
-				kept, expired = unexpired(current.Set.Directives(), now)
-				return fleetdial.NewSet(replace(kept, d))
-			}, opts)
-		})
-		if err != nil {
-			return err
-		}
-		a.say("directive %s ends at %s", printable(d.ID), d.ExpiresAt.UTC().Format(time.RFC3339))
-		a.sayExpired(expired, w.dryRun)
-		return nil
+	p, done, err := a.publisher(w.as)
+	if err != nil {
+		return err
+	}
+	defer done()
+	now, err := a.redisTime(ctx, p)
+	if err != nil {
+		return err
+	}
+	d.ExpiresAt = now.Add(add.ttl)
+	var expired int
+	err = a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+		return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
+			var kept []fleetdial.Directive
+			kept, expired = unexpired(current.Set.Directives(), now)
+			return fleetdial.NewSet(replace(kept, d))
+		}, opts)
 	})
+	if err != nil {
+		return err
+	}
+	a.say("directive %s ends at %s", printable(d.ID), moment(d.ExpiresAt))
+	a.sayExpired(expired, w.dryRun)
+	return nil
 }
 
 // directive returns what the flags describe, but for its expiry.

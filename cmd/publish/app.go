@@ -41,7 +41,7 @@ func run(
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && err.Error() != "" {
 		fmt.Fprintln(stderr, "publish: "+printable(err.Error()))
 	}
 	return exitCode(err)
@@ -86,18 +86,33 @@ func (a *app) connect() (redis.UniversalClient, error) {
 
 // withPublisher calls f with a publisher, in the time that --timeout gives.
 func (a *app) withPublisher(ctx context.Context, as string, f func(context.Context, *fleetdial.Publisher) error) error {
-	client, err := a.connect()
+	p, done, err := a.publisher(as)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	p, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet, Publisher: as})
-	if err != nil {
-		return &usageError{err}
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer done()
+	ctx, cancel := a.timed(ctx)
 	defer cancel()
 	return f(ctx, p)
+}
+
+// publisher returns a publisher, and what ends its client.
+func (a *app) publisher(as string) (p *fleetdial.Publisher, done func(), err error) {
+	client, err := a.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet, Publisher: as})
+	if err != nil {
+		_ = client.Close()
+		return nil, nil, &usageError{err}
+	}
+	return p, func() { _ = client.Close() }, nil
+}
+
+// timed bounds what is asked of Redis by --timeout.
+func (a *app) timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, a.timeout)
 }
 
 // operator is who publishes unless told otherwise: user@host.

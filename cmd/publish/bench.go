@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -103,9 +102,7 @@ func (a *app) bench(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	if a.json() {
-		e := json.NewEncoder(a.stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(report)
+		return a.writeJSON(report)
 	}
 	return a.writeReport(report)
 }

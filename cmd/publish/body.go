@@ -23,26 +23,32 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if err != nil {
 		return err
 	}
-	return a.withPublisher(ctx, w.as, func(ctx context.Context, p *fleetdial.Publisher) error {
-		// A body that is wrong is refused whether Redis is there or not.
-		if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !isAboutTime(err) {
-			return err
-		}
-		now, err := p.Now(ctx)
-		if err != nil {
-			return err
-		}
-		set, err := body.parse(now, w.maxTTL)
-		if err != nil {
-			return err
-		}
-		if err := a.confirm(w, set.Directives()); err != nil {
-			return err
-		}
-		return a.publish(w, func(opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-			return p.Publish(ctx, set, opts)
-		})
+	// A body that is wrong is refused whether Redis is there or not.
+	if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !isAboutTime(err) {
+		return err
+	}
+	p, done, err := a.publisher(w.as)
+	if err != nil {
+		return err
+	}
+	defer done()
+	now, err := a.redisTime(ctx, p)
+	if err != nil {
+		return err
+	}
+	set, err := body.parse(now, w.maxTTL)
+	if err != nil {
+		return err
+	}
+	return a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+		return p.Publish(ctx, set, opts)
 	})
+}
+
+func (a *app) redisTime(ctx context.Context, p *fleetdial.Publisher) (time.Time, error) {
+	ctx, cancel := a.timed(ctx)
+	defer cancel()
+	return p.Now(ctx)
 }
 
 // isAboutTime reports whether a body was refused for an expiry, which depends on the clock.

@@ -12,15 +12,12 @@ import (
 
 // screen shows the demo: as plain lines, or as a table that is drawn anew in place.
 type screen struct {
-	out  io.Writer
-	live bool
-	// drawn is how many lines the table has that stands there, 0 for none.
-	drawn int
+	pane
 	began time.Time
 }
 
 func newScreen(out io.Writer) screen {
-	return screen{out: out, live: isTerminal(out), began: time.Now()}
+	return screen{pane: newPane(out), began: time.Now()}
 }
 
 // step tells what happens next, above the table.
@@ -40,23 +37,7 @@ func (s *screen) show(proxies, decisions [][]string) {
 		fmt.Fprintln(w, "        "+strings.Join(row, "\t"))
 	}
 	_ = w.Flush()
-	fmt.Fprint(s.out, s.erase()+table.String())
-	if s.live {
-		s.drawn = strings.Count(table.String(), "\n")
-	}
-}
-
-// keep leaves the live table where it is for good.
-func (s *screen) keep() { s.drawn = 0 }
-
-// erase returns what takes a live table away.
-func (s *screen) erase() string {
-	lines := s.drawn
-	s.drawn = 0
-	if lines == 0 {
-		return ""
-	}
-	return fmt.Sprintf("\x1b[%dA\x1b[J", lines)
+	s.draw(table.String())
 }
 
 // rows tells of each proxy, and how long it took to have what was published last.

@@ -8,13 +8,15 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// The exit codes. 5 and 6 are of commands that wait for instances.
+// The exit codes.
 const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
 	exitRefused     = 3
 	exitConflict    = 4
+	exitWaited      = 5
+	exitRejected    = 6
 	exitUnavailable = 7
 )
 
@@ -32,6 +34,14 @@ type refusedError struct{ err error }
 func (e *refusedError) Error() string { return e.err.Error() }
 func (e *refusedError) Unwrap() error { return e.err }
 
+// exitError ends with that code. Its message is written unless it is empty: what there is to say stands on stdout then.
+type exitError struct {
+	code    int
+	message string
+}
+
+func (e *exitError) Error() string { return e.message }
+
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
 	if err == nil {
@@ -46,7 +56,14 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return exitConflict
 	}
+	if exit, ok := errors.AsType[*exitError](err); ok {
+		return exit.code
+	}
 	switch {
+	case errors.Is(err, fleetdial.ErrRefused):
+		return exitRejected
+	case errors.Is(err, fleetdial.ErrNotEverywhere):
+		return exitWaited
 	case errors.Is(err, fleetdial.ErrOutcomeUnknown):
 		return exitUnavailable
 	case errors.Is(err, context.Canceled):

@@ -12,15 +12,17 @@ import (
 
 func (a *app) getCommand() *cobra.Command {
 	var asBody bool
+	var version int64
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Show the fleet's set",
 		Long: "get shows the set that the fleet's key holds. With --body it writes a publish body, to edit and give to\n" +
 			"publish -f.",
-		Args: cobra.NoArgs,
+		Example: `  publish get --version 41 --body > before.json`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withPublisher(cmd.Context(), "", func(ctx context.Context, p *fleetdial.Publisher) error {
-				rev, err := p.Current(ctx)
+				rev, err := a.revision(ctx, p, version)
 				if isInvalid(err) {
 					// Nothing was refused here: it is what stands in Redis that is wrong.
 					return fmt.Errorf("%v; the proxies keep the last good set", err)
@@ -45,7 +47,20 @@ func (a *app) getCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asBody, "body", false, "write a publish body")
+	cmd.Flags().Int64Var(&version, "version", 0, "an older version, from the history; 0: the one that is there")
+	completeFrom(cmd, "version", a.completeVersions)
 	return cmd
+}
+
+// revision returns the one of that version; 0 is the one that is there.
+func (a *app) revision(ctx context.Context, p *fleetdial.Publisher, version int64) (fleetdial.Revision, error) {
+	switch {
+	case version < 0:
+		return fleetdial.Revision{}, usagef("a version is a whole number from 1")
+	case version == 0:
+		return p.Current(ctx)
+	}
+	return p.Find(ctx, version)
 }
 
 // headline tells of a revision in one line.

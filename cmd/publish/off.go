@@ -27,18 +27,20 @@ func (a *app) offCommand() *cobra.Command {
 			case !all && len(ids) == 0:
 				return usagef("off needs the ids of directives, or --all")
 			}
-			return a.withPublisher(cmd.Context(), w.as, func(ctx context.Context, p *fleetdial.Publisher) error {
-				if all {
-					return a.publish(w, func(opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-						return p.Publish(ctx, nil, opts)
-					})
+			p, done, err := a.publisher(w.as)
+			if err != nil {
+				return err
+			}
+			defer done()
+			if all {
+				clearAll := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+					return p.Publish(ctx, nil, opts)
 				}
-				return a.off(ctx, p, ids, w)
-			})
+				return a.publishUnseen(cmd.Context(), p, w, clearAll, 0)
+			}
+			return a.off(cmd.Context(), p, ids, w)
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, ids []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.completeIDs(cmd.Context(), ids), cobra.ShellCompDirectiveNoFileComp
-		},
+		ValidArgsFunction: argumentsFrom(a.completeIDs),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all of them")
 	w.register(cmd)
@@ -46,22 +48,23 @@ func (a *app) offCommand() *cobra.Command {
 }
 
 func (a *app) off(ctx context.Context, p *fleetdial.Publisher, ids []string, w writeFlags) error {
-	now, err := p.Now(ctx)
+	now, err := a.redisTime(ctx, p)
 	if err != nil {
 		return err
 	}
 	var expired int
-	err = a.publish(w, func(opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+	takeOut := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
 		return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
 			set, n, err := without(current.Set, ids, now)
 			expired = n
 			return set, err
 		}, opts)
-	})
-	if err == nil {
-		a.sayExpired(expired, w.dryRun)
 	}
-	return err
+	if err := a.publishUnseen(ctx, p, w, takeOut, 0); err != nil {
+		return err
+	}
+	a.sayExpired(expired, w.dryRun)
+	return nil
 }
 
 // without returns the set without the directives of these ids, and without those that have expired, whose number it
@@ -78,22 +81,4 @@ func without(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set, i
 	}), now)
 	rest, err := fleetdial.NewSet(kept)
 	return rest, expired, err
-}
-
-// completeIDs offers the ids of the fleet's directives to the shell, or none if Redis does not answer at once.
-func (a *app) completeIDs(ctx context.Context, given []string) (ids []string) {
-	a.timeout = time.Second
-	_ = a.withPublisher(ctx, "", func(ctx context.Context, p *fleetdial.Publisher) error {
-		rev, err := p.Current(ctx)
-		if err != nil {
-			return err
-		}
-		for _, d := range rev.Set.Directives() {
-			if !slices.Contains(given, d.ID) {
-				ids = append(ids, d.ID)
-			}
-		}
-		return nil
-	})
-	return ids
 }

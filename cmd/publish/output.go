@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -16,18 +19,36 @@ func (a *app) writeRevision(rev fleetdial.Revision) error {
 	return err
 }
 
+// writeRevisionLine is writeRevision in one line.
+func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
+	var line bytes.Buffer
+	if err := json.Compact(&line, rev.AppendJSON(nil)); err != nil {
+		return err
+	}
+	line.WriteByte('\n')
+	_, err := a.stdout.Write(line.Bytes())
+	return err
+}
+
+// writeJSON writes a value in lines for people, writeJSONLine in one.
+func (a *app) writeJSON(v any) error     { return encodeJSON(a.stdout, v, "  ") }
+func (a *app) writeJSONLine(v any) error { return encodeJSON(a.stdout, v, "") }
+
+func encodeJSON(out io.Writer, v any, indent string) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	return e.Encode(v)
+}
+
 // writeTable writes a row for each directive.
 func (a *app) writeTable(set *fleetdial.Set, now time.Time) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tLEVEL\tSAMPLE\tTENANT\tINDEX\tPRINCIPAL\tENDPOINT\tRING\tCAPTURE\tENDS")
 	for _, d := range set.Directives() {
-		endpoint := ""
-		if d.Match.Endpoint != fleetdial.AnyEndpoint {
-			endpoint = d.Match.Endpoint.String()
-		}
 		cells := []string{
 			d.ID, d.Level.String(), sample(d.SamplePerMille), orAny(d.Match.Tenant), orAny(d.Match.Index),
-			orAny(d.Match.Principal), orAny(endpoint), yes(d.RingBuffer), yes(d.Capture), ends(d.ExpiresAt, now),
+			orAny(d.Match.Principal), orAny(endpointName(d.Match.Endpoint)), yes(d.RingBuffer), yes(d.Capture), ends(d.ExpiresAt, now),
 		}
 		for i := range cells {
 			cells[i] = printable(cells[i])

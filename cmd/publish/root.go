@@ -11,12 +11,13 @@ const longHelp = `publish makes a set of diagnostics directives a proxy fleet's.
 fleet has it within milliseconds, and each directive ends by itself.
 
 Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was refused,
-nothing was written; 4 conflict: the version is not the expected one; 7 Redis is
-unreachable, or it denied access.`
+nothing was written; 4 conflict: the version is not the expected one; 5 waited in
+vain; 6 an instance refused the revision; 7 Redis is unreachable, or it denied
+access.`
 
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
   publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
-  publish get
+  publish status
   publish off acme-search`
 
 // command returns the whole tree of commands.
@@ -56,12 +57,14 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	// A URL from the environment may hold a password.
 	flags.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379"
 	completeWith(root, "output", "table", "json")
+	completeFrom(root, "fleet", a.completeFleets)
 
 	root.Flags().StringVarP(&file, "file", "f", "", "make the set in this file the fleet's, JSON or YAML; - is stdin")
 	write.register(root)
 	write.registerMaxTTL(root)
 	root.AddCommand(
 		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
+		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
 		a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,7 +33,9 @@ func (a *app) watch(ctx context.Context) error {
 	defer client.Close()
 	start, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{Fleet: a.fleet, Logger: a.logger()})
+	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{
+		Fleet: a.fleet, Logger: a.logger(), Heartbeat: -1, // an onlooker is no proxy
+	})
 	if err != nil {
 		return err
 	}
@@ -81,13 +81,7 @@ func (a *app) logger() *slog.Logger {
 
 func (a *app) writeChange(c fleetdial.Change) error {
 	if a.json() {
-		var line bytes.Buffer
-		if err := json.Compact(&line, c.To.AppendJSON(nil)); err != nil {
-			return err
-		}
-		line.WriteByte('\n')
-		_, err := a.stdout.Write(line.Bytes())
-		return err
+		return a.writeRevisionLine(c.To)
 	}
 	to := c.To
 	line := fmt.Sprintf("%s  version %d  %s", time.Now().Format(time.TimeOnly), to.Version, count(to.Set.Len(), "directive"))

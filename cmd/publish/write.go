@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
+	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +20,7 @@ type writeFlags struct {
 	dryRun    bool
 	yes       bool
 	maxTTL    time.Duration
+	wait      waitFlags
 }
 
 func (w *writeFlags) register(cmd *cobra.Command) {
@@ -29,7 +30,9 @@ func (w *writeFlags) register(cmd *cobra.Command) {
 	flags.Lookup("as").DefValue = "user@host"
 	flags.Var(&expectedVersion{w}, "if-version", "publish only over this version; 0: only where nothing is published")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "do everything but the write")
-	flags.BoolVar(&w.yes, "yes", false, "do not ask before a directive that matches every request")
+	flags.BoolVar(&w.yes, "yes", false, "confirm what matches every request, or captures without a target")
+	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has it")
+	w.wait.register(cmd)
 }
 
 func (w *writeFlags) registerMaxTTL(cmd *cobra.Command) {
@@ -69,26 +72,67 @@ func (w *writeFlags) options() fleetdial.PublishOptions {
 	return opts
 }
 
-// publish writes with the options of the flags, and tells of it.
-func (a *app) publish(
-	w writeFlags, write func(fleetdial.PublishOptions) (fleetdial.Revision, error),
-) error {
-	rev, err := write(w.options())
+// write is how a command publishes.
+type write func(context.Context, fleetdial.PublishOptions) (fleetdial.Revision, error)
+
+// publish shows what is going to change, writes, tells of it and, with --wait, follows it to the fleet.
+func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags, write write) error {
+	opts := w.options()
+	opts.DryRun = true
+	would, err := a.timedWrite(ctx, write, opts)
 	if err != nil {
-		return refused(err)
+		return err
+	}
+	if err := a.preview(ctx, p, w, would); err != nil {
+		return err
+	}
+	return a.publishUnseen(ctx, p, w, write, would.Version)
+}
+
+// publishUnseen is publish without the look at what is going to change, which supposed that version; 0 if there was none.
+func (a *app) publishUnseen(
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, write write, supposed int64,
+) error {
+	roster, err := a.rosterBefore(ctx, p, w.wait)
+	if errors.Is(err, fleetdial.ErrNobody) {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	rev, err := a.timedWrite(ctx, write, w.options())
+	if err != nil {
+		return err
 	}
 	done := "published"
 	if w.dryRun {
 		done = "would publish"
 	}
 	a.say("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, count(rev.Set.Len(), "directive"))
-	switch {
-	case a.json():
-		return a.writeRevision(rev)
-	case w.dryRun:
-		return a.writeTable(rev.Set, rev.PublishedAt)
+	if supposed != 0 && rev.Version != supposed {
+		a.say("version %d was published in between, and what changed is relative to that", rev.Version-1)
 	}
-	return nil
+	switch {
+	case a.json() && w.wait.wait:
+		err = a.writeRevisionLine(rev)
+	case a.json():
+		err = a.writeRevision(rev)
+	case w.dryRun:
+		err = a.writeTable(rev.Set, rev.PublishedAt)
+	}
+	if err != nil || w.dryRun || !w.wait.wait {
+		return err
+	}
+	return a.follow(ctx, p, rev, roster, w.wait)
+}
+
+func (a *app) timedWrite(
+	ctx context.Context, write write, opts fleetdial.PublishOptions,
+) (fleetdial.Revision, error) {
+	ctx, cancel := a.timed(ctx)
+	defer cancel()
+	rev, err := write(ctx, opts)
+	return rev, refused(err)
 }
 
 // refused marks an error of a set as one after which nothing was written.
@@ -97,25 +141,4 @@ func refused(err error) error {
 		return &refusedError{err}
 	}
 	return err
-}
-
-// confirm asks before directives that match every request, if there is somebody to ask.
-func (a *app) confirm(w writeFlags, directives []fleetdial.Directive) error {
-	var broad []string
-	for _, d := range directives {
-		if d.Match == (fleetdial.Match{}) {
-			broad = append(broad, printable(d.ID))
-		}
-	}
-	if len(broad) == 0 || w.yes || w.dryRun || !isTerminal(a.stdin) || !isTerminal(a.stderr) {
-		return nil
-	}
-	fmt.Fprintf(a.stderr, "%s every request of fleet %q: %s\nPublish? [y/N] ",
-		plural(len(broad), "This directive matches", "These directives match"), a.fleet, strings.Join(broad, ", "))
-	answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return fmt.Errorf("nothing was published: not confirmed")
 }

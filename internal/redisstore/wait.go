@@ -147,7 +147,6 @@ func (w *wait) arrived() bool {
 // look asks those who are still pending.
 func (w *wait) look(ctx context.Context) error {
 	p, s := w.publisher, &w.status
-	before := w.status
 	if err := p.readReports(ctx, s.Pending); err != nil {
 		return err
 	}
@@ -169,7 +168,7 @@ func (w *wait) look(ctx context.Context) error {
 	if head.Version > s.Version {
 		s.Overtaken = head.Version
 	}
-	if w.opts.Progress != nil && !before.sameAs(&w.status) {
+	if w.opts.Progress != nil {
 		w.opts.Progress(w.status)
 	}
 	return nil
@@ -281,9 +280,4 @@ func (w *wait) lookForJoined(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (s *WaitStatus) sameAs(other *WaitStatus) bool {
-	return s.Applied == other.Applied && s.Joined == other.Joined && s.Overtaken == other.Overtaken &&
-		len(s.Rejected) == len(other.Rejected) && len(s.Left) == len(other.Left)
 }

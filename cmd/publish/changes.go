@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// palette colours additions, changes and removals on a terminal, and nothing elsewhere.
+type palette struct{ add, change, remove, end string }
+
+var colours = palette{"\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"}
+
+func paletteFor(stream any) palette {
+	if isTerminal(stream) {
+		return colours
+	}
+	return palette{}
+}
+
+// changeLines returns a line for each directive that differs: + added, ~ changed, - removed.
+func changeLines(diff fleetdial.Diff, p palette) (lines []string) {
+	for _, d := range diff.Added {
+		lines = append(lines, p.add+"+ "+describe(d)+p.end)
+	}
+	for _, c := range diff.Changed {
+		lines = append(lines, p.change+"~ "+printable(c.After.ID)+": "+strings.Join(fieldChanges(c), ", ")+p.end)
+	}
+	for _, d := range diff.Removed {
+		lines = append(lines, p.remove+"- "+describe(d)+p.end)
+	}
+	return lines
+}
+
+// describe tells all of a directive in one line.
+func describe(d fleetdial.Directive) string {
+	words := []string{printable(d.ID) + ":", d.Level.String()}
+	if d.SamplePerMille != 1000 {
+		words = append(words, sample(d.SamplePerMille))
+	}
+	words = append(words, targets(d.Match))
+	if d.RingBuffer {
+		words = append(words, "ring-buffer")
+	}
+	if d.Capture {
+		words = append(words, "capture")
+	}
+	return strings.Join(append(words, "until", moment(d.ExpiresAt)), " ")
+}
+
+func targets(m fleetdial.Match) string {
+	var parts []string
+	for _, t := range []struct{ name, value string }{
+		{"tenant", m.Tenant}, {"index", m.Index}, {"principal", m.Principal}, {"endpoint", endpointName(m.Endpoint)},
+	} {
+		if t.value != "" {
+			parts = append(parts, t.name+"="+printable(t.value))
+		}
+	}
+	if len(parts) == 0 {
+		return "every request"
+	}
+	return strings.Join(parts, " ")
+}
+
+func endpointName(e fleetdial.Endpoint) string {
+	if e == fleetdial.AnyEndpoint {
+		return ""
+	}
+	return e.String()
+}
+
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// fieldChanges tells what became of each field.
+func fieldChanges(c fleetdial.Changed) (parts []string) {
+	for _, f := range c.Fields() {
+		before, after := fieldText(c.Before, f), fieldText(c.After, f)
+		parts = append(parts, fmt.Sprintf("%s %s → %s", f, before, after))
+	}
+	return parts
+}
+
+func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
+	switch f {
+	case fleetdial.FieldLevel:
+		return d.Level.String()
+	case fleetdial.FieldTenant:
+		return printable(orAny(d.Match.Tenant))
+	case fleetdial.FieldIndex:
+		return printable(orAny(d.Match.Index))
+	case fleetdial.FieldPrincipal:
+		return printable(orAny(d.Match.Principal))
+	case fleetdial.FieldEndpoint:
+		return orAny(endpointName(d.Match.Endpoint))
+	case fleetdial.FieldSample:
+		return fmt.Sprint(d.SamplePerMille)
+	case fleetdial.FieldExpiresAt:
+		return moment(d.ExpiresAt)
+	case fleetdial.FieldRingBuffer:
+		return yes(d.RingBuffer)
+	}
+	return yes(d.Capture)
+}
+
+// effects tells what a change means for the fleet's requests, beyond what it says.
+func effects(diff fleetdial.Diff) (notes []string) {
+	for _, d := range diff.Added {
+		notes = append(notes, printable(d.ID)+": newly matched: "+targets(d.Match))
+		if d.Capture {
+			notes = append(notes, printable(d.ID)+": capture switched on")
+		}
+	}
+	for _, c := range diff.Changed {
+		id := printable(c.After.ID)
+		if c.Before.Match != c.After.Match {
+			notes = append(notes, id+": newly matched: "+targets(c.After.Match))
+		}
+		if c.After.Level > c.Before.Level {
+			notes = append(notes, id+": level raised to "+c.After.Level.String())
+		}
+		if c.After.SamplePerMille > c.Before.SamplePerMille {
+			notes = append(notes, id+": sample raised to "+sample(c.After.SamplePerMille))
+		}
+		if c.After.Capture && !c.Before.Capture {
+			notes = append(notes, id+": capture switched on")
+		}
+	}
+	return notes
+}
+
+// directivesJSON returns directives as publish bodies write them.
+func directivesJSON(all []fleetdial.Directive) ([]json.RawMessage, error) {
+	set, err := fleetdial.NewSet(all)
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Directives []json.RawMessage `json:"directives"`
+	}
+	err = json.Unmarshal(fleetdial.AppendBody(nil, set), &body)
+	return body.Directives, err
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "history",
+		Short: "Show the last revisions, newest first",
+		Long: "history shows the fleet's last revisions: when, by whom and why, and which directives each added (+), changed\n" +
+			"(~) and removed (-).",
+		Example: `  publish history`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withPublisher(cmd.Context(), "", a.history)
+		},
+	}
+}
+
+func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
+	entries, err := p.History(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.writeHistoryJSON(entries)
+	}
+	if len(entries) == 0 {
+		return a.noRevision(fleetdial.ErrNoRevision)
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "VERSION\tPUBLISHED\tBY\tDIRECTIVES\tCHANGED\tREASON")
+	for i, e := range entries {
+		rev := e.Revision
+		if e.Err != nil {
+			fmt.Fprintf(w, "%d\t-\t-\t-\t-\t%s\n", rev.Version, printable("cannot be read: "+e.Err.Error()))
+			continue
+		}
+		changed := "?" // the one before is not there any more
+		if before := i + 1; before < len(entries) && entries[before].Err == nil {
+			changed = differences(fleetdial.Compare(entries[before].Revision.Set, rev.Set))
+		} else if rev.Version == 1 {
+			changed = differences(fleetdial.Compare(nil, rev.Set))
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", rev.Version, rev.PublishedAt.UTC().Format(time.RFC3339),
+			printable(orDash(rev.Publisher)), rev.Set.Len(), orDash(changed), printable(orDash(rev.Reason)))
+	}
+	return w.Flush()
+}
+
+func (a *app) writeHistoryJSON(entries []fleetdial.HistoryEntry) error {
+	out := make([]any, len(entries))
+	for i, e := range entries {
+		if e.Err != nil {
+			out[i] = map[string]any{"version": e.Revision.Version, "error": e.Err.Error()}
+		} else {
+			out[i] = json.RawMessage(e.Revision.AppendJSON(nil))
+		}
+	}
+	return a.writeJSON(out)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// instance shows everything of one instance.
+func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string) error {
+	fleet, err := p.Fleet(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(fleet.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
+	if i < 0 {
+		return fmt.Errorf("fleet %q has no instance %q", a.fleet, name)
+	}
+	in := fleet.Instances[i]
+	if a.json() {
+		return a.writeJSON(newInstanceJSON(in))
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, printable(orDash(value))) }
+	row("instance", in.Name)
+	row("state", string(in.State))
+	row("want", want(fleet))
+	row("last seen", moment(in.LastSeen)+", "+age(fleet, in)+" ago")
+	row("error", statusError(in))
+	if r := in.Report; r != nil {
+		row("subscriber", r.State+" since "+moment(r.Since))
+		row("source", r.Source)
+		if r.Applied != nil {
+			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, moment(r.Applied.At)))
+			row("lag", lag(r.Applied))
+		}
+		if r.Rejected != nil {
+			row("refused", fmt.Sprintf("version %d %s at %s (%s): %s", r.Rejected.Version, r.Rejected.ID,
+				moment(r.Rejected.At), r.Rejected.Reason, r.Rejected.Error))
+		}
+		row("clock offset", r.ClockOffset.String())
+		row("fleetdial", r.Fleetdial)
+		row("started", moment(r.StartedAt))
+		row("heartbeat", r.Every.String())
+		row("labels", labelText(r.Labels))
+		for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
+			row(name, fmt.Sprint(r.Counters[name]))
+		}
+	}
+	return w.Flush()
+}
+
+// fleetJSON is status -o json.
+type fleetJSON struct {
+	Version   int64          `json:"version"`
+	ID        string         `json:"id"`
+	Published bool           `json:"published"`
+	Error     string         `json:"error,omitempty"`
+	Instances []instanceJSON `json:"instances"`
+}
+
+type instanceJSON struct {
+	Instance   string            `json:"instance"`
+	State      string            `json:"state"`
+	LastSeen   string            `json:"last_seen"`
+	Error      string            `json:"error,omitempty"`
+	Applied    *revisionJSON     `json:"applied,omitempty"`
+	Rejected   *revisionJSON     `json:"rejected,omitempty"`
+	Subscriber string            `json:"subscriber,omitempty"`
+	Since      string            `json:"since,omitempty"`
+	Source     string            `json:"source,omitempty"`
+	SkewMS     int64             `json:"clock_offset_ms"`
+	Fleetdial  string            `json:"fleetdial,omitempty"`
+	StartedAt  string            `json:"started_at,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Counters   map[string]int64  `json:"counters,omitempty"`
+}
+
+type revisionJSON struct {
+	Version int64  `json:"version"`
+	ID      string `json:"id"`
+	At      string `json:"at"`
+	LagMS   *int64 `json:"lag_ms,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+func newFleetJSON(fleet fleetdial.Fleet) fleetJSON {
+	out := fleetJSON{
+		Version: fleet.Version, ID: fleet.ID, Published: fleet.Published,
+		Instances: make([]instanceJSON, len(fleet.Instances)),
+	}
+	if fleet.Err != nil {
+		out.Error = fleet.Err.Error()
+	}
+	for i, in := range fleet.Instances {
+		out.Instances[i] = newInstanceJSON(in)
+	}
+	return out
+}
+
+func newInstanceJSON(in fleetdial.Instance) instanceJSON {
+	out := instanceJSON{
+		Instance: in.Name, State: string(in.State), LastSeen: moment(in.LastSeen), Error: statusError(in),
+	}
+	r := in.Report
+	if r == nil {
+		return out
+	}
+	if a := r.Applied; a != nil {
+		lag := a.At.Sub(a.PublishedAt).Milliseconds()
+		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: moment(a.At), LagMS: &lag}
+	}
+	if j := r.Rejected; j != nil {
+		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: moment(j.At), Reason: j.Reason, Error: j.Error}
+	}
+	out.Subscriber, out.Since, out.Source = r.State, moment(r.Since), r.Source
+	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, moment(r.StartedAt)
+	out.Labels, out.Counters = r.Labels, r.Counters
+	return out
+}

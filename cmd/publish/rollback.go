@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) rollbackCommand() *cobra.Command {
+	var w writeFlags
+	var ttl time.Duration
+	cmd := &cobra.Command{
+		Use:   "rollback VERSION",
+		Short: "Publish the directives of an older version anew",
+		Long: "rollback publishes the directives of a version in the history as a new one. Those that have expired are left\n" +
+			"out and named, unless --ttl gives all of them a new life.",
+		Example: `  publish rollback 41 --reason "42 was too much"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			version, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || version < 1 {
+				return usagef("a version is a whole number from 1, not %q", args[0])
+			}
+			if err := w.checkMaxTTL(); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("ttl") && (ttl < time.Second || ttl > w.maxTTL) {
+				return &refusedError{errors.New("--ttl: must be 1s to " + w.maxTTL.String())}
+			}
+			return a.rollback(cmd.Context(), version, ttl, w)
+		},
+		ValidArgsFunction: argumentsFrom(a.completeVersions),
+	}
+	cmd.Flags().DurationVar(&ttl, "ttl", 0, "give every directive a new life of that length")
+	w.register(cmd)
+	w.registerMaxTTL(cmd)
+	return cmd
+}
+
+func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w writeFlags) error {
+	p, done, err := a.publisher(w.as)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var expired []fleetdial.Directive
+	err = a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+		rev, gone, err := p.Rollback(ctx, version, fleetdial.RollbackOptions{PublishOptions: opts, TTL: ttl})
+		expired = gone
+		return rev, err
+	})
+	if len(expired) > 0 && (err == nil || exitCode(err) == exitWaited || exitCode(err) == exitRejected) {
+		var ids []string
+		for _, d := range expired {
+			ids = append(ids, printable(d.ID))
+		}
+		a.say("left out, since they have expired: %s", strings.Join(ids, ", "))
+	}
+	return err
+}
