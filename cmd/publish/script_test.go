@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"publish": main})
+	testscript.Main(m, map[string]func(){"publish": main, "proxy": proxy})
 }
 
 // TestScripts runs the real command, each script with a redis-server of its own.
@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"server": control,
 			"until":  until,
+			"polls":  polls,
 		},
 	})
 }
@@ -96,5 +97,25 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s does not match %s:\n%s", args[0], args[1], text)
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// polls runs a command until its output matches: polls PATTERN COMMAND ARG…
+func polls(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: polls PATTERN COMMAND ARG…")
+	}
+	pattern := regexp.MustCompile(args[0])
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec(args[1], args[2:]...)
+		out := ts.ReadFile("stdout")
+		if err == nil && pattern.MatchString(out) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s does not match %s:\n%s", strings.Join(args[1:], " "), args[0], out)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// proxy is a program with one or more subscribers, for scripts: proxy [-n N] [-max-bytes N] NAME. It writes its process
+// id to NAME.pid, and ends when it is told to.
+func proxy() {
+	n := flag.Int("n", 1, "how many subscribers")
+	maxBytes := flag.Int("max-bytes", 0, "the size limit")
+	flag.Parse()
+	if err := serve(flag.Arg(0), *n, *maxBytes); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func serve(name string, n, maxBytes int) error {
+	if err := os.WriteFile(name+".pid", fmt.Append(nil, os.Getpid()), 0o600); err != nil {
+		return err
+	}
+	opts, err := fleetdial.ParseURL(os.Getenv("FLEETDIAL_REDIS_URL"))
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for i := range n {
+		cfg := fleetdial.SubscriberConfig{
+			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, Heartbeat: 300 * time.Millisecond,
+			Resync: time.Second, Logger: discard,
+		}
+		if n > 1 {
+			cfg.Instance = fmt.Sprintf("%s-%02d", name, i)
+		}
+		client := redis.NewUniversalClient(opts)
+		defer client.Close()
+		sub, err := fleetdial.Subscribe(ctx, client, cfg)
+		if err != nil {
+			return err
+		}
+		defer sub.Close()
+	}
+	<-ctx.Done()
+	return nil
+}
