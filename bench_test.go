@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
@@ -157,38 +155,6 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
-}
-
-// BenchmarkIdleFleet reports what 1,000 subscribers that nothing is published to cost Redis: their pings and resyncs, in
-// percent of a core. An iteration takes 30 s, the time between two resyncs; one is enough.
-func BenchmarkIdleFleet(b *testing.B) {
-	const subscribers = 1000
-	server := testutil.StartRedis(b)
-	for range subscribers {
-		sub, err := fleetdial.Subscribe(
-			context.Background(), newURLClient(b, server.URL()), fleetdial.SubscriberConfig{Logger: quiet})
-		require.NoError(b, err)
-		b.Cleanup(func() { require.NoError(b, sub.Close()) })
-	}
-	client := server.Client(b)
-	began := redisCPU(b, client)
-	b.ResetTimer()
-	for b.Loop() {
-		<-time.After(30 * time.Second)
-	}
-	b.ReportMetric(100*(redisCPU(b, client)-began)/b.Elapsed().Seconds(), "redis-cpu-%")
-}
-
-// redisCPU returns the CPU seconds that Redis has taken.
-func redisCPU(b *testing.B, client *redis.Client) (total float64) {
-	info, err := client.InfoMap(context.Background(), "cpu").Result()
-	require.NoError(b, err)
-	for _, field := range []string{"used_cpu_user", "used_cpu_sys"} {
-		seconds, err := strconv.ParseFloat(info["CPU"][field], 64)
-		require.NoError(b, err)
-		total += seconds
-	}
-	return total
 }
 
 // BenchmarkPublishToVisible measures from the call of Publish until Load returns the set, on loopback.

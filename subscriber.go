@@ -22,6 +22,9 @@ const (
 	StartEmpty = redisstore.StartEmpty
 )
 
+// DefaultHeartbeat is how often a Subscriber reports to the roster unless told.
+const DefaultHeartbeat = redisstore.DefaultHeartbeat
+
 // SubscriberConfig says how a Subscriber follows its fleet. The zero value works.
 type SubscriberConfig struct {
 	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and dash; empty is "default".

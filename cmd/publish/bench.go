@@ -32,7 +32,8 @@ It uses the Redis of --redis-url, one that it starts (--start, which needs
 redis-server) or an embedded one (--embedded), and fleets named bench-… of its own
 unless --fleet names another, which must have no revision. It takes away what it
 has written.`,
-		Args: cobra.NoArgs,
+		Example: `  publish bench --start --subscribers 1000 --directives 10`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("fleet") {
 				a.fleet = "bench-" + rand.Text()[:8]

@@ -83,7 +83,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	}
 	b.arrivals = &arrivals{}
 	before := heapInUse()
-	if err := b.each(func(int) (func(), error) { return b.subscribe(ctx) }); err != nil {
+	if err := b.each(func(i int) (func(), error) { return b.subscribe(ctx, i) }); err != nil {
 		return err
 	}
 	b.heap = (heapInUse() - before) / int64(b.flags.subscribers)
@@ -140,12 +140,14 @@ func (b *bench) each(start func(i int) (func(), error)) error {
 	return failed
 }
 
-func (b *bench) subscribe(ctx context.Context) (stop func(), err error) {
+func (b *bench) subscribe(ctx context.Context, i int) (stop func(), err error) {
 	client, err := b.connect()
 	if err != nil {
 		return nil, err
 	}
-	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Fleet: b.fleet, Logger: discard})
+	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{
+		Fleet: b.fleet, Instance: fmt.Sprint("bench-", i), Logger: discard,
+	})
 	if err != nil {
 		client.Close()
 		return nil, err
@@ -274,7 +276,7 @@ func (b *bench) close() {
 	if b.began {
 		ctx, cancel := context.WithTimeout(context.Background(), b.timeout)
 		defer cancel()
-		if err := b.client.Del(ctx, b.key(), b.key()+":history", b.floorKey()).Err(); err != nil {
+		if err := b.client.Del(ctx, b.key(), b.key()+":history", b.key()+":fleet", b.floorKey()).Err(); err != nil {
 			b.say("could not take away %s: %v", b.key(), err)
 		}
 	}

@@ -29,7 +29,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Show it all in a few seconds, with nothing installed",
 		Long: "demo runs an embedded Redis and five proxies in this process, publishes a set, shows each proxy taking it\n" +
 			"and what it decides, lets a directive expire, and clears the fleet. It touches no other Redis.",
-		Args: cobra.NoArgs,
+		Example: `  publish demo`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), demoTime)
 			defer cancel()
@@ -91,7 +92,8 @@ func (d *demo) addProxy(ctx context.Context, name, addr string) error {
 	d.proxies = append(d.proxies, p)
 	var err error
 	p.sub, err = fleetdial.Subscribe(ctx, p.client, fleetdial.SubscriberConfig{
-		Logger: discard,
+		Instance: p.name,
+		Logger:   discard,
 	})
 	if err != nil {
 		return err

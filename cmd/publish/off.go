@@ -19,7 +19,8 @@ func (a *app) offCommand() *cobra.Command {
 		Short: "Take directives out",
 		Long: "off takes directives out of the fleet's set, together with those that have expired. An id that is not there\n" +
 			"is an error, and nothing is written. --all publishes an empty set, whatever is there.",
-		Args: cobra.ArbitraryArgs,
+		Example: `  publish off acme-search` + "\n" + `  publish off --all --reason "incident over"`,
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
 			case all && len(ids) > 0:

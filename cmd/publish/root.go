@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,22 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
 	}
+	fitOnAScreen(root)
 	return root
+}
+
+// fitOnAScreen leaves out of the first help what the helps of the commands tell.
+func fitOnAScreen(root *cobra.Command) {
+	for _, name := range []string{"keep-going", "min-instances", "threshold", "wait-timeout"} {
+		root.Flags().Lookup(name).Hidden = true
+	}
+	usage := root.UsageTemplate()
+	usage = strings.ReplaceAll(usage, `(or .IsAvailableCommand (eq .Name "help"))`, ".IsAvailableCommand")
+	usage = strings.Replace(usage, "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "", 1)
+	if end := strings.Index(usage, "{{if .HasAvailableSubCommands}}\n\nUse "); end > 0 {
+		usage = usage[:end] + "\n"
+	}
+	root.SetUsageTemplate(usage)
 }
 
 // usageArgs makes what cobra says of arguments a usage error.

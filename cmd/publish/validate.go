@@ -16,7 +16,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check a file as publish -f does, without Redis",
 		Long: "validate checks a file as publish -f does, and writes the set that it describes. It asks no Redis: a TTL\n" +
 			"counts from this machine's clock.",
-		Args: cobra.NoArgs,
+		Example: `  publish validate -f incident.json`,
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if err := w.checkMaxTTL(); err != nil {
 				return err

@@ -20,8 +20,9 @@ func (a *app) watchCommand() *cobra.Command {
 		Long: "watch follows the fleet as a proxy does, and writes a line for each revision: the one that is there, and\n" +
 			"then each new one. Of revisions that come faster than they can be written, it writes the newest. What\n" +
 			"stands in the way of following is told on stderr.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
+		Example: `  publish watch -o json`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
 	}
 }
 

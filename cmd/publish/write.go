@@ -31,7 +31,7 @@ func (w *writeFlags) register(cmd *cobra.Command) {
 	flags.Var(&expectedVersion{w}, "if-version", "publish only over this version; 0: only where nothing is published")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "do everything but the write")
 	flags.BoolVar(&w.yes, "yes", false, "confirm what matches every request, or captures without a target")
-	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has it")
+	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has it; publish wait --help tells more")
 	w.wait.register(cmd)
 }
 
