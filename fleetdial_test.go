@@ -44,6 +44,58 @@ func ExampleParseSet() {
 	// Output: directives[0].tenant: must be a string, not a number
 }
 
+// TestTheFaceOfTheRoster goes through what tells an operator's tool who has a revision, and how to go back.
+func TestTheFaceOfTheRoster(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	ctx := t.Context()
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Instance: "web-1", Logger: quiet})
+	require.NoError(t, err)
+	defer sub.Close()
+	assert.Equal(t, fleetdial.SourceStart, sub.Status().Source)
+	var roster fleetdial.Fleet
+	testutil.Eventually(t, 10*time.Second, "the instance reports", func() bool {
+		roster, err = pub.Fleet(ctx)
+		return err == nil && len(roster.Instances) == 1
+	})
+	assert.Equal(t, fleetdial.InstanceNever, roster.Instances[0].State)
+
+	now, err := pub.Now(ctx)
+	require.NoError(t, err)
+	set, err := fleetdial.ParseSet(examples.Incident, now)
+	require.NoError(t, err)
+	first, err := pub.Publish(ctx, set, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	status, err := pub.Wait(ctx, first, roster, fleetdial.WaitOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, 1, status.Applied)
+	assert.Equal(t, fleetdial.SourceLive, sub.Status().Source)
+	_, err = pub.Publish(ctx, nil, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+
+	entries, err := pub.History(ctx)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+	assert.Equal(t, first.ID, entries[1].Revision.ID)
+	found, err := pub.Find(ctx, 1)
+	require.NoError(t, err)
+	assert.Equal(t, first.ID, found.ID)
+	back, expired, err := pub.Rollback(ctx, 1, fleetdial.RollbackOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, expired)
+	assert.Zero(t, fleetdial.Compare(back.Set, set).Len())
+	assert.EqualValues(t, 3, back.Version)
+	_, _, err = pub.Rollback(ctx, 99, fleetdial.RollbackOptions{})
+	assert.ErrorIs(t, err, fleetdial.ErrNotInHistory)
+
+	explained := set.Explain(fleetdial.Request{Tenant: "globex"}, now)
+	require.Len(t, explained.Directives, 3)
+	assert.Contains(t, explained.Directives[0].Differs, fleetdial.FieldTenant)
+}
+
 // TestTheFace goes through what the root package offers, as an operator's tool and a proxy would use it together.
 func TestTheFace(t *testing.T) {
 	t.Parallel()
@@ -86,7 +138,12 @@ func TestTheFace(t *testing.T) {
 		return fleetdial.NewSet(current.Set.Directives()[:1])
 	}, fleetdial.PublishOptions{})
 	require.NoError(t, err)
-	assert.Equal(t, 1, (<-changes).To.Set.Len())
+	change = <-changes
+	assert.Equal(t, 1, change.To.Set.Len())
+	diff := change.Diff()
+	assert.Len(t, diff.Removed, 2)
+	assert.Empty(t, diff.Added)
+	assert.Empty(t, diff.Changed)
 	require.NoError(t, sub.Refresh(ctx))
 
 	value, err := client.Get(ctx, "fleetdial:{prod}").Bytes()
