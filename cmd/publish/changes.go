@@ -99,7 +99,7 @@ func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
 	case fleetdial.FieldSample:
 		return fmt.Sprint(d.SamplePerMille)
 	case fleetdial.FieldExpiresAt:
-		return moment(d.ExpiresAt)
+		return d.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000Z") // two TTLs from the same second differ by less
 	case fleetdial.FieldRingBuffer:
 		return yes(d.RingBuffer)
 	}

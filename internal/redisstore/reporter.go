@@ -40,7 +40,7 @@ type reporter struct {
 	labels  map[string]string
 	every   time.Duration
 	started time.Time
-	library string        // its version
+	version string        // of fleetdial
 	wake    chan struct{} // has room for one
 
 	// written counts the reports; silenced says that it has been told why they cannot be written; present that there is a
@@ -53,7 +53,7 @@ type reporter struct {
 func newReporter(r *remote, t *tracker, cfg SubscriberConfig) *reporter {
 	return &reporter{
 		remote: r, tracker: t, log: t.log, name: cfg.Instance, labels: cfg.Labels, every: cfg.Heartbeat,
-		started: time.Now(), library: libraryVersion(), wake: make(chan struct{}, 1),
+		started: time.Now(), version: libraryVersion(), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -148,7 +148,7 @@ func (r *reporter) leave() {
 func (r *reporter) compose(s Status, epoch time.Time) *wire.Report {
 	byRedis := func(local time.Time) time.Time { return time.UnixMilli(max(0, local.Sub(epoch).Milliseconds())) }
 	out := &wire.Report{
-		Instance: r.name, Fleetdial: r.library, Labels: r.labels, StartedAt: byRedis(r.started),
+		Instance: r.name, Fleetdial: r.version, Labels: r.labels, StartedAt: byRedis(r.started),
 		WrittenAt: byRedis(time.Now()), Every: r.every, State: string(s.State), Since: byRedis(s.Since),
 		Source: string(s.Source), ClockOffset: s.ClockOffset, Counters: s.Counters.byName(),
 	}

@@ -46,11 +46,14 @@ type WaitStatus struct {
 	Elapsed   time.Duration
 }
 
-// The time between two looks at the roster: it grows from the one to the other, and is never less than pollFactor times
-// what a look took.
+// The time between two looks at the roster: it grows from the first to the longest, and is pollFactor times what a look
+// took where that is more, up to longestPause. A look that takes longer than slowLook when the time is up is one that
+// Redis does not answer.
 const (
 	firstPoll, longestPoll = 20 * time.Millisecond, 250 * time.Millisecond
 	pollFactor             = 5
+	longestPause           = time.Second
+	slowLook               = time.Second
 )
 
 // wait follows one revision through the roster.
@@ -60,6 +63,7 @@ type wait struct {
 	opts      WaitOptions
 	began     time.Time
 	known     map[string]bool // the names of those that are waited for
+	lost      error           // why Redis could not be asked the last time
 	status    WaitStatus
 }
 
@@ -96,17 +100,20 @@ func (w *wait) run(ctx context.Context) (WaitStatus, error) {
 	for {
 		began := time.Now()
 		err := w.look(ctx)
+		took := time.Since(began)
+		if errors.Is(err, ErrUnavailable) && (ctx.Err() == nil || took > slowLook) {
+			w.lost = err
+		}
 		switch {
+		case err == nil && (w.arrived() || len(w.status.Rejected) > 0 && !w.opts.KeepGoing):
+			return w.status, w.refusals()
 		case ctx.Err() != nil:
 			return w.giveUp(ctx)
-		case errors.Is(err, ErrUnavailable):
-			// What is published stays published: the roster can be asked again until the time is up.
-		case err != nil:
+		case err != nil && !errors.Is(err, ErrUnavailable):
 			return w.status, err
-		case len(w.status.Rejected) > 0 && !w.opts.KeepGoing, w.arrived():
-			return w.status, w.refusals()
 		}
-		if !sleep(ctx, max(pause, pollFactor*time.Since(began))) {
+		// While Redis cannot be asked, what is published stays so: there is time until the time is up.
+		if !sleep(ctx, min(max(pause, pollFactor*took), longestPause)) {
 			return w.giveUp(ctx)
 		}
 		pause = min(2*pause, longestPoll)
@@ -118,11 +125,15 @@ func (w *wait) giveUp(ctx context.Context) (WaitStatus, error) {
 	if err := w.refusals(); err != nil {
 		return w.status, err
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return w.status, fmt.Errorf("%w: %d of %d within %v",
-			ErrNotEverywhere, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return w.status, ctx.Err()
 	}
-	return w.status, ctx.Err()
+	err := fmt.Errorf("%w: %d of %d within %v",
+		ErrNotEverywhere, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
+	if w.lost != nil {
+		err = fmt.Errorf("%w; by the end it could not be asked: %w", err, w.lost)
+	}
+	return w.status, err
 }
 
 func (w *wait) refusals() error {
@@ -161,7 +172,7 @@ func (w *wait) look(ctx context.Context) error {
 	if err := w.lookForLeft(ctx); err != nil {
 		return err
 	}
-	s.Elapsed = time.Since(w.began)
+	s.Elapsed, w.lost = time.Since(w.began), nil
 	if !head.Published || head.Version < s.Version || head.Version == s.Version && head.ID != w.id && w.id != "" {
 		return w.overwritten(&head)
 	}

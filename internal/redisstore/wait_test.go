@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,6 +157,29 @@ func TestP6WaitTellsWhenTheRevisionIsLost(t *testing.T) {
 	require.ErrorIs(t, err, ErrOverwritten)
 	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: 2})
 	require.ErrorContains(t, err, "from 0 to 1")
+}
+
+func TestWaitGoesOnWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent, "--appendonly", "yes", "--appendfsync", "always")
+	f.join(t, "a", nil)
+	roster := f.roster(t, 1)
+	rev := f.publishOne(t, "x")
+	f.server.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrNotEverywhere)
+	require.ErrorIs(t, err, ErrUnavailable)
+
+	var group sync.WaitGroup
+	group.Go(func() {
+		status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+		assert.NoError(t, err)
+		assert.Equal(t, 1, status.Applied)
+	})
+	f.server.Restart()
+	group.Wait()
 }
 
 // z is an instance that was seen just now.
