@@ -18,8 +18,7 @@ access.`
 
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
   publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
-  publish status
-  publish off acme-search`
+  publish status`
 
 // command returns the whole tree of commands.
 func (a *app) command(getenv func(string) string) *cobra.Command {
@@ -66,7 +65,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.AddCommand(
 		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
 		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
-		a.demoCommand(), a.benchCommand(), a.versionCommand(),
+		a.aclCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
@@ -77,7 +76,8 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 
 // fitOnAScreen leaves out of the first help what the helps of the commands tell.
 func fitOnAScreen(root *cobra.Command) {
-	for _, name := range []string{"keep-going", "min-instances", "threshold", "wait-timeout"} {
+	root.InitDefaultHelpFlag()
+	for _, name := range []string{"help", "keep-going", "min-instances", "threshold", "wait-timeout"} {
 		root.Flags().Lookup(name).Hidden = true
 	}
 	usage := root.UsageTemplate()

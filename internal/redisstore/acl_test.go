@@ -1,0 +1,113 @@
+package redisstore
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+// as returns a client of a new user with exactly these rules.
+func as(t testing.TB, server *testutil.Redis, user string, rules []string) *redis.Client {
+	t.Helper()
+	admin := server.Client(t)
+	args := []any{"ACL", "SETUSER", user}
+	for _, rule := range rules {
+		args = append(args, rule)
+	}
+	require.NoError(t, admin.Do(t.Context(), args...).Err())
+	opts := *admin.Options()
+	opts.Username, opts.Password, opts.ClientName, opts.MaxRetries = user, "secret", "fleetdial", -1
+	client := redis.NewClient(&opts)
+	t.Cleanup(func() { _ = client.Close() })
+	require.Error(t, client.Ping(t.Context()).Err(), "nobody logs in without a password")
+	require.NoError(t, admin.Do(t.Context(), "ACL", "SETUSER", user, ">secret").Err())
+	return client
+}
+
+func TestTheRulesAllowWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	acl, err := NewACL("prod")
+	require.NoError(t, err)
+	proxy, publisher := as(t, server, "proxy", acl.Proxy), as(t, server, "publisher", acl.Publisher)
+
+	pub := newPublisher(t, publisher, PublisherConfig{Fleet: "prod"})
+	cfg := testConfig()
+	cfg.Fleet, cfg.Instance, cfg.Heartbeat = "prod", "web", 20*time.Millisecond
+	log := &logBuffer{}
+	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+	sub := subscribe(t, proxy, cfg)
+	testutil.Eventually(t, within, "the roster has it", func() bool {
+		fleet, err := pub.Fleet(context.Background())
+		return err == nil && len(fleet.Instances) == 1
+	})
+	roster, err := pub.Fleet(t.Context())
+	require.NoError(t, err)
+	rev, err := pub.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.NoError(t, err)
+	_, err = pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.NoError(t, err)
+	_, err = pub.Update(t.Context(), func(current wire.Revision) (*directive.Set, error) {
+		return current.Set, nil
+	}, PublishOptions{})
+	require.NoError(t, err)
+	_, _, err = pub.Rollback(t.Context(), 1, RollbackOptions{})
+	require.NoError(t, err)
+	eventually(t, sub, "a")
+	require.NoError(t, server.Client(t).Set(t.Context(), "fleetdial:{prod}", "", 0).Err())
+	require.NoError(t, sub.Refresh(t.Context()), "the look that tells an empty value from none is allowed")
+	require.NoError(t, sub.Close())
+	assert.Zero(t, log.lines("NOPERM"))
+	assert.Zero(t, server.Client(t).Exists(t.Context(), "fleetdial:{prod}:instance:web").Val(), "it takes its row away")
+}
+
+func TestTheRulesAllowNothingElse(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	acl, err := NewACL("prod")
+	require.NoError(t, err)
+	proxy, publisher := as(t, server, "proxy", acl.Proxy), as(t, server, "publisher", acl.Publisher)
+	for _, forbidden := range [][]any{
+		{"SET", "fleetdial:{prod}", ""},
+		{"DEL", "fleetdial:{prod}"},
+		{"PUBLISH", "fleetdial:{prod}", "x"},
+		{"SPUBLISH", "fleetdial:{prod}", "x"},
+		{"LPUSH", "fleetdial:{prod}:history", "x"},
+		{"SET", "fleetdial:{other}:instance:web", "x"},
+		{"GETRANGE", "fleetdial:{other}", 0, 1},
+		{"SUBSCRIBE", "fleetdial:{other}"},
+		{"ZADD", "fleetdial:{other}:fleet", 1, "x"},
+		{"GET", "fleetdial:{prod}"},
+		{"EVAL", "return 1", 0},
+		{"FLUSHALL"},
+		{"CONFIG", "GET", "*"},
+		{"ACL", "LIST"},
+	} {
+		err := proxy.Do(t.Context(), forbidden...).Err()
+		assert.True(t, redis.HasErrorPrefix(err, "NOPERM"), "a proxy: %v: %v", forbidden, err)
+	}
+	for _, forbidden := range [][]any{
+		{"SET", "fleetdial:{other}", ""},
+		{"PUBLISH", "fleetdial:{other}", "x"},
+		{"DEL", "fleetdial:{prod}"},
+		{"SET", "fleetdial:{prod}:instance:web", "x"},
+		{"ZADD", "fleetdial:{prod}:fleet", 1, "x"},
+		{"EVAL", "return 1", 0},
+		{"FLUSHALL"},
+		{"CONFIG", "GET", "*"},
+	} {
+		err := publisher.Do(t.Context(), forbidden...).Err()
+		assert.True(t, redis.HasErrorPrefix(err, "NOPERM"), "a publisher: %v: %v", forbidden, err)
+	}
+	_, err = NewACL("a b")
+	assert.Error(t, err)
+}
