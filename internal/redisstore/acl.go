@@ -18,14 +18,21 @@ func NewACL(fleet string) (ACL, error) {
 		return ACL{}, err
 	}
 	// For the connection: a client name, a database, and finding one's way in a Cluster.
-	connection := "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time"
+	const connection = "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time "
+	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +exists +multi +exec "
 	return ACL{
-		Proxy: strings.Fields("reset on %R~" + k.revision + " %RW~" + k.fleet + " %RW~" + k.instance + "* &" + k.channel + " " +
-			connection + " +subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +exists +multi +exec " +
-			"+set +del +zadd +zrem +zremrangebyscore"),
-		Publisher: strings.Fields("reset on %RW~" + k.revision + " %RW~" + k.history + " %R~" + k.fleet + " %R~" + k.instance + "* &" + k.channel + " " +
-			connection + " +subscribe +unsubscribe +ssubscribe +sunsubscribe +publish +spublish +pubsub|numsub +pubsub|shardnumsub " +
-			"+watch +unwatch +multi +exec +discard +set +getrange +exists +lpush +ltrim +llen +lindex +lrange " +
-			"+zrevrange +zmscore +scan"),
+		Proxy: rules(k, "%R~", "%RW~", "%RW~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
+		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
+			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub +pubsub|shardnumsub "+
+			"+llen +lindex +lrange +zrevrange +zmscore +scan"),
 	}, nil
+}
+
+// rules puts together what may be done with each key, if anything, and with which commands.
+func rules(k keys, revision, fleet, instance, history, commands string) []string {
+	out := []string{"reset", "on", revision + k.revision, fleet + k.fleet, instance + k.instance + "*", "&" + k.channel}
+	if history != "" {
+		out = append(out, history+k.history)
+	}
+	return append(out, strings.Fields(commands)...)
 }
