@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"crypto/ed25519"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,6 +22,12 @@ type PublisherConfig struct {
 	Publisher string
 	// History is how many revisions the history keeps, 1 to 1,000; 0 is 20.
 	History int
+	// SignKey signs what is published, for subscribers with VerifyKeys; nil signs nothing. A signing publisher picks a
+	// version above all that the fleet's roster says were applied.
+	SignKey ed25519.PrivateKey
+	// VerifyKeys, and SignKey's public half, are what signatures are checked with: see Revision.Verified. With any,
+	// Update and Rollback refuse to build on a revision that none of them signed, with an error that wraps ErrUnverified.
+	VerifyKeys []ed25519.PublicKey
 }
 
 // PublishOptions are those of one publish. The zero value publishes over whatever is there.

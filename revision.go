@@ -19,6 +19,11 @@ type Revision struct {
 	Reason    string
 	// Set is never nil.
 	Set *Set
+	// SignedBy is the id of the key that the revision names as its signer, as KeyID returns it; empty if it is not signed.
+	// Anyone can name any key: Verified says that the signature was checked with one of the keys that the Subscriber or
+	// Publisher was given, and is right.
+	SignedBy string
+	Verified bool
 }
 
 // DecodeRevision returns the revision that a value of the fleet's key holds; no bytes are the empty set at version 0.

@@ -22,12 +22,14 @@ const (
 	StateEmpty = redisstore.StateEmpty
 )
 
-// Source is where a Subscriber's set is from, as a word: "start" or "live".
+// Source is where a Subscriber's set is from, as a word: "start", "snapshot" or "live".
 type Source = redisstore.Source
 
 const (
 	// SourceStart: nothing has been applied yet; the set is empty.
 	SourceStart = redisstore.SourceStart
+	// SourceSnapshot: the set is the one in the snapshot file; Redis has not confirmed it yet.
+	SourceSnapshot = redisstore.SourceSnapshot
 	// SourceLive: the set is one that Redis held.
 	SourceLive = redisstore.SourceLive
 )
@@ -44,6 +46,14 @@ const (
 	RejectMalformed = redisstore.RejectMalformed
 	// RejectInvalid is for a value with a field that is missing, unknown, mistyped or beyond its limits.
 	RejectInvalid = redisstore.RejectInvalid
+	// RejectUnsigned is for a value without a signature, where SubscriberConfig.VerifyKeys asks for one.
+	RejectUnsigned = redisstore.RejectUnsigned
+	// RejectUnknownKey is for a value that is signed with another key than those.
+	RejectUnknownKey = redisstore.RejectUnknownKey
+	// RejectAltered is for a value that is not what was signed for this fleet.
+	RejectAltered = redisstore.RejectAltered
+	// RejectReplayed is for a signed value that is not newer than one that the Subscriber had.
+	RejectReplayed = redisstore.RejectReplayed
 )
 
 // Rejection tells of a value that a Subscriber refused.

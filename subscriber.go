@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"crypto/ed25519"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,11 @@ const (
 	// StartEmpty returns a Subscriber with an empty set once the first attempt has failed, or ctx has reached its
 	// deadline. It goes on trying.
 	StartEmpty = redisstore.StartEmpty
+	// UseSnapshot begins with the set in SubscriberConfig.SnapshotFile, in which no directive outlives its expiry, and is
+	// otherwise as StartEmpty; also where there is no such file yet, or it is refused, which is logged. The file is read as
+	// strictly as what comes from Redis. It serves the fleet and the clock that it was written for: where the machine's
+	// clock shows an earlier time than the file does, it is of no use.
+	UseSnapshot = redisstore.UseSnapshot
 )
 
 // DefaultHeartbeat is how often a Subscriber reports to the roster unless told.
@@ -51,6 +57,14 @@ type SubscriberConfig struct {
 	// revision; after three in silence it counts as gone. 0 is 10 s, the least is 10 ms, and a negative one turns reports
 	// off. Each wait is shortened by up to a fifth, at random.
 	Heartbeat time.Duration
+	// VerifyKeys are those whose signatures are believed; with none, sets need no signature. With any, what is unsigned,
+	// signed by another key, altered, signed for another fleet, or not newer than what the subscriber had, is refused, and
+	// so is the empty value. Each look at the key then reads the whole value.
+	VerifyKeys []ed25519.PublicKey
+	// SnapshotFile is where the last value that was applied is kept, for Startup: UseSnapshot; empty is nowhere. The file
+	// has mode 0600, is replaced in one step, and is written on a goroutine of its own, so that no request waits for it;
+	// its folder has to exist. Each Subscriber needs a file of its own.
+	SnapshotFile string
 	// Logger gets one line for each change of state, each revision applied and each refused; nil is slog.Default().
 	// Lines hold ids, versions, reasons and publishers, never a directive's content.
 	Logger *slog.Logger

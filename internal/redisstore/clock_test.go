@@ -62,7 +62,13 @@ func (f *fakeSource) looks() []int {
 // subscribeFake starts a subscriber without a socket: its session stands until it is lost.
 func subscribeFake(t *testing.T, src *fakeSource, resync time.Duration) *Subscriber {
 	t.Helper()
-	cfg := SubscriberConfig{Resync: resync, Logger: quiet}
+	s := startFake(t, src, SubscriberConfig{Resync: resync, Logger: quiet})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func startFake(t *testing.T, src *fakeSource, cfg SubscriberConfig) *Subscriber {
+	t.Helper()
 	require.NoError(t, cfg.check())
 	s := newSubscriber(src, cfg)
 	s.follow = func(ctx context.Context) error {
@@ -72,7 +78,6 @@ func subscribeFake(t *testing.T, src *fakeSource, resync time.Duration) *Subscri
 	}
 	s, err := s.start(t.Context())
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
 

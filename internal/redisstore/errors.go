@@ -17,6 +17,9 @@ var (
 	ErrOutcomeUnknown = errors.New("the outcome is not known")
 	// ErrNoRevision is returned by Publisher.Current where the fleet's key does not exist.
 	ErrNoRevision = errors.New("nothing is published")
+	// ErrUnverified is wrapped by the errors of a Publisher with keys that would have to build on a set which none of them
+	// signed.
+	ErrUnverified = errors.New("what is there is not signed by a key that is believed")
 	// ErrClosed is returned by the methods of a Subscriber that has been closed.
 	ErrClosed = errors.New("the subscriber is closed")
 )

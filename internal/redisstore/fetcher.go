@@ -3,12 +3,10 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -40,15 +38,17 @@ const maxTries = 6
 // fetcher is the one goroutine that reads the key and applies what it finds: at most one look is under way, and however
 // many are asked for meanwhile, one follows.
 type fetcher struct {
-	source   source
-	tracker  *tracker
-	maxBytes int
-	retry    *backoff
+	source  source
+	tracker *tracker
+	rules   *acceptance
+	retry   *backoff
 	// swap makes a revision's set the subscriber's; tell is called after that, when the status says so too.
 	swap func(rev wire.Revision, epoch time.Time)
 	tell func(rev wire.Revision)
 	// reanchor tells of a new measurement of the fleet's clock.
 	reanchor func(epoch time.Time)
+	// keep is given each value that was applied.
+	keep func(value []byte, epoch time.Time)
 	// first is told how the first look of a session went.
 	first func(error)
 
@@ -56,6 +56,7 @@ type fetcher struct {
 	mu      sync.Mutex
 	pending *look
 
+	limiter limiter
 	// clock is the best measurement of the fleet's clock that the last one agrees with.
 	clock clockReading
 }
@@ -93,14 +94,33 @@ func (f *fetcher) take() *look {
 	return l
 }
 
-// takeInTime is take, but lets the time go by over which an announcement asks the fleet to spread its fetches, unless
-// somebody waits.
+// takeInTime is take, but lets the time go by over which an announcement asks the fleet to spread its fetches, and which
+// the limiter asks for, unless somebody waits.
 func (f *fetcher) takeInTime(ctx context.Context) *look {
 	l := f.take()
-	if l == nil || len(l.waiters) > 0 || l.tries > 0 || l.announced.spread() == 0 {
-		return l
+	if l == nil {
+		return nil
 	}
-	timer := time.NewTimer(rand.N(l.announced.spread()))
+	if spread := l.announced.spread(); spread > 0 && l.tries == 0 {
+		f.pause(ctx, l, rand.N(spread))
+	}
+	for wait := f.limiter.wait(time.Now()); wait > 0 && ctx.Err() == nil && !l.isUrgent(); {
+		f.pause(ctx, l, wait)
+		wait = f.limiter.wait(time.Now())
+	}
+	l.full = l.full && !(l.announced.ID != "" && f.limiter.suspicious(time.Now()))
+	return l
+}
+
+// isUrgent reports whether a look is more than an answer to a message.
+func (l *look) isUrgent() bool { return len(l.waiters) > 0 || l.session != 0 }
+
+// pause lets time go by, or less if more is asked for, which becomes a part of the look.
+func (f *fetcher) pause(ctx context.Context, l *look, d time.Duration) {
+	if l.isUrgent() {
+		return
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -110,7 +130,6 @@ func (f *fetcher) takeInTime(ctx context.Context) *look {
 	if more := f.take(); more != nil {
 		l.merge(*more)
 	}
-	return l
 }
 
 // run serves what is asked until ctx ends, and then tells all who still wait.
@@ -168,7 +187,11 @@ func (f *fetcher) look(ctx context.Context, l *look) error {
 		return err
 	}
 	f.measured(ctx, got.clock)
+	before := f.rules.accepts
 	err = f.apply(got, l.session)
+	if f.rules.accepts == before && !l.isUrgent() {
+		f.limiter.inVain(time.Now())
+	}
 	if l.session != 0 {
 		f.first(nil)
 	}
@@ -176,19 +199,19 @@ func (f *fetcher) look(ctx context.Context, l *look) error {
 }
 
 // read reads the value, unless its first bytes, which are looked at first if it is not to be read in any case, say that
-// there is nothing new.
+// there is nothing new. They cannot say so of a signed one.
 func (f *fetcher) read(ctx context.Context, full bool) (reading, error) {
-	if !full {
+	if !full && f.rules.keys == nil {
 		got, err := f.source.read(ctx, wire.PeekBytes)
 		if err != nil {
 			return got, err
 		}
-		if _, known := f.tracker.known(markOf(got)); known {
+		if _, known := f.tracker.known(f.rules.markOf(got)); known {
 			return got, nil
 		}
 	}
 	f.tracker.fetches()
-	return f.source.read(ctx, f.maxBytes+1)
+	return f.source.read(ctx, f.rules.maxBytes+1)
 }
 
 // has reports whether what is applied is what was announced, or newer.
@@ -234,7 +257,7 @@ func isRejection(err error) bool {
 
 // apply makes what was read the subscriber's, unless it is already, or was refused already.
 func (f *fetcher) apply(got reading, session uint64) error {
-	m := markOf(got)
+	m := f.rules.markOf(got)
 	if state, known := f.tracker.known(m); known {
 		f.tracker.finds(state, session)
 		if state == StateRejected {
@@ -242,7 +265,7 @@ func (f *fetcher) apply(got reading, session uint64) error {
 		}
 		return nil
 	}
-	rev, reason, err := f.decode(got)
+	rev, reason, err := f.rules.decode(got)
 	if err != nil {
 		head, _ := wire.Peek(got.value)
 		r := Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: time.Now()}
@@ -250,26 +273,9 @@ func (f *fetcher) apply(got reading, session uint64) error {
 		return &rejectionError{r}
 	}
 	f.swap(rev, f.clock.epoch)
+	f.rules.accepted(rev, m)
 	f.tracker.applies(rev, m, session)
 	f.tell(rev)
+	f.keep(got.value, f.clock.epoch)
 	return nil
 }
-
-func (f *fetcher) decode(got reading) (wire.Revision, RejectReason, error) {
-	if got.wrongType {
-		return wire.Revision{}, RejectWrongType, errWrongType
-	}
-	if len(got.value) > f.maxBytes {
-		return wire.Revision{}, RejectTooLarge, fmt.Errorf("the value is larger than the limit of %d bytes", f.maxBytes)
-	}
-	if len(got.value) == 0 {
-		return wire.Revision{Set: emptySet}, "", nil
-	}
-	rev, err := wire.Decode(got.value)
-	if _, invalid := errors.AsType[*directive.ValidationError](err); invalid {
-		return rev, RejectInvalid, err
-	}
-	return rev, RejectMalformed, err
-}
-
-var errWrongType = errors.New("the key does not hold a string")

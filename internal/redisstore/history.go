@@ -34,7 +34,7 @@ func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 		if len(value) == 0 {
 			break
 		}
-		rev, err := decode([]byte(value[0]))
+		rev, err := p.decode([]byte(value[0]))
 		if err != nil {
 			rev, _ = wire.Peek([]byte(value[0]))
 			rev.Set = emptySet
@@ -72,6 +72,9 @@ func (p *Publisher) Rollback(
 	ctx context.Context, version int64, opts RollbackOptions,
 ) (rev wire.Revision, expired []directive.Directive, err error) {
 	old, err := p.Find(ctx, version)
+	if err == nil {
+		err = p.believe(old)
+	}
 	if err != nil {
 		return wire.Revision{}, nil, err
 	}

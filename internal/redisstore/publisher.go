@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -30,6 +31,9 @@ type PublisherConfig struct {
 	Fleet     string
 	Publisher string
 	History   int
+	// SignKey signs what is published, VerifyKeys and SignKey's other half check what is there.
+	SignKey    ed25519.PrivateKey
+	VerifyKeys []ed25519.PublicKey
 }
 
 // PublishOptions are those of one publish; the zero value publishes over whatever is there.
@@ -44,6 +48,8 @@ type PublishOptions struct {
 type Publisher struct {
 	remote *remote
 	cfg    PublisherConfig
+	// keys are those whose signatures are believed; nil where nothing is checked.
+	keys wire.Keyring
 	// announce publishes in the way that the fleet's subscribers listen.
 	announce func(p redis.Pipeliner, ctx context.Context, channel string, message any) *redis.IntCmd
 	// countListeners asks how many there are.
@@ -65,8 +71,12 @@ func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher
 	if cfg.History < 1 || cfg.History > MaxHistory {
 		return nil, fmt.Errorf("fleetdial: new publisher: a history holds 1 to %d revisions", MaxHistory)
 	}
+	keys, err := cfg.keyring()
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
+	}
 	p := &Publisher{
-		remote: r, cfg: cfg, announce: redis.Pipeliner.Publish, countListeners: redis.Pipeliner.PubSubNumSub,
+		remote: r, cfg: cfg, keys: keys, announce: redis.Pipeliner.Publish, countListeners: redis.Pipeliner.PubSubNumSub,
 	}
 	if _, cluster := client.(*redis.ClusterClient); cluster {
 		p.announce, p.countListeners = redis.Pipeliner.SPublish, redis.Pipeliner.PubSubShardNumSub
@@ -91,7 +101,7 @@ func (p *Publisher) Current(ctx context.Context) (wire.Revision, error) {
 	case got.absent:
 		return wire.Revision{}, ErrNoRevision
 	}
-	return decode(got.value)
+	return p.decode(got.value)
 }
 
 func wrongType(key string) error {
@@ -127,6 +137,12 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (wire.Revision, 
 	}
 	t.publisher = p
 	t.id = wire.NewID()
+	if p.cfg.SignKey != nil {
+		var err error
+		if t.claimed, err = p.appliedVersions(ctx); err != nil {
+			return wire.Revision{}, err
+		}
+	}
 	pause := newBackoff(firstRetry, longestRetry)
 	for {
 		rev, err := t.run(ctx)

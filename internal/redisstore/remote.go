@@ -3,14 +3,12 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // remote reads a fleet's keys. It is safe for concurrent use.
@@ -161,15 +159,3 @@ func commandError(err error, cmds ...redis.Cmder) error {
 
 // emptySet is what an empty value means.
 var emptySet = &directive.Set{}
-
-// decode returns the revision that a whole value holds; no bytes are the empty set.
-func decode(value []byte) (wire.Revision, error) {
-	if len(value) == 0 {
-		return wire.Revision{Set: emptySet}, nil
-	}
-	rev, err := wire.Decode(value)
-	if err != nil {
-		return wire.Revision{}, fmt.Errorf("the fleet's key holds no valid set: %w", err)
-	}
-	return rev, nil
-}

@@ -159,6 +159,9 @@ func (r *reporter) compose(s Status, epoch time.Time) *wire.Report {
 		out.Applied = &wire.Applied{
 			Version: s.Revision.Version, ID: s.Revision.ID, PublishedAt: s.Revision.PublishedAt, At: byRedis(s.AppliedAt),
 		}
+		if s.Revision.Verified {
+			out.Applied.SignedBy = s.Revision.SignedBy
+		}
 	}
 	if j := s.Rejected; j != nil {
 		out.Rejected = &wire.Rejected{

@@ -23,7 +23,7 @@ func (t *transaction) find(ctx context.Context, c redis.Cmdable) (wire.Revision,
 			return wire.Revision{}, classify("look for the revision", err)
 		}
 		if head, err := wire.Peek(value); err == nil && head.ID == t.id {
-			return decode(value)
+			return t.publisher.decode(value)
 		}
 		value, err = c.LIndex(ctx, k.history, i).Bytes()
 	}

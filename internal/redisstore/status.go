@@ -28,6 +28,8 @@ type Source string
 const (
 	// SourceStart: nothing has been applied yet; the set is empty.
 	SourceStart Source = "start"
+	// SourceSnapshot: the set is the one in the snapshot file.
+	SourceSnapshot Source = "snapshot"
 	// SourceLive: the set is one that Redis held.
 	SourceLive Source = "live"
 )
@@ -44,9 +46,20 @@ const (
 	RejectMalformed RejectReason = "malformed"
 	// RejectInvalid is for a value with a field that is missing, unknown, mistyped or beyond its limits.
 	RejectInvalid RejectReason = "invalid"
+	// RejectUnsigned is for a value without a signature, where one is asked for.
+	RejectUnsigned RejectReason = "unsigned"
+	// RejectUnknownKey is for a value that is signed with another key than those that are believed.
+	RejectUnknownKey RejectReason = "unknown_key"
+	// RejectAltered is for a value that is not what was signed for this fleet.
+	RejectAltered RejectReason = "altered"
+	// RejectReplayed is for a signed value that is older than one that the subscriber had, or as old.
+	RejectReplayed RejectReason = "replayed"
 )
 
-var rejectReasons = [...]RejectReason{RejectTooLarge, RejectWrongType, RejectMalformed, RejectInvalid}
+var rejectReasons = [...]RejectReason{
+	RejectTooLarge, RejectWrongType, RejectMalformed, RejectInvalid,
+	RejectUnsigned, RejectUnknownKey, RejectAltered, RejectReplayed,
+}
 
 // Rejection tells of a value that was refused.
 type Rejection struct {

@@ -5,6 +5,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ const (
 	FailFast Startup = iota
 	// StartEmpty begins with an empty set.
 	StartEmpty
+	// UseSnapshot begins with the set in the snapshot file.
+	UseSnapshot
 )
 
 // SubscriberConfig says how a Subscriber follows its fleet; the zero value works.
@@ -41,7 +44,10 @@ type SubscriberConfig struct {
 	Instance  string
 	Labels    map[string]string
 	Heartbeat time.Duration
-	Logger    *slog.Logger
+	// VerifyKeys are those whose signatures are believed; with none, sets need no signature.
+	VerifyKeys   []ed25519.PublicKey
+	SnapshotFile string
+	Logger       *slog.Logger
 }
 
 // The defaults of a SubscriberConfig, and what else a subscriber goes by.
@@ -58,8 +64,14 @@ const (
 )
 
 func (cfg *SubscriberConfig) check() error {
-	if cfg.Startup > StartEmpty {
+	if cfg.Startup > UseSnapshot {
 		return fmt.Errorf("there is no startup %d", cfg.Startup)
+	}
+	if _, err := wire.NewKeyring(cfg.VerifyKeys); err != nil {
+		return err
+	}
+	if err := cfg.checkSnapshot(); err != nil {
+		return err
 	}
 	if cfg.Resync == 0 {
 		cfg.Resync = DefaultResync
@@ -105,6 +117,7 @@ type Subscriber struct {
 	fetcher   *fetcher
 	follow    func(ctx context.Context) error // runs one session
 	reporter  *reporter                       // nil if the subscriber does not report
+	snapshot  *snapshot                       // nil if the subscriber keeps none
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -156,7 +169,7 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.set.Store(emptySet)
 	s.fetcher = &fetcher{
-		source: src, tracker: s.tracker, maxBytes: cfg.MaxBytes,
+		source: src, tracker: s.tracker, rules: newAcceptance(src, cfg),
 		retry: newBackoff(shortestBackoff, longestBackoff),
 		swap: func(rev wire.Revision, epoch time.Time) {
 			s.set.Store(directive.AnchorAfter(rev.Set, s.set.Load(), epoch))
@@ -164,9 +177,20 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 		tell: s.listeners.tell,
 		reanchor: func(epoch time.Time) {
 			s.set.Store(directive.Reanchor(s.set.Load(), epoch))
+			if s.snapshot != nil {
+				s.snapshot.reclock(epoch)
+			}
+		},
+		keep: func(value []byte, epoch time.Time) {
+			if s.snapshot != nil {
+				s.snapshot.keep(value, epoch)
+			}
 		},
 		first: s.first,
 		wake:  make(chan struct{}, 1),
+	}
+	if cfg.SnapshotFile != "" {
+		s.snapshot = newSnapshot(cfg.SnapshotFile, s.fetcher.rules.name, log)
 	}
 	return s
 }
@@ -180,6 +204,12 @@ func (s *Subscriber) first(err error) {
 }
 
 func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
+	if s.cfg.Startup == UseSnapshot {
+		s.restore()
+	}
+	if s.snapshot != nil {
+		s.wg.Go(func() { s.snapshot.run(s.ctx) })
+	}
 	s.wg.Go(func() { s.fetcher.run(s.ctx) })
 	s.wg.Go(s.followSessions)
 	s.wg.Go(s.resync)
@@ -192,7 +222,7 @@ func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if err == nil || s.cfg.Startup == StartEmpty && !errors.Is(err, context.Canceled) {
+	if err == nil || s.cfg.Startup != FailFast && !errors.Is(err, context.Canceled) {
 		return s, nil
 	}
 	_ = s.Close()

@@ -218,6 +218,9 @@ func (t *tracker) finds(state State, session uint64) {
 
 func (t *tracker) sees(state State, session uint64) {
 	t.looked, t.lookErr = state, nil
+	if state == StateLive || state == StateEmpty {
+		t.status.Source = SourceLive
+	}
 	if session != 0 && session == t.current {
 		t.sessionErr = nil
 	}
@@ -248,7 +251,6 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	before := t.status.Revision
 	t.applied, t.refused = m, mark{}
 	t.status.Revision, t.status.AppliedAt, t.status.Rejected = rev, time.Now(), nil
-	t.status.Source = SourceLive
 	t.status.Counters.Applies++
 	t.unannounced, t.hinted = !t.hinted, false
 	state := StateLive
@@ -268,6 +270,16 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 		return
 	}
 	t.say(slog.LevelInfo, "revision applied", args...)
+}
+
+// restores records the revision that a snapshot file held.
+func (t *tracker) restores(rev wire.Revision, m mark) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.applied = m
+	t.status.Revision, t.status.AppliedAt, t.status.Source = rev, time.Now(), SourceSnapshot
+	t.say(slog.LevelInfo, "starting from the snapshot file", "state", t.status.State,
+		"version", rev.Version, "id", rev.ID, "directives", rev.Set.Len())
 }
 
 // rejects records a value that was refused.

@@ -24,6 +24,8 @@ type transaction struct {
 	opts      PublishOptions
 	// headOnly says that change does not look at the set that is there.
 	headOnly bool
+	// claimed are the versions that the roster says were applied; none where the publisher does not sign.
+	claimed []int64
 	// unsettled says that an earlier attempt may have been executed, or may yet be.
 	unsettled bool
 }
@@ -62,7 +64,7 @@ type found struct {
 func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err error) {
 	k := t.publisher.remote.keys
 	limit := int64(wire.MaxValueBytes)
-	if t.headOnly {
+	if t.headOnly && t.publisher.keys == nil {
 		limit = wire.PeekBytes - 1
 	}
 	var now *redis.TimeCmd
@@ -112,7 +114,7 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 	if err != nil {
 		return wire.Revision{}, err
 	}
-	value, err := wire.Encode(rev)
+	value, err := t.publisher.encode(&rev)
 	if err != nil {
 		return wire.Revision{}, err
 	}
@@ -130,10 +132,14 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
 	var there wire.Revision
 	var err error
-	if t.headOnly && len(f.value) > 0 {
+	if t.headOnly && t.publisher.keys == nil && len(f.value) > 0 {
 		there, err = wire.Peek(f.value)
 	} else {
-		there, err = decode(f.value)
+		there, err = t.publisher.decode(f.value)
+	}
+	if err != nil && t.headOnly {
+		there, _ = wire.Peek(f.value)
+		there.Set = emptySet
 	}
 	if err != nil && !t.headOnly {
 		return wire.Revision{}, err
@@ -141,22 +147,28 @@ func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Rev
 	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != there.Version || want == 0 && f.exists) {
 		return wire.Revision{}, t.conflict(ctx, tx, want)
 	}
-	if there.Version == 0 && f.revisions > 0 {
+	if !t.headOnly && len(f.value) > 0 {
+		if err := t.publisher.believe(there); err != nil {
+			return wire.Revision{}, err
+		}
+	}
+	base := there
+	if base.Version == 0 && f.revisions > 0 {
 		// The key is gone or unreadable; the history tells where the versions stood.
 		last, err := tx.LIndex(ctx, t.publisher.remote.keys.history, 0).Bytes()
 		if err != nil {
 			return wire.Revision{}, classify("read the history", err)
 		}
 		// Without a readable head, versions begin anew.
-		head, _ := wire.Peek(last)
-		there.Version = head.Version
+		base, _ = wire.Peek(last)
 	}
+	there.Version = base.Version
 	set, err := t.change(there)
 	if err != nil {
 		return wire.Revision{}, err
 	}
 	return wire.Revision{
-		Version: there.Version + 1, ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
+		Version: t.publisher.above(base, t.claimed), ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
 		Publisher: t.publisher.cfg.Publisher, Reason: t.opts.Reason, Set: set,
 	}, nil
 }
@@ -168,7 +180,7 @@ func (t *transaction) conflict(ctx context.Context, tx *redis.Tx, expected int64
 	if err != nil {
 		return classify("conflict, but what stands there cannot be read", err)
 	}
-	there, err := decode(value)
+	there, err := t.publisher.decode(value)
 	if err != nil {
 		there, _ = wire.Peek(value)
 	}

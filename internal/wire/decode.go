@@ -16,8 +16,9 @@ var revisionKeys = []string{"format", "id", "version", "published_at", "publishe
 // is missing, repeated, unknown, of another type or beyond its limits. Neither holds anything of the value but names
 // of unknown fields.
 //
-// A second map after the first, the seal, must be well-formed; it is not looked into. No bytes at all are not a value:
-// what they mean is for the caller to say.
+// A second map after the first, the seal, must be well-formed. Of what it says, only the name of the key is taken, as
+// SignedBy, and not believed: that is for Keyring.Verify. No bytes at all are not a value: what they mean is for the
+// caller to say.
 func Decode(value []byte) (Revision, error) {
 	if len(value) > MaxValueBytes {
 		return Revision{}, invalid("", fmt.Sprintf("the value is %d bytes, the limit is %d", len(value), MaxValueBytes))
@@ -37,6 +38,7 @@ func Decode(value []byte) (Revision, error) {
 	if end < len(r.in) {
 		return Revision{}, &MalformedError{end, "something after the end"}
 	}
+	rev.SignedBy, _, _ = readSeal(r.in[r.pos:])
 	return rev, nil
 }
 

@@ -33,6 +33,7 @@ type jsonRevision struct {
 	PublishedAt string `json:"published_at"`
 	Publisher   string `json:"publisher"`
 	Reason      string `json:"reason"`
+	SignedBy    string `json:"signed_by,omitempty"`
 	jsonBody
 }
 
@@ -65,7 +66,7 @@ func AppendRevision(dst []byte, r Revision) []byte {
 	}
 	return appendJSON(dst, jsonRevision{
 		Version: r.Version, ID: r.ID, PublishedAt: published, Publisher: r.Publisher, Reason: r.Reason,
-		jsonBody: newJSONBody(r.Set),
+		SignedBy: r.SignedBy, jsonBody: newJSONBody(r.Set),
 	})
 }
 

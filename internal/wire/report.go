@@ -50,6 +50,8 @@ type Applied struct {
 	Version         int64
 	ID              string
 	PublishedAt, At time.Time
+	// SignedBy is the id of the key whose signature was checked, empty if none was.
+	SignedBy string
 }
 
 // Rejected tells what an instance refused. Version 0 and no id is a value in which they cannot be read.
@@ -96,11 +98,18 @@ func EncodeReport(r *Report) []byte {
 	e.text("source", r.Source)
 	if a := r.Applied; a != nil {
 		_ = e.EncodeString("applied")
-		_ = e.EncodeMapLen(4)
+		signed := 0
+		if a.SignedBy != "" {
+			signed = 1
+		}
+		_ = e.EncodeMapLen(4 + signed)
 		e.integer("version", a.Version)
 		e.text("id", a.ID)
 		e.integer("published_at", max(0, a.PublishedAt.UnixMilli()))
 		e.integer("at", a.At.UnixMilli())
+		if signed > 0 {
+			e.text("signed_by", a.SignedBy)
+		}
 	}
 	if j := r.Rejected; j != nil {
 		_ = e.EncodeString("rejected")

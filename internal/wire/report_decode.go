@@ -24,7 +24,7 @@ func DecodeReport(value []byte) (*Report, error) {
 	return out, nil
 }
 
-// reportReader reads a report's fields one after another, and keeps the first error: after it, everything reads as zero.
+// reportReader reads the fields of a map one after another, and keeps the first error: after it, everything reads as zero.
 type reportReader struct {
 	reader
 	err error
@@ -72,6 +72,12 @@ func (d *reportReader) applied() *Applied {
 	outer := d.enter("applied")
 	a := &Applied{Version: d.integerOf("version", 0, directive.MaxMillis), ID: d.idOf("id")}
 	a.PublishedAt, a.At = d.timeOf("published_at"), d.timeOf("at")
+	if d.has("signed_by") {
+		a.SignedBy = d.textOf("signed_by", 2*keyIDBytes)
+		if d.err == nil && !isHex(a.SignedBy, keyIDBytes) {
+			d.err = invalid("signed_by", "must be the id of a key")
+		}
+	}
 	d.leave(outer)
 	return a
 }

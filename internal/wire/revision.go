@@ -34,6 +34,9 @@ type Revision struct {
 	Publisher   string
 	Reason      string
 	Set         *directive.Set
+	// SignedBy is the id of the key that the seal names, Verified whether that signature was checked, and is right.
+	SignedBy string
+	Verified bool
 }
 
 // NewID returns a new random revision id.
@@ -61,15 +64,20 @@ func (r *Revision) validate() error {
 }
 
 func checkID(id string) error {
-	ok := len(id) == 2*idBytes
-	for i := range len(id) {
-		c := id[i]
-		ok = ok && ('0' <= c && c <= '9' || 'a' <= c && c <= 'f')
-	}
-	if !ok {
+	if !isHex(id, idBytes) {
 		return invalid("id", "must be 32 hex digits in lower case")
 	}
 	return nil
+}
+
+// isHex reports whether s is so many bytes in hex, in lower case.
+func isHex(s string, bytes int) bool {
+	ok := len(s) == 2*bytes
+	for i := range len(s) {
+		c := s[i]
+		ok = ok && ('0' <= c && c <= '9' || 'a' <= c && c <= 'f')
+	}
+	return ok
 }
 
 func checkRange(field string, n int64) error {

@@ -1,0 +1,134 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// SealBytes is how many bytes signing adds to a value.
+const SealBytes = 1 + 4 + 1 + 2*keyIDBytes + 10 + 2 + 2*ed25519.SignatureSize
+
+// keyIDBytes is how much of a key's digest its id shows, in hex.
+const keyIDBytes = 8
+
+// The kinds of reasons for which a value is not what a key of the ring has signed.
+var (
+	ErrUnsigned   = errors.New("it is not signed")
+	ErrUnknownKey = errors.New("it is signed with an unknown key")
+	ErrAltered    = errors.New("its signature is not right: it was altered, or is of another fleet")
+)
+
+// KeyID names a key: the first 16 hex digits of the SHA-256 of the public key's 32 bytes.
+func KeyID(key ed25519.PublicKey) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:keyIDBytes])
+}
+
+// Keyring has the keys whose signatures are believed, by their ids.
+type Keyring map[string]ed25519.PublicKey
+
+// NewKeyring returns nil for no keys. The error says that one is none.
+func NewKeyring(keys []ed25519.PublicKey) (Keyring, error) {
+	var ring Keyring
+	for i, key := range keys {
+		if len(key) != ed25519.PublicKeySize {
+			return nil, fmt.Errorf("verify key %d is %d bytes, an Ed25519 key is %d", i, len(key), ed25519.PublicKeySize)
+		}
+		if ring == nil {
+			ring = make(Keyring, len(keys))
+		}
+		ring[KeyID(key)] = slices.Clone(key)
+	}
+	return ring, nil
+}
+
+// IDs returns the ids of the ring's keys, in order.
+func (k Keyring) IDs() []string {
+	ids := make([]string, 0, len(k))
+	for id := range k {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// signed is what a signature is of: the name of the key that holds the value, a newline and the exact bytes of the
+// value's first map. With the name in it, what was signed for one fleet is worth nothing in another.
+func signed(name string, body []byte) []byte {
+	return slices.Concat([]byte(name), []byte{'\n'}, body)
+}
+
+// AppendSeal returns the value with its seal, for the Redis key of that name.
+func AppendSeal(body []byte, name string, key ed25519.PrivateKey) ([]byte, error) {
+	if len(body)+SealBytes > MaxValueBytes {
+		return nil, invalid("", fmt.Sprintf("the set takes %d bytes, the limit is %d with a signature", len(body),
+			MaxValueBytes-SealBytes))
+	}
+	buf := bytes.NewBuffer(body)
+	e := encoder{msgpack.NewEncoder(buf)}
+	_ = e.EncodeMapLen(2)
+	e.text("key", KeyID(key.Public().(ed25519.PublicKey)))
+	e.text("signature", hex.EncodeToString(ed25519.Sign(key, signed(name, body))))
+	return buf.Bytes(), nil
+}
+
+// Verify returns the id of the key that signed a value. The error wraps ErrUnsigned, ErrUnknownKey or ErrAltered, or is
+// a *MalformedError. What the value says is not looked at: that is for Decode, after Verify.
+func (k Keyring) Verify(value []byte, name string) (keyID string, err error) {
+	if len(value) == 0 {
+		return "", fmt.Errorf("an empty value: %w", ErrUnsigned)
+	}
+	in := string(value)
+	end, err := scanMap(in, 0)
+	if err != nil {
+		return "", err
+	}
+	if end == len(in) {
+		return "", ErrUnsigned
+	}
+	id, signature, ok := readSeal(in[end:])
+	if !ok {
+		return "", ErrAltered
+	}
+	key, known := k[id]
+	if !known {
+		return "", fmt.Errorf("%w: %s, not %s", ErrUnknownKey, id, strings.Join(k.IDs(), " or "))
+	}
+	if !ed25519.Verify(key, signed(name, value[:end]), signature) {
+		return "", ErrAltered
+	}
+	return id, nil
+}
+
+// readSeal returns what a seal says, if it is one of AppendSeal's.
+func readSeal(seal string) (keyID string, signature []byte, ok bool) {
+	if seal == "" || kindOf(seal[0]) != "map" {
+		return "", nil, false
+	}
+	r := &reader{in: seal}
+	n, err := r.mapLen("")
+	if err != nil || n != 2 {
+		return "", nil, false
+	}
+	texts := [4]string{}
+	for i := range texts {
+		if texts[i], err = r.text(""); err != nil {
+			return "", nil, false
+		}
+	}
+	signature, err = hex.DecodeString(texts[3])
+	ok = err == nil && r.pos == len(seal) && texts[0] == "key" && texts[2] == "signature" &&
+		isHex(texts[1], keyIDBytes) && isHex(texts[3], ed25519.SignatureSize)
+	if !ok {
+		return "", nil, false
+	}
+	return texts[1], signature, true
+}
