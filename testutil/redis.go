@@ -32,21 +32,33 @@ const startTimeout = 15 * time.Second
 type Redis struct {
 	t    testing.TB
 	args []string
+	// more are the ports that took the place of AnyPort in args.
+	more []int
 	port int
 	dir  string
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
 }
 
+// AnyPort among the args of StartRedis stands for a free port.
+const AnyPort = "any-port"
+
 // StartRedis starts a redis-server and waits until it answers. Nothing is saved to disk unless args, which are those of
 // redis-server's command line and win over its own, say so. It needs redis-server 7 in the PATH.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
-	r := &Redis{t: t, args: args, dir: t.TempDir()}
+	r := &Redis{t: t, dir: t.TempDir()}
 	t.Cleanup(r.end)
-	// Another process may take the port between its choice and its use.
+	// Another process may take a port between its choice and its use.
 	for range 5 {
 		r.port = freePort(t)
+		r.args, r.more = slices.Clone(args), nil
+		for i, arg := range args {
+			if arg == AnyPort {
+				r.more = append(r.more, freePort(t))
+				r.args[i] = strconv.Itoa(r.more[len(r.more)-1])
+			}
+		}
 		if r.start() {
 			return r
 		}

@@ -45,7 +45,7 @@ func (a *app) addCommand() *cobra.Command {
 	flags.IntVar(&add.sample, "sample", 1000, "of how many of 1000 requests")
 	flags.BoolVar(&add.ringBuffer, "ring-buffer", false, "keep the requests in the ring buffer")
 	flags.BoolVar(&add.capture, "capture", false, "capture the requests' traffic")
-	w.register(cmd)
+	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
 	completeWith(cmd, "level", levelNames()...)
 	completeWith(cmd, "endpoint", endpointNames()...)
@@ -77,7 +77,7 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, given func(fl
 	if err != nil {
 		return &refusedError{err}
 	}
-	p, done, err := a.publisher(w.as)
+	p, done, err := a.writer(w)
 	if err != nil {
 		return err
 	}

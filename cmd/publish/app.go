@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -21,11 +22,16 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	redisURL string
-	fleet    string
-	output   string
-	timeout  time.Duration
-	quiet    bool
+	connection connection
+	fleet      string
+	output     string
+	timeout    time.Duration
+	quiet      bool
+
+	verifyFiles []string
+	verifyKeys  []ed25519.PublicKey
+	// defaultSignKey is what --sign-key is unless told.
+	defaultSignKey string
 }
 
 // run runs the command with these arguments and returns its exit code.
@@ -34,7 +40,7 @@ func run(
 ) int {
 	// What go-redis has to say reaches the operator as errors.
 	redis.SetLogger(silent{})
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, defaultSignKey: getenv("FLEETDIAL_SIGN_KEY")}
 	root := a.command(getenv)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -69,6 +75,9 @@ func (a *app) check() error {
 	if a.timeout <= 0 {
 		return usagef("--timeout has to be more than nothing")
 	}
+	if a.connection.showsPassword() {
+		a.say("a password among the arguments is seen by all users of this machine; FLEETDIAL_REDIS_URL keeps it from them")
+	}
 	return nil
 }
 
@@ -76,17 +85,16 @@ func (a *app) json() bool { return a.output == "json" }
 
 // connect returns a client of the Redis that the flags name. It does not talk to it yet.
 func (a *app) connect() (redis.UniversalClient, error) {
-	opts, err := fleetdial.ParseURL(a.redisURL)
+	opts, err := a.connection.options()
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
-	opts.ClientName = "fleetdial-publish"
 	return redis.NewUniversalClient(opts), nil
 }
 
 // withPublisher calls f with a publisher, in the time that --timeout gives.
 func (a *app) withPublisher(ctx context.Context, as string, f func(context.Context, *fleetdial.Publisher) error) error {
-	p, done, err := a.publisher(as)
+	p, done, err := a.publisher(fleetdial.PublisherConfig{Publisher: as})
 	if err != nil {
 		return err
 	}
@@ -96,13 +104,30 @@ func (a *app) withPublisher(ctx context.Context, as string, f func(context.Conte
 	return f(ctx, p)
 }
 
+// writer returns a publisher for a command that writes, and what ends its client.
+func (a *app) writer(w writeFlags) (p *fleetdial.Publisher, done func(), err error) {
+	cfg := fleetdial.PublisherConfig{Publisher: w.as}
+	if w.signKey != "" {
+		if cfg.SignKey, err = readSignKey(w.signKey); err != nil {
+			return nil, nil, err
+		}
+	} else if len(a.verifyFiles) > 0 {
+		return nil, nil, usagef("a fleet with --verify-key takes only what is signed: name the key with --sign-key")
+	}
+	return a.publisher(cfg)
+}
+
 // publisher returns a publisher, and what ends its client.
-func (a *app) publisher(as string) (p *fleetdial.Publisher, done func(), err error) {
+func (a *app) publisher(cfg fleetdial.PublisherConfig) (p *fleetdial.Publisher, done func(), err error) {
+	if a.verifyKeys, err = readVerifyKeys(a.verifyFiles); err != nil {
+		return nil, nil, err
+	}
 	client, err := a.connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet, Publisher: as})
+	cfg.Fleet, cfg.VerifyKeys = a.fleet, a.verifyKeys
+	p, err = fleetdial.NewPublisher(client, cfg)
 	if err != nil {
 		_ = client.Close()
 		return nil, nil, &usageError{err}

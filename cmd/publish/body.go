@@ -27,7 +27,7 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !isAboutTime(err) {
 		return err
 	}
-	p, done, err := a.publisher(w.as)
+	p, done, err := a.writer(w)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,8 @@ func exitCode(err error) int {
 		return exit.code
 	}
 	switch {
+	case errors.Is(err, fleetdial.ErrUnverified):
+		return exitRefused
 	case errors.Is(err, fleetdial.ErrRefused):
 		return exitRejected
 	case errors.Is(err, fleetdial.ErrNotEverywhere):

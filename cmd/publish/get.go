@@ -76,5 +76,8 @@ func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
 	if rev.Reason != "" {
 		line += ": " + printable(rev.Reason)
 	}
+	if signature := a.signature(rev); signature != "" {
+		line += "; " + signature
+	}
 	return line
 }

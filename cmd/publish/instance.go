@@ -36,6 +36,7 @@ func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string)
 		row("source", r.Source)
 		if r.Applied != nil {
 			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, moment(r.Applied.At)))
+			row("signed by", r.Applied.SignedBy)
 			row("lag", lag(r.Applied))
 		}
 		if r.Rejected != nil {
@@ -86,6 +87,7 @@ type revisionJSON struct {
 	At      string `json:"at"`
 	LagMS   *int64 `json:"lag_ms,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	Signed  string `json:"signed_by,omitempty"`
 	Error   string `json:"error,omitempty"`
 }
 
@@ -113,7 +115,7 @@ func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	}
 	if a := r.Applied; a != nil {
 		lag := a.At.Sub(a.PublishedAt).Milliseconds()
-		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: moment(a.At), LagMS: &lag}
+		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: moment(a.At), LagMS: &lag, Signed: a.SignedBy}
 	}
 	if j := r.Rejected; j != nil {
 		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: moment(j.At), Reason: j.Reason, Error: j.Error}

@@ -28,11 +28,14 @@ func (a *app) offCommand() *cobra.Command {
 			case !all && len(ids) == 0:
 				return usagef("off needs the ids of directives, or --all")
 			}
-			p, done, err := a.publisher(w.as)
+			p, done, err := a.writer(w)
 			if err != nil {
 				return err
 			}
 			defer done()
+			if err := a.confirmUnsigned(cmd.Context(), p, w); err != nil {
+				return err
+			}
 			if all {
 				clearAll := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
 					return p.Publish(ctx, nil, opts)
@@ -44,7 +47,7 @@ func (a *app) offCommand() *cobra.Command {
 		ValidArgsFunction: argumentsFrom(a.completeIDs),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all of them")
-	w.register(cmd)
+	a.registerWrite(cmd, &w)
 	return cmd
 }
 

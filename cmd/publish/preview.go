@@ -34,7 +34,28 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		a.sayLines(changeLines(diff, paletteFor(a.stderr)))
 		a.sayLines(effects(diff))
 	}
-	return a.confirm(ctx, w, diff)
+	broad := broadDirectives(diff)
+	if from.SignedBy != "" && to.SignedBy == "" {
+		broad = append(broad, fmt.Sprintf(unsignedOverSigned, from.Version))
+	}
+	return a.confirm(ctx, w, broad)
+}
+
+const unsignedOverSigned = "version %d is signed and this one is not, so proxies that verify signatures will refuse it"
+
+// confirmUnsigned asks before an unsigned set takes the place of a signed one. Where what is there cannot be told, it
+// does not ask.
+func (a *app) confirmUnsigned(ctx context.Context, p *fleetdial.Publisher, w writeFlags) error {
+	if w.signKey != "" {
+		return nil
+	}
+	timed, cancel := a.timed(ctx)
+	defer cancel()
+	from, err := p.Current(timed)
+	if err != nil || from.SignedBy == "" {
+		return nil
+	}
+	return a.confirm(ctx, w, []string{fmt.Sprintf(unsignedOverSigned, from.Version)})
 }
 
 // sayLines writes lines, but not endlessly many.
@@ -49,20 +70,23 @@ func (a *app) sayLines(lines []string) {
 	}
 }
 
-// confirm asks before directives that match every request, or capture traffic without a target; where there is nobody
-// to ask, it takes --yes.
-func (a *app) confirm(ctx context.Context, w writeFlags, diff fleetdial.Diff) error {
-	var broad []string
+// broadDirectives names what matches every request, or captures traffic without a target.
+func broadDirectives(diff fleetdial.Diff) (broad []string) {
 	for _, d := range diff.Added {
 		broad = appendBroad(broad, d)
 	}
 	for _, c := range diff.Changed {
 		broad = appendBroad(broad, c.After)
 	}
-	if len(broad) == 0 || w.yes {
+	return broad
+}
+
+// confirm asks whether that is meant; where there is nobody to ask, it takes --yes.
+func (a *app) confirm(ctx context.Context, w writeFlags, doubts []string) error {
+	if len(doubts) == 0 || w.yes {
 		return nil
 	}
-	question := fmt.Sprintf("in fleet %q: %s", a.fleet, strings.Join(broad, "; "))
+	question := fmt.Sprintf("in fleet %q: %s", a.fleet, strings.Join(doubts, "; "))
 	if !isTerminal(a.stdin) || !isTerminal(a.stderr) {
 		return &refusedError{fmt.Errorf("%s: nothing was written; --yes confirms it", question)}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"flag"
 	"fmt"
 	"log"
@@ -15,18 +16,19 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// proxy is a program with one or more subscribers, for scripts: proxy [-n N] [-max-bytes N] NAME. It writes its process
+// proxy is a program with one or more subscribers, for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] NAME. It writes its process
 // id to NAME.pid, and ends when it is told to.
 func proxy() {
 	n := flag.Int("n", 1, "how many subscribers")
 	maxBytes := flag.Int("max-bytes", 0, "the size limit")
+	verifyKey := flag.String("verify-key", "", "who may sign")
 	flag.Parse()
-	if err := serve(flag.Arg(0), *n, *maxBytes); err != nil {
+	if err := serve(flag.Arg(0), *n, *maxBytes, *verifyKey); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(name string, n, maxBytes int) error {
+func serve(name string, n, maxBytes int, verifyKey string) error {
 	if err := os.WriteFile(name+".pid", fmt.Append(nil, os.Getpid()), 0o600); err != nil {
 		return err
 	}
@@ -34,12 +36,18 @@ func serve(name string, n, maxBytes int) error {
 	if err != nil {
 		return err
 	}
+	var keys []ed25519.PublicKey
+	if verifyKey != "" {
+		if keys, err = readVerifyKeys([]string{verifyKey}); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for i := range n {
 		cfg := fleetdial.SubscriberConfig{
 			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, Heartbeat: 300 * time.Millisecond,
-			Resync: time.Second, Logger: discard,
+			Resync: time.Second, Logger: discard, VerifyKeys: keys,
 		}
 		if n > 1 {
 			cfg.Instance = fmt.Sprintf("%s-%02d", name, i)

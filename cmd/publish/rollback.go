@@ -38,13 +38,13 @@ func (a *app) rollbackCommand() *cobra.Command {
 		ValidArgsFunction: argumentsFrom(a.completeVersions),
 	}
 	cmd.Flags().DurationVar(&ttl, "ttl", 0, "give every directive a new life of that length")
-	w.register(cmd)
+	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
 	return cmd
 }
 
 func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w writeFlags) error {
-	p, done, err := a.publisher(w.as)
+	p, done, err := a.writer(w)
 	if err != nil {
 		return err
 	}

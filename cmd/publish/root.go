@@ -17,8 +17,7 @@ vain; 6 an instance refused the revision; 7 Redis is unreachable, or it denied
 access.`
 
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
-  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
-  publish status`
+  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`
 
 // command returns the whole tree of commands.
 func (a *app) command(getenv func(string) string) *cobra.Command {
@@ -37,7 +36,10 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 			}
 			return nil
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.check() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.connection.urlIsArgument = cmd.Flags().Changed("redis-url")
+			return a.check()
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("file") {
 				return usagef("nothing to do: name a file with -f, or a command; see publish --help")
@@ -47,25 +49,25 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.redisURL, "redis-url", cmp.Or(getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"),
-		"where Redis is; also FLEETDIAL_REDIS_URL")
+	a.connection.register(root, getenv)
 	flags.StringVar(&a.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"),
 		"the fleet's name; also FLEETDIAL_FLEET")
 	flags.StringVarP(&a.output, "output", "o", "table", "how data is written: table or json")
 	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long Redis may take")
 	flags.BoolVar(&a.quiet, "quiet", false, "write no messages, only data and errors")
-	// A URL from the environment may hold a password.
-	flags.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379"
+	flags.StringSliceVar(&a.verifyFiles, "verify-key", listOf(getenv("FLEETDIAL_VERIFY_KEY")),
+		"who may sign the fleet's sets, PEM files of public keys; also FLEETDIAL_VERIFY_KEY")
+	flags.Lookup("verify-key").DefValue = "[]"
 	completeWith(root, "output", "table", "json")
 	completeFrom(root, "fleet", a.completeFleets)
 
 	root.Flags().StringVarP(&file, "file", "f", "", "make the set in this file the fleet's, JSON or YAML; - is stdin")
-	write.register(root)
+	a.registerWrite(root, &write)
 	write.registerMaxTTL(root)
 	root.AddCommand(
 		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
 		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
-		a.aclCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+		a.aclCommand(), a.keygenCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
@@ -77,7 +79,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 // fitOnAScreen leaves out of the first help what the helps of the commands tell.
 func fitOnAScreen(root *cobra.Command) {
 	root.InitDefaultHelpFlag()
-	for _, name := range []string{"help", "keep-going", "min-instances", "threshold", "wait-timeout"} {
+	for _, name := range []string{"help", "keep-going", "max-ttl", "min-instances", "threshold", "wait-timeout"} {
 		root.Flags().Lookup(name).Hidden = true
 	}
 	usage := root.UsageTemplate()
@@ -87,6 +89,23 @@ func fitOnAScreen(root *cobra.Command) {
 		usage = usage[:end] + "\n"
 	}
 	root.SetUsageTemplate(usage)
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd == root {
+			for _, name := range []string{"tls-ca", "tls-cert", "tls-key", "verify-key"} {
+				root.PersistentFlags().Lookup(name).Hidden = true
+			}
+		}
+		help(cmd, args)
+	})
+}
+
+// listOf splits what a variable of the environment lists.
+func listOf(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return strings.Split(value, ",")
 }
 
 // usageArgs makes what cobra says of arguments a usage error.

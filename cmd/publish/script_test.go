@@ -32,8 +32,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
-			server := testutil.StartRedis(env.T().(testing.TB))
+			certs := testutil.NewCertificates(env.T().(testing.TB))
+			server := testutil.StartRedisTLS(env.T().(testing.TB), certs)
 			env.Setenv("FLEETDIAL_REDIS_URL", server.URL())
+			env.Setenv("TLS_URL", "rediss://"+server.TLSAddr())
+			env.Setenv("TLS_CA", certs.CA)
+			env.Setenv("TLS_CERT", certs.ClientCert)
+			env.Setenv("TLS_KEY", certs.ClientKey)
 			env.Setenv("EXAMPLES", examples)
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run takes a second to end
 			env.Values[serverKey{}] = server

@@ -41,7 +41,8 @@ func (a *app) statusCommand() *cobra.Command {
   GONE      it vanished without leaving, within the last hour
 
 WANT is the version that is published, LAG how long after it was published an
-instance applied its revision, SKEW how far Redis' clock is ahead of its own.
+instance applied its revision, SKEW how far Redis' clock is ahead of its own,
+SIGNED BY whose signature of it the instance has checked.
 --fail-on ends with code 6 if an instance is REJECTED and that was named, with
 5 if one is in another state that was.`,
 		Example: `  publish status --fail-on stale,rejected,gone` + "\n" + `  publish status web-3`,
@@ -77,7 +78,7 @@ func (f *statusFlags) check() error {
 }
 
 func (a *app) status(ctx context.Context, f statusFlags) error {
-	p, done, err := a.publisher("")
+	p, done, err := a.publisher(fleetdial.PublisherConfig{})
 	if err != nil {
 		return err
 	}
@@ -152,9 +153,17 @@ func (a *app) statusText(fleet fleetdial.Fleet, f statusFlags) (string, error) {
 		return out.String(), err
 	}
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(statusHead(f.wide), "\t"))
+	signed := slices.ContainsFunc(fleet.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
+	head := statusHead(f.wide)
+	if signed {
+		head = append(head, "SIGNED BY")
+	}
+	fmt.Fprintln(w, strings.Join(head, "\t"))
 	for _, in := range fleet.Instances {
 		cells := statusRow(fleet, in, f.wide)
+		if signed {
+			cells = append(cells, signer(in))
+		}
 		for i := range cells {
 			cells[i] = printable(orDash(cells[i]))
 		}
@@ -193,6 +202,14 @@ func statusRow(fleet fleetdial.Fleet, in fleetdial.Instance, wide bool) []string
 		row = append(row, id, r.State, moment(r.Since), r.Source, moment(r.StartedAt), labelText(r.Labels))
 	}
 	return row
+}
+
+// signer is the key whose signature the instance has checked.
+func signer(in fleetdial.Instance) string {
+	if in.Report == nil || in.Report.Applied == nil {
+		return ""
+	}
+	return in.Report.Applied.SignedBy
 }
 
 func want(fleet fleetdial.Fleet) string {

@@ -79,7 +79,7 @@ func (a *app) waitCommand() *cobra.Command {
 
 func (a *app) waitFor(ctx context.Context, version int64, w waitFlags) error {
 	w.wait = true
-	p, done, err := a.publisher("")
+	p, done, err := a.publisher(fleetdial.PublisherConfig{})
 	if err != nil {
 		return err
 	}

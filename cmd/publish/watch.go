@@ -27,6 +27,10 @@ func (a *app) watchCommand() *cobra.Command {
 }
 
 func (a *app) watch(ctx context.Context) error {
+	keys, err := readVerifyKeys(a.verifyFiles)
+	if err != nil {
+		return err
+	}
 	client, err := a.connect()
 	if err != nil {
 		return err
@@ -36,6 +40,7 @@ func (a *app) watch(ctx context.Context) error {
 	defer cancel()
 	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{
 		Fleet: a.fleet, Logger: a.logger(), Heartbeat: -1, // an onlooker is no proxy
+		VerifyKeys: keys,
 	})
 	if err != nil {
 		return err

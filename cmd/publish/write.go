@@ -19,11 +19,12 @@ type writeFlags struct {
 	hasIf     bool
 	dryRun    bool
 	yes       bool
+	signKey   string
 	maxTTL    time.Duration
 	wait      waitFlags
 }
 
-func (w *writeFlags) register(cmd *cobra.Command) {
+func (a *app) registerWrite(cmd *cobra.Command, w *writeFlags) {
 	flags := cmd.Flags()
 	flags.StringVar(&w.reason, "reason", "", "why, for all who look at the revision")
 	flags.StringVar(&w.as, "as", operator(), "who publishes")
@@ -31,6 +32,8 @@ func (w *writeFlags) register(cmd *cobra.Command) {
 	flags.Var(&expectedVersion{w}, "if-version", "publish only over this version; 0: only where nothing is published")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "do everything but the write")
 	flags.BoolVar(&w.yes, "yes", false, "confirm what matches every request, or captures without a target")
+	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "sign the set with this private key; also FLEETDIAL_SIGN_KEY")
+	flags.Lookup("sign-key").DefValue = ""
 	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has it; publish wait --help tells more")
 	w.wait.register(cmd)
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) keygenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "keygen FILE",
+		Short: "Make a key to sign sets with",
+		Long: "keygen makes an Ed25519 key: the private one in FILE, which only its owner may read, for --sign-key, and the\n" +
+			"public one in FILE.pub, for the proxies and for --verify-key. Both are PEM. It writes over no file.",
+		Example: `  publish keygen prod.pem`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return a.keygen(args[0]) },
+	}
+}
+
+func (a *app) keygen(file string) error {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	privateDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	publicDER, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return err
+	}
+	publicFile := file + ".pub"
+	if err := writeNew(publicFile, 0o644, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER})); err != nil {
+		return err
+	}
+	if err := writeNew(file, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateDER})); err != nil {
+		_ = os.Remove(publicFile) // of no use alone
+		return err
+	}
+	if a.json() {
+		return a.writeJSON(map[string]string{"key": fleetdial.KeyID(public), "private": file, "public": publicFile})
+	}
+	_, err = fmt.Fprintf(a.stdout, "key %s\nprivate %s\npublic %s\n", fleetdial.KeyID(public), file, publicFile)
+	return err
+}
+
+// writeNew writes a file that does not exist yet.
+func writeNew(file string, mode os.FileMode, content []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// readSignKey reads the key that --sign-key names.
+func readSignKey(file string) (ed25519.PrivateKey, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usagef("--sign-key: %w", err)
+	}
+	key, err := fleetdial.ParseSignKey(text)
+	if err != nil {
+		return nil, usagef("--sign-key: %s: %w", file, err)
+	}
+	return key, nil
+}
+
+// readVerifyKeys reads the keys that --verify-key names.
+func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usagef("--verify-key: %w", err)
+		}
+		more, err := fleetdial.ParseVerifyKeys(text)
+		if err != nil {
+			return nil, usagef("--verify-key: %s: %w", file, err)
+		}
+		keys = append(keys, more...)
+	}
+	return keys, nil
+}
+
+// signature tells who signed a revision, if anyone did.
+func (a *app) signature(rev fleetdial.Revision) string {
+	switch {
+	case rev.SignedBy == "" && len(a.verifyKeys) > 0 && rev.Version > 0:
+		return "NOT SIGNED"
+	case rev.SignedBy == "":
+		return ""
+	case rev.Verified:
+		return "signed by " + rev.SignedBy
+	case len(a.verifyKeys) > 0:
+		return "signed by " + rev.SignedBy + ", NOT VERIFIED: by none of the keys that were given, or altered"
+	}
+	return "signed by " + rev.SignedBy + ", not checked"
+}
