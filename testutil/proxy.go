@@ -31,17 +31,6 @@ func StartProxy(t testing.TB, upstream string) *Proxy {
 // Addr returns host and port that clients connect to.
 func (p *Proxy) Addr() string { return p.proxy.Listen }
 
-// Redirect sends what comes from now on to another server. The connections that there are end.
-func (p *Proxy) Redirect(upstream string) {
-	p.t.Helper()
-	if err := p.proxy.Update(&toxiproxy.Proxy{Listen: p.proxy.Listen, Upstream: upstream, Enabled: false}); err != nil {
-		p.t.Fatalf("redirect: %v", err)
-	}
-	if err := p.proxy.Update(&toxiproxy.Proxy{Listen: p.proxy.Listen, Upstream: upstream, Enabled: true}); err != nil {
-		p.t.Fatalf("redirect: %v", err)
-	}
-}
-
 // Direction is one of the two ways that bytes go.
 type Direction string
 

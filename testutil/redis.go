@@ -32,6 +32,8 @@ const startTimeout = 15 * time.Second
 type Redis struct {
 	t    testing.TB
 	args []string
+	// sentinel is the configuration of a Sentinel, but for its port; empty for a server.
+	sentinel string
 	// more are the ports that took the place of AnyPort in args.
 	more []int
 	port int
@@ -47,7 +49,12 @@ const AnyPort = "any-port"
 // redis-server's command line and win over its own, say so. It needs redis-server 7 in the PATH.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
-	r := &Redis{t: t, dir: t.TempDir()}
+	return startOnFreePorts(t, "", args...)
+}
+
+func startOnFreePorts(t testing.TB, sentinel string, args ...string) *Redis {
+	t.Helper()
+	r := &Redis{t: t, dir: t.TempDir(), sentinel: sentinel}
 	t.Cleanup(r.end)
 	// Another process may take a port between its choice and its use.
 	for range 5 {
@@ -62,6 +69,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 		if r.start() {
 			return r
 		}
+		r.dir = t.TempDir() // what is there is for ports that are taken
 	}
 	t.Fatalf("redis-server found no free port; its log:\n%s", r.log())
 	return nil
@@ -84,11 +92,7 @@ func (r *Redis) start() bool {
 	if err != nil {
 		r.t.Fatalf("redis-server is not installed: run `make test`, which installs it, or `apt-get install -y redis-server`")
 	}
-	args := []string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--dir", r.dir, "--logfile", r.logFile(),
-		"--save", "", "--appendonly", "no", "--daemonize", "no",
-	}
-	r.cmd = exec.Command(path, slices.Concat(args, r.args)...)
+	r.cmd = exec.Command(path, r.commandLine()...)
 	done, err := runProcess(r.cmd)
 	if err != nil {
 		r.t.Fatalf("start redis-server: %v", err)
@@ -110,6 +114,24 @@ func (r *Redis) start() bool {
 	}
 	r.t.Fatalf("redis-server does not answer; its log:\n%s", r.log())
 	return false
+}
+
+func (r *Redis) commandLine() []string {
+	if r.sentinel == "" {
+		return slices.Concat([]string{
+			"--bind", "127.0.0.1", "--port", strconv.Itoa(r.port), "--dir", r.dir, "--logfile", r.logFile(),
+			"--save", "", "--appendonly", "no", "--daemonize", "no",
+		}, r.args)
+	}
+	// A Sentinel writes what it learns into its configuration.
+	file := filepath.Join(r.dir, "sentinel.conf")
+	if !exists(file) {
+		text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nlogfile %s\n%s", r.port, r.dir, r.logFile(), r.sentinel)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return []string{file, "--sentinel"}
 }
 
 // runProcess starts a process, and closes done when it has ended.

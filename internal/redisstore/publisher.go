@@ -24,6 +24,9 @@ const (
 	settleTime = 3 * time.Second
 	// firstRetry and longestRetry bound the wait between the attempts of a publish.
 	firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
+	// maxAttempts bounds how often a publish looks for the node of a Cluster that has the fleet's slot, firstAttempt how
+	// long it asks the first; each further one may take twice as long.
+	maxAttempts, firstAttempt = 4, time.Second
 )
 
 // PublisherConfig says how a Publisher publishes; the zero value works.
@@ -145,7 +148,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (wire.Revision, 
 	}
 	pause := newBackoff(firstRetry, longestRetry)
 	for {
-		rev, err := t.run(ctx)
+		rev, err := p.attempt(ctx, &t)
 		switch {
 		case errors.Is(err, errReplyLost):
 			t.unsettled = true
@@ -157,4 +160,25 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (wire.Revision, 
 			return t.giveUp(ctx, err)
 		}
 	}
+}
+
+// attempt runs the transaction once. In a Cluster it does so again, after a look around, where the node that had the
+// fleet's slot cannot be reached: the client would not look for another until its next attempt but one.
+func (p *Publisher) attempt(ctx context.Context, t *transaction) (wire.Revision, error) {
+	if _, cluster := p.remote.client.(*redis.ClusterClient); !cluster {
+		return t.run(ctx)
+	}
+	for i := 0; ; i++ {
+		rev, err := t.runWithin(ctx, firstAttempt<<i)
+		if !errors.Is(err, ErrUnavailable) || i == maxAttempts-1 || ctx.Err() != nil {
+			return rev, err
+		}
+		p.remote.lookAround(ctx)
+	}
+}
+
+func (t *transaction) runWithin(ctx context.Context, d time.Duration) (wire.Revision, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return t.run(ctx)
 }

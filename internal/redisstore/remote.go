@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,6 +16,8 @@ import (
 type remote struct {
 	client redis.UniversalClient
 	keys   keys
+	// lost says that the node of a Cluster that was asked last could not be reached.
+	lost atomic.Bool
 }
 
 var errRing = errors.New("a Ring spreads keys over servers that know nothing of each other: use another client")
@@ -30,7 +33,7 @@ func newRemote(client redis.UniversalClient, fleet string) (*remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remote{client, k}, nil
+	return &remote{client: client, keys: k}, nil
 }
 
 // pipeliner is what reads a fleet's keys: the client itself or, on Cluster, the client of the one node that they are
@@ -42,9 +45,41 @@ type pipeliner interface {
 
 func (r *remote) node(ctx context.Context) (pipeliner, error) {
 	if cluster, ok := r.client.(*redis.ClusterClient); ok {
+		if r.lost.Swap(false) {
+			r.lookAround(ctx)
+		}
 		return cluster.MasterForKey(ctx, r.keys.revision)
 	}
 	return r.client, nil
+}
+
+// failed is classify for an error of the client, after which the next read begins with a look around.
+func (r *remote) failed(tried string, err error) error {
+	r.lost.Store(isUnavailable(err))
+	return classify(tried, err)
+}
+
+// lookAroundTimes are how long each attempt at that may take. The client asks one node after another, in an order of its
+// own choice, and one that hangs holds it up.
+var lookAroundTimes = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
+
+// lookAround has a Cluster client find out which node has what. Left to itself, it would ask one that is gone for up to a
+// minute.
+func (r *remote) lookAround(ctx context.Context) {
+	cluster, ok := r.client.(*redis.ClusterClient)
+	if !ok {
+		return
+	}
+	for _, within := range lookAroundTimes {
+		attempt, cancel := context.WithTimeout(ctx, within)
+		// It is the only call that looks before it returns, rather than later. If it cannot, it goes by what it knew.
+		_ = cluster.ForEachMaster(attempt, func(context.Context, *redis.Client) error { return nil })
+		timely := attempt.Err() == nil
+		cancel()
+		if timely {
+			return
+		}
+	}
 }
 
 // reading is what the key held at one moment, and the fleet's clock then.
@@ -62,7 +97,7 @@ type reading struct {
 func (r *remote) read(ctx context.Context, limit int) (reading, error) {
 	node, err := r.node(ctx)
 	if err != nil {
-		return reading{}, classify("find the fleet's node", err)
+		return reading{}, r.failed("find the fleet's node", err)
 	}
 	var clock *redis.TimeCmd
 	var value *redis.StringCmd
@@ -78,7 +113,7 @@ func (r *remote) read(ctx context.Context, limit int) (reading, error) {
 		return out, nil
 	}
 	if out.value, err = value.Bytes(); err != nil {
-		return reading{}, classify("read the fleet's key", err)
+		return reading{}, r.failed("read the fleet's key", err)
 	}
 	if len(out.value) == 0 {
 		err = r.readNothing(ctx, node, limit, &out)

@@ -21,6 +21,8 @@ type session struct {
 	// subscribed is called when the subscription stands, message for each message, on the goroutine of run.
 	subscribed func()
 	message    func(payload string)
+	// unwell is called when a ping is answered with an error, such as LOADING or MASTERDOWN: the server is alive.
+	unwell func()
 }
 
 // run returns when the session has ended, with the reason, and all that it started too.
@@ -53,7 +55,7 @@ func (s *session) run(ctx context.Context) error {
 				cancel(err)
 			}
 		case stands && isReply(err):
-			// To a PING, such as LOADING: the server is alive.
+			s.unwell()
 		default:
 			cancel(classify("follow the channel", err))
 		}

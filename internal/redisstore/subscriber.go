@@ -142,14 +142,13 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 	s := newSubscriber(r, cfg)
 	session := &session{
 		client: client, channel: r.keys.channel, deadAfter: cfg.DeadAfter,
-		subscribed: s.subscribed, message: s.message,
+		subscribed: s.subscribed, message: s.message, unwell: s.unwell,
 	}
 	s.follow = func(ctx context.Context) error {
-		err := session.run(ctx)
-		if cluster, ok := client.(*redis.ClusterClient); ok {
-			cluster.ReloadState(ctx) // or it would ask a node that is gone, for up to a minute
+		if s.tracker.isLost() {
+			r.lookAround(ctx)
 		}
-		return err
+		return session.run(ctx)
 	}
 	if cfg.Heartbeat > 0 {
 		s.reporter = newReporter(r, s.tracker, cfg)
@@ -269,6 +268,9 @@ func (s *Subscriber) message(payload string) {
 		s.fetcher.ask(look{full: true, announced: a})
 	}
 }
+
+// unwell has the key looked at when the server is alive, but says that it cannot serve.
+func (s *Subscriber) unwell() { s.fetcher.ask(look{}) }
 
 // errMissed ends a session on which an announcement went missing.
 var errMissed = errors.New("an announcement went missing")

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,13 +22,19 @@ type checker struct {
 	sets   [][]fleetdial.Directive // by number
 	back   map[int]bool            // the sets to which the key may go back
 	faults []string
+	// every is how often a subscriber is looked at; looks counts that.
+	every time.Duration
+	looks atomic.Int64
 }
 
 // slack is how late by the test's clock an expiry may be noticed: what Redis' clock, read in whole microseconds and
 // published in whole milliseconds, may differ by from the same machine's.
 const slack = 2 * time.Millisecond
 
-func newChecker() *checker { return &checker{back: make(map[int]bool)} }
+// newChecker returns one that looks at each of so many subscribers as often as leaves time for other things.
+func newChecker(subscribers int) *checker {
+	return &checker{back: make(map[int]bool), every: max(1, time.Duration(subscribers)/10) * time.Millisecond}
+}
 
 // next makes a set that is to be published, and takes note of it. Some of its directives end within seconds.
 func (c *checker) next(t testing.TB, now time.Time) (*fleetdial.Set, int) {
@@ -103,11 +110,11 @@ func (c *checker) numberOf(set *fleetdial.Set) (int, error) {
 	return n, nil
 }
 
-// watch looks at a subscriber until ctx ends, every millisecond or so.
+// watch looks at a subscriber until ctx ends.
 func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscriber) {
 	var last *fleetdial.Set
 	number := -1
-	tick := time.NewTicker(time.Millisecond)
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	for {
 		select {
@@ -115,6 +122,7 @@ func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscri
 			return
 		case <-tick.C:
 		}
+		c.looks.Add(1)
 		set := sub.Load()
 		if set != last {
 			n, err := c.numberOf(set)

@@ -26,11 +26,12 @@ type row struct {
 	name string
 	// how is how it is made, for the table.
 	how string
-	// args are the server's; behindProxy has the subscribers reach it through one; user is whom they log in as, with rights
+	// args are the server's; behindProxy and behindSwitch have the subscribers reach it through one; user is whom they log in as, with rights
 	// to everything.
-	args        []string
-	behindProxy bool
-	user        string
+	args         []string
+	behindProxy  bool
+	behindSwitch bool
+	user         string
 
 	fault func(f *faulty)
 	// state is what the subscribers have to say while it lasts, StateLive if it is nothing to them.
@@ -55,6 +56,7 @@ type faulty struct {
 	server *testutil.Redis
 	other  *testutil.Redis // where a row has two
 	proxy  *testutil.Proxy
+	road   *testutil.Switch
 	// admin is a connection that was there before the fault.
 	admin *redis.Client
 	conn  *redis.Conn
@@ -82,6 +84,10 @@ func newFaulty(t *testing.T, r row) *faulty {
 	if r.behindProxy {
 		f.proxy = testutil.StartProxy(t, addr)
 		addr = f.proxy.Addr()
+	}
+	if r.behindSwitch {
+		f.road = testutil.StartSwitch(t, addr)
+		addr = f.road.Addr()
 	}
 	if r.user != "" {
 		f.allow(r.user)

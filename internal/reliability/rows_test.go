@@ -54,7 +54,7 @@ var goneRows = []row{
 	},
 	{
 		name: "a replica that lags takes over", how: "`REPLICAOF NO ONE`, writes to the old master, switch",
-		behindProxy: true, state: fleetdial.StateLive, args: []string{"--repl-diskless-sync-delay", "0"},
+		behindSwitch: true, state: fleetdial.StateLive, args: []string{"--repl-diskless-sync-delay", "0"},
 		fault: func(f *faulty) {
 			f.other = testutil.StartRedis(f.t, "--replicaof", "127.0.0.1 "+port(f.server))
 			old, replica := f.last, f.other.Client(f.t)
@@ -68,7 +68,7 @@ var goneRows = []row{
 			f.insist()
 			f.eventuallyHave(within)
 			f.checker.mayGoBackTo(old)
-			f.proxy.Redirect(f.other.Addr())
+			f.road.To(f.other.Addr())
 			f.last = old
 			f.eventuallyHave(within)
 		},

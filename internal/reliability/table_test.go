@@ -23,9 +23,11 @@ var documentMu sync.Mutex
 
 // table is what a test has measured.
 type table struct {
-	mu   sync.Mutex
-	head []string
-	rows [][]string
+	mu sync.Mutex
+	// preface comes before it.
+	preface string
+	head    []string
+	rows    [][]string
 }
 
 func newTable(head ...string) *table { return &table{head: head} }
@@ -44,6 +46,7 @@ func (t *table) show(tb testing.TB, name string, order []string) {
 	defer t.mu.Unlock()
 	slices.SortStableFunc(t.rows, func(a, b []string) int { return slices.Index(order, a[0]) - slices.Index(order, b[0]) })
 	var out strings.Builder
+	out.WriteString(t.preface)
 	line := func(cells []string) { fmt.Fprintf(&out, "| %s |\n", strings.Join(cells, " | ")) }
 	line(t.head)
 	out.WriteString(strings.Repeat("|---", len(t.head)) + "|\n")

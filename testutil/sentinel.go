@@ -1,0 +1,88 @@
+package testutil
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// SentinelMaster is the name by which a Sentinels' sentinels know the master.
+const SentinelMaster = "main"
+
+// Sentinels are a master, replicas of it, and the sentinels that watch over them, all processes of the test's own.
+type Sentinels struct {
+	// Servers are the first master and its two replicas; which of them is the master, Master tells.
+	Servers   []*Redis
+	sentinels []*Redis
+	clients   []*redis.SentinelClient
+}
+
+// StartSentinels starts a master, two replicas and three sentinels, which take a master for down after a second, and
+// waits until they know of each other.
+func StartSentinels(t testing.TB) *Sentinels {
+	t.Helper()
+	s := &Sentinels{Servers: []*Redis{StartRedis(t, "--repl-diskless-sync-delay", "0")}}
+	host, port, _ := net.SplitHostPort(s.Servers[0].Addr())
+	for range 2 {
+		s.Servers = append(s.Servers, StartRedis(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0"))
+	}
+	config := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 2\nsentinel down-after-milliseconds %[1]s 1000\n"+
+		"sentinel failover-timeout %[1]s 5000\n", SentinelMaster, host, port)
+	for range 3 {
+		sentinel := startOnFreePorts(t, config)
+		client := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr(), Protocol: 2})
+		t.Cleanup(func() { _ = client.Close() })
+		s.sentinels, s.clients = append(s.sentinels, sentinel), append(s.clients, client)
+	}
+	Eventually(t, 30*time.Second, "the sentinels know of all", func() bool {
+		for _, c := range s.clients {
+			replicas, err := c.Replicas(context.Background(), SentinelMaster).Result()
+			others, err2 := c.Sentinels(context.Background(), SentinelMaster).Result()
+			if err != nil || err2 != nil || len(replicas) != 2 || len(others) != 2 || !allUp(replicas) {
+				return false
+			}
+		}
+		return true
+	})
+	return s
+}
+
+// allUp reports whether every replica follows its master.
+func allUp(replicas []map[string]string) bool {
+	for _, r := range replicas {
+		if r["master-link-status"] != "ok" || r["flags"] != "slave" {
+			return false
+		}
+	}
+	return true
+}
+
+// Master returns the server that the sentinels say is the master, nil if they say none of Servers is.
+func (s *Sentinels) Master() *Redis {
+	for _, c := range s.clients {
+		addr, err := c.GetMasterAddrByName(context.Background(), SentinelMaster).Result()
+		if err != nil || len(addr) != 2 {
+			continue
+		}
+		for _, r := range s.Servers {
+			if r.Addr() == net.JoinHostPort(addr[0], addr[1]) {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// URL returns the redis+sentinel:// URL.
+func (s *Sentinels) URL() string {
+	var addrs []string
+	for _, r := range s.sentinels {
+		addrs = append(addrs, r.Addr())
+	}
+	return "redis+sentinel://" + strings.Join(addrs, ",") + "/" + SentinelMaster
+}
