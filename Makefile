@@ -4,7 +4,7 @@
 # make fuzz    each fuzz target for FUZZTIME
 
 GO       ?= go
-FUZZTIME ?= 30s
+FUZZTIME ?= 60s
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2

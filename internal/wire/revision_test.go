@@ -300,3 +300,16 @@ func FuzzPeek(f *testing.F) {
 		}
 	})
 }
+
+func TestTheDepthToTheLevel(t *testing.T) {
+	t.Parallel()
+	// The seal may nest, and the map itself is the first level.
+	seal := func(arrays int) []byte {
+		b := append(pack(t, goodValue), 0x81, 0xa1, 'a')
+		return append(append(b, bytes.Repeat([]byte{0x91}, arrays)...), 0x00)
+	}
+	_, err := Decode(seal(maxDepth - 1))
+	require.NoError(t, err)
+	_, err = Decode(seal(maxDepth))
+	assert.ErrorContains(t, err, "too deep a nesting")
+}
