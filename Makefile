@@ -1,15 +1,18 @@
 # make check   formatting, vet, staticcheck, go.mod
 # make test    everything, with the race detector, on real redis-server processes; installs what it needs
+# make test-ha only those of make test that have more than one server: Sentinel, replicas, Cluster
+# make soak    a fleet under random faults for as long as SOAK says
 # make bench   benchmarks
 # make fuzz    each fuzz target for FUZZTIME
 
 GO       ?= go
 FUZZTIME ?= 60s
+SOAK     ?= 10m
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test bench fuzz needs
+.PHONY: check test test-ha soak bench fuzz needs
 
 check:
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
@@ -19,6 +22,12 @@ check:
 
 test: needs
 	CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
+
+test-ha: needs
+	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/reliability
+
+soak: needs
+	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/reliability
 
 bench: needs
 	$(GO) test -run '^$$' -bench . -benchmem ./...

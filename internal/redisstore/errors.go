@@ -59,7 +59,7 @@ func (e *ConflictError) Error() string {
 // unavailable are the replies with which a server that is there says that it will not serve: not yet, not at all, or
 // not to this user.
 var unavailable = []string{
-	"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS", "NOPERM",
+	"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
 	"max number of clients reached", "invalid password",
 }
 

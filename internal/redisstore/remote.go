@@ -55,7 +55,7 @@ func (r *remote) node(ctx context.Context) (pipeliner, error) {
 
 // failed is classify for an error of the client, after which the next read begins with a look around.
 func (r *remote) failed(tried string, err error) error {
-	r.lost.Store(isUnavailable(err))
+	r.lost.Store(true)
 	return classify(tried, err)
 }
 

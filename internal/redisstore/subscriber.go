@@ -144,10 +144,12 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 		client: client, channel: r.keys.channel, deadAfter: cfg.DeadAfter,
 		subscribed: s.subscribed, message: s.message, unwell: s.unwell,
 	}
+	again := false
 	s.follow = func(ctx context.Context) error {
-		if s.tracker.isLost() {
+		if again {
 			r.lookAround(ctx)
 		}
+		again = true
 		return session.run(ctx)
 	}
 	if cfg.Heartbeat > 0 {

@@ -150,13 +150,6 @@ func (t *tracker) sessionEnds(err error) {
 	t.update(false)
 }
 
-// isLost reports whether the last session has ended because Redis could not be reached.
-func (t *tracker) isLost() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return errors.Is(t.sessionErr, ErrUnavailable)
-}
-
 func (t *tracker) lookFails(err error) {
 	t.mu.Lock()
 	defer t.unlock()

@@ -117,6 +117,7 @@ func (f *fleet) insist() {
 		if err = f.publish(5 * time.Second); err == nil {
 			return
 		}
+		f.t.Logf("not published after %v: %v", time.Since(began), err)
 	}
 	f.t.Fatalf("cannot publish: %v", err)
 }
