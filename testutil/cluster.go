@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,17 +103,31 @@ func (c *Cluster) OwnerNow(key string, without int) int {
 		if err != nil {
 			continue
 		}
-		slots, err := c.admin[i].ClusterSlots(context.Background()).Result()
+		shards, err := c.admin[i].ClusterShards(context.Background()).Result()
 		if err != nil {
 			continue
 		}
-		for _, s := range slots {
-			if int64(s.Start) <= slot && slot <= int64(s.End) {
-				return c.index(s.Nodes[0].ID)
+		for _, shard := range shards {
+			if holds(shard, slot) {
+				return c.index(masterOf(shard))
 			}
 		}
 	}
 	return -1
+}
+
+func holds(shard redis.ClusterShard, slot int64) bool {
+	return slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
+}
+
+// masterOf returns the id of a shard's master. During a failover there may be two; then the one that is online.
+func masterOf(shard redis.ClusterShard) (id string) {
+	for _, node := range shard.Nodes {
+		if node.Role == "master" && (id == "" || node.Health == "online") {
+			id = node.ID
+		}
+	}
+	return id
 }
 
 func (c *Cluster) index(id string) int {

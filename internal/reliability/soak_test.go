@@ -78,13 +78,12 @@ var soakFaults = []soakFault{
 	{"flushed", func(s *soak) func() { return s.do("FLUSHALL") }},
 	{"junk", func(s *soak) func() { s.do("SET", fleetKey, "junk"); return s.do("PUBLISH", fleetKey, "look") }},
 	{"huge", func(s *soak) func() {
-		s.do("DEL", fleetKey)
-		s.do("SETRANGE", fleetKey, 20<<20, "x")
-		return s.do("PUBLISH", fleetKey, "look")
+		return s.do("EVAL", "redis.call('DEL',KEYS[1]) redis.call('SETRANGE',KEYS[1],20971520,'x') "+
+			"return redis.call('PUBLISH',KEYS[1],'look')", 1, fleetKey)
 	}},
 	{"of another type", func(s *soak) func() {
-		s.do("DEL", fleetKey)
-		s.do("LPUSH", fleetKey, "x")
+		// In one step: the publisher goes on beside it.
+		s.do("EVAL", "redis.call('DEL',KEYS[1]) return redis.call('LPUSH',KEYS[1],'x')", 1, fleetKey)
 		return func() { s.do("DEL", fleetKey) }
 	}},
 	{"memory full", func(s *soak) func() {
