@@ -86,6 +86,10 @@ type Counters struct {
 	Regressions int64
 }
 
+// Histogram counts durations: Bounds, []time.Duration, are the upper bounds of its buckets, inclusive and ascending;
+// Counts, []uint64, has how many fell into each, and one more at its end for those beyond the last; Sum is that of all.
+type Histogram = redisstore.Histogram
+
 // Status is what a Subscriber knows of itself at one moment.
 type Status struct {
 	// State is how the Subscriber stands to the key, Since when it has stood so, by the local clock.
@@ -104,6 +108,11 @@ type Status struct {
 	// ClockOffset is how far the clock of Redis is ahead of the local one, give or take half a round trip; 0 until it
 	// has been measured.
 	ClockOffset time.Duration
+	// LastSync is when the key was last read, whatever it held, by the local clock; zero before that.
+	LastSync time.Time
+	// AnnounceToApply is how long revisions took from their announcement's arrival; PublishToApply from the time of their
+	// publishing, by the clock of Redis, of those that came after the first and were newer than the one before.
+	AnnounceToApply, PublishToApply Histogram
 	// Counters count since the Subscriber began.
 	Counters Counters
 }
@@ -113,7 +122,8 @@ func newStatus(s redisstore.Status) Status {
 		State: s.State, Since: s.Since, Source: s.Source,
 		Revision: Revision(s.Revision), AppliedAt: s.AppliedAt,
 		Rejected: (*Rejection)(s.Rejected), Err: s.Err,
-		ClockOffset: s.ClockOffset, Counters: Counters(s.Counters),
+		ClockOffset: s.ClockOffset, LastSync: s.LastSync, Counters: Counters(s.Counters),
+		AnnounceToApply: s.AnnounceToApply, PublishToApply: s.PublishToApply,
 	}
 }
 

@@ -69,3 +69,14 @@ func SampleBucket(id string) int {
 	}
 	return int(h % 1000)
 }
+
+// Or returns what two decisions on one request ask for together: the higher level with its By, that of d among equals,
+// and the ring buffer and the capture if either asks for it.
+func (d Decision) Or(other Decision) Decision {
+	if other.Level > d.Level {
+		d.Level, d.By = other.Level, other.By
+	}
+	d.RingBuffer = d.RingBuffer || other.RingBuffer
+	d.Capture = d.Capture || other.Capture
+	return d
+}

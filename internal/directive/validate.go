@@ -35,6 +35,15 @@ func (e *ValidationError) Error() string {
 	return e.Path + ": " + e.Reason
 }
 
+// Validate returns the *ValidationError that NewSet would have for a set of this directive alone, with the field for its
+// path.
+func (d *Directive) Validate() error {
+	if err := d.validate(); err != nil {
+		return err
+	}
+	return nil
+}
+
 func (d *Directive) validate() *ValidationError {
 	if err := checkText("id", d.ID, MaxIDBytes); err != nil {
 		return err

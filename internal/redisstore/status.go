@@ -91,7 +91,10 @@ type Status struct {
 	Rejected    *Rejection
 	Err         error
 	ClockOffset time.Duration
+	LastSync    time.Time
 	Counters    Counters
+	// AnnounceToApply and PublishToApply say how long revisions took.
+	AnnounceToApply, PublishToApply Histogram
 }
 
 // Change tells a listener that another revision has been applied.

@@ -36,6 +36,9 @@ type tracker struct {
 	// is to come; unannounced that the last apply came of none.
 	heard               int64
 	hinted, unannounced bool
+	// newest is what was announced last that was new then, heardAt when that was.
+	newest  announcement
+	heardAt time.Time
 	// clockless says that the last measurement of the fleet's clock failed.
 	clockless bool
 	// lines are still to be logged, by whoever holds writing: never under mu, which a log handler may want for Status.
@@ -53,6 +56,7 @@ func newTracker(log *slog.Logger) *tracker {
 	t := &tracker{log: log, changed: func() {}, looked: StateStale, sessionErr: errNotRead}
 	t.status = Status{State: StateStale, Since: time.Now(), Err: errNotRead, Source: SourceStart}
 	t.status.Revision.Set = emptySet
+	t.status.AnnounceToApply, t.status.PublishToApply = newHistogram(), newHistogram()
 	t.status.Counters.Rejections = make(map[RejectReason]int64, len(rejectReasons))
 	return t
 }
@@ -69,6 +73,7 @@ func (t *tracker) getWithClock() (Status, time.Time) {
 	defer t.mu.Unlock()
 	out := t.status
 	out.Counters.Rejections = maps.Clone(out.Counters.Rejections)
+	out.AnnounceToApply, out.PublishToApply = out.AnnounceToApply.clone(), out.PublishToApply.clone()
 	if out.Rejected != nil {
 		rejected := *out.Rejected
 		out.Rejected = &rejected
@@ -170,6 +175,9 @@ func (t *tracker) announcement(a announcement) bool {
 	t.status.Counters.Announcements++
 	t.heard++
 	isNew := !t.applied.has(a.ID) && !t.refused.has(a.ID)
+	if isNew && a.ID != t.newest.ID {
+		t.newest, t.heardAt = a, time.Now()
+	}
 	t.hinted = t.hinted || isNew
 	return isNew
 }
@@ -218,6 +226,7 @@ func (t *tracker) finds(state State, session uint64) {
 
 func (t *tracker) sees(state State, session uint64) {
 	t.looked, t.lookErr = state, nil
+	t.status.LastSync = time.Now()
 	if state == StateLive || state == StateEmpty {
 		t.status.Source = SourceLive
 	}
@@ -251,6 +260,7 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	before := t.status.Revision
 	t.applied, t.refused = m, mark{}
 	t.status.Revision, t.status.AppliedAt, t.status.Rejected = rev, time.Now(), nil
+	t.took(before)
 	t.status.Counters.Applies++
 	t.unannounced, t.hinted = !t.hinted, false
 	state := StateLive
@@ -270,6 +280,19 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 		return
 	}
 	t.say(slog.LevelInfo, "revision applied", args...)
+}
+
+// took takes the time of the revision that has just been applied. The first one says how long ago somebody published,
+// one that goes back how long ago that was, and neither how long the fleet takes.
+func (t *tracker) took(before wire.Revision) {
+	rev, at := &t.status.Revision, t.status.AppliedAt
+	if rev.ID != "" && rev.ID == t.newest.ID {
+		t.status.AnnounceToApply.observe(at.Sub(t.heardAt))
+		t.newest = announcement{}
+	}
+	if t.status.Counters.Applies > 0 && rev.Version > before.Version {
+		t.status.PublishToApply.observe(at.Add(t.status.ClockOffset).Sub(rev.PublishedAt))
+	}
 }
 
 // restores records the revision that a snapshot file held.
