@@ -1,0 +1,161 @@
+// Package dialhttp brings decisions to HTTP: a middleware that decides once for each request, the X-Debug-Directive
+// header for a single request, and handlers that show and publish directives and tell a proxy's health.
+package dialhttp
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+const (
+	// RequestIDHeader carries a request's id, from which samples are drawn.
+	RequestIDHeader = "X-Request-Id"
+	// DirectiveHeader carries a token that fleetdial.SignToken made. In a response it says what became of it.
+	DirectiveHeader = "X-Debug-Directive"
+	// maxRequestIDBytes is more than any tracing system's ids have.
+	maxRequestIDBytes = 128
+)
+
+// Config says how the middleware knows its requests. The zero value works.
+type Config struct {
+	// Classify tells what directives can match of a request; nil is the endpoint and the index as OpenSearch's paths have
+	// them. It is called once for each request, before the next handler. Where it leaves the ID empty, the middleware uses
+	// the X-Request-Id header.
+	Classify func(*http.Request) fleetdial.Request
+	// TokenKey, of at least 16 bytes, is what X-Debug-Directive headers are signed with; nil ignores them.
+	TokenKey []byte
+	// MaxTokenTTL bounds how far from now a token may expire; 0 is fleetdial.DefaultMaxTTL.
+	MaxTokenTTL time.Duration
+}
+
+// Middleware returns what wraps a handler: each request is decided on once, by the store's set, and the decision goes
+// with the request's context, for fleetdial.DecisionFrom. A request on which nothing is to be recorded has no decision
+// in its context, and costs no allocation.
+//
+// A request without X-Request-Id, or with one that is not 1 to 128 bytes of visible ASCII, is given one, in its header:
+// 32 random hex digits.
+//
+// With a TokenKey, the X-Debug-Directive header of a request is checked, taken off, so that it goes no further, and the
+// higher of its directive and the set decides. The response's header of that name says "applied", "does not match", or
+// why the token is refused, in which case the set alone decides. The error is that of a TokenKey that is too short.
+func Middleware(store fleetdial.Store, cfg Config) (func(http.Handler) http.Handler, error) {
+	if cfg.Classify == nil {
+		cfg.Classify = classify
+	}
+	if cfg.TokenKey != nil {
+		if _, err := fleetdial.ParseToken(cfg.TokenKey, "", time.Now(), 0); errors.Is(err, fleetdial.ErrTokenKey) {
+			return nil, err
+		}
+	}
+	cfg.MaxTokenTTL = cmp.Or(cfg.MaxTokenTTL, fleetdial.DefaultMaxTTL)
+	return func(next http.Handler) http.Handler {
+		return &decider{store: store, cfg: cfg, next: next}
+	}, nil
+}
+
+func classify(r *http.Request) fleetdial.Request {
+	endpoint, index := OpenSearch(r.Method, r.URL)
+	return fleetdial.Request{Endpoint: endpoint, Index: index}
+}
+
+type decider struct {
+	store fleetdial.Store
+	cfg   Config
+	next  http.Handler
+}
+
+func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	req := h.cfg.Classify(r)
+	if req.ID == "" {
+		req.ID = requestID(r)
+	}
+	d := fleetdial.Decide(h.store, req)
+	if h.cfg.TokenKey != nil {
+		if token, found := r.Header[DirectiveHeader]; found {
+			delete(r.Header, DirectiveHeader)
+			d = d.Or(h.tokenDecision(w, token, req))
+		}
+	}
+	var none fleetdial.Decision
+	if ctx := r.Context(); d != none || fleetdial.DecisionFrom(ctx) != none {
+		r = r.WithContext(context.WithValue(fleetdial.WithDecision(ctx, d), requestKey{}, req))
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+// tokenDecision returns what the request's token asks for, and says so in the response.
+func (h *decider) tokenDecision(w http.ResponseWriter, tokens []string, req fleetdial.Request) (out fleetdial.Decision) {
+	result := "refused: there is more than one"
+	if len(tokens) == 1 {
+		now := time.Now()
+		d, err := fleetdial.ParseToken(h.cfg.TokenKey, tokens[0], now, h.cfg.MaxTokenTTL)
+		switch {
+		case err != nil:
+			result = "refused: " + err.Error()
+		default:
+			result = "does not match"
+			if set, err := fleetdial.NewSet([]fleetdial.Directive{d}); err == nil {
+				out = set.Evaluate(req, now)
+			}
+			if out != (fleetdial.Decision{}) {
+				result = "applied"
+			}
+		}
+	}
+	w.Header().Set(DirectiveHeader, result)
+	return out
+}
+
+type requestKey struct{}
+
+// RequestFrom returns what the request of that context was classified as, if the middleware had anything to record of
+// it, and whether it had.
+func RequestFrom(ctx context.Context) (fleetdial.Request, bool) {
+	req, ok := ctx.Value(requestKey{}).(fleetdial.Request)
+	return req, ok
+}
+
+// requestID returns the request's id, which it is given if it has none that is fit to be logged.
+func requestID(r *http.Request) string {
+	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
+		return ids[0]
+	}
+	id := newRequestID()
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	r.Header[RequestIDHeader] = []string{id}
+	return id
+}
+
+func isRequestID(id string) bool {
+	if id == "" || len(id) > maxRequestIDBytes {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] <= ' ' || id[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// newRequestID returns an id that is unique, and no secret.
+func newRequestID() string {
+	var raw [16]byte
+	for i, n := range [2]uint64{rand.Uint64(), rand.Uint64()} {
+		for j := range 8 {
+			raw[8*i+j] = byte(n >> (8 * j))
+		}
+	}
+	var text [32]byte
+	hex.Encode(text[:], raw[:])
+	return string(text[:])
+}

@@ -1,0 +1,107 @@
+package dialslog_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/dialslog"
+)
+
+func at(level fleetdial.Level) context.Context {
+	return fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: level, By: "acme"})
+}
+
+// TestLevelsOpen logs at each slog level for each level of a decision.
+func TestLevelsOpen(t *testing.T) {
+	t.Parallel()
+	all := []slog.Level{slog.LevelDebug - 4, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
+	for _, tt := range []struct {
+		cfg    dialslog.Config
+		ctx    context.Context
+		passed string
+	}{
+		{dialslog.Config{}, context.Background(), "WARN"},
+		{dialslog.Config{}, at(fleetdial.Off), "WARN"},
+		{dialslog.Config{}, at(fleetdial.Shape), "INFO+ WARN"},
+		{dialslog.Config{}, at(fleetdial.ShapeTiming), "DEBUG+ INFO+ WARN"},
+		{dialslog.Config{}, at(fleetdial.ShapeRewriteDiff), "DEBUG-4+ DEBUG+ INFO+ WARN"},
+		{dialslog.Config{Opens: map[fleetdial.Level]slog.Level{}}, at(fleetdial.ShapeRewriteDiff), "WARN"},
+		{dialslog.Config{Opens: map[fleetdial.Level]slog.Level{fleetdial.Shape: slog.LevelDebug}}, at(fleetdial.Shape), "DEBUG+ INFO+ WARN"},
+		{dialslog.Config{Opens: map[fleetdial.Level]slog.Level{fleetdial.Shape: slog.LevelError}}, at(fleetdial.Shape), "WARN"},
+	} {
+		var out bytes.Buffer
+		log := slog.New(dialslog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}), tt.cfg))
+		for _, level := range all {
+			log.Log(tt.ctx, level, "m")
+		}
+		var passed []string
+		for line := range strings.Lines(out.String()) {
+			level := strings.TrimPrefix(strings.Fields(line)[1], "level=")
+			if strings.Contains(line, "directive=acme") {
+				level += "+"
+			}
+			passed = append(passed, level)
+		}
+		assert.Equal(t, tt.passed, strings.Join(passed, " "))
+	}
+}
+
+func TestAttrsAndGroupsAreKept(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := slog.New(dialslog.New(slog.NewTextHandler(&out, nil), dialslog.Config{}))
+	log.With("a", 1).WithGroup("g").With("b", 2).DebugContext(at(fleetdial.ShapeTiming), "m", "c", 3)
+	assert.Contains(t, out.String(), "a=1 g.b=2 g.c=3 g.directive=acme")
+}
+
+func off(around bool) (*slog.Logger, context.Context) {
+	var h slog.Handler = slog.NewTextHandler(io.Discard, nil)
+	if around {
+		h = dialslog.New(h, dialslog.Config{})
+	}
+	return slog.New(h), context.Background()
+}
+
+func TestOffNoAlloc(t *testing.T) {
+	log, ctx := off(true)
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { log.DebugContext(ctx, "m") }))
+}
+
+func BenchmarkOffNoAlloc(b *testing.B) {
+	for name, around := range map[string]bool{"without": false, "with": true} {
+		b.Run(name, func(b *testing.B) {
+			log, ctx := off(around)
+			b.ReportAllocs()
+			for b.Loop() {
+				log.DebugContext(ctx, "m")
+			}
+		})
+	}
+}
+
+// Debug lines of one tenant's requests pass a handler that is at Info.
+func ExampleNew() {
+	noTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	log := slog.New(dialslog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: noTime}), dialslog.Config{}))
+	decided := fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "acme-search"})
+	log.DebugContext(decided, "upstream answered", "status", 200)
+	log.DebugContext(context.Background(), "upstream answered", "status", 200)
+	fmt.Println("end")
+	// Output:
+	// level=DEBUG msg="upstream answered" status=200 directive=acme-search
+	// end
+}
