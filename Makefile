@@ -9,6 +9,9 @@ GO       ?= go
 FUZZTIME ?= 60s
 SOAK     ?= 10m
 
+# compat, which checks against Prometheus and OpenSearch, is a module of its own.
+MODULES = . compat
+
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -16,12 +19,14 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 check:
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
-	$(GO) vet ./...
-	$(STATICCHECK) ./...
-	$(GO) mod tidy -diff
+	for module in $(MODULES); do \
+		( cd $$module && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) mod tidy -diff ) || exit 1; \
+	done
 
 test: needs
-	CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
+	for module in $(MODULES); do \
+		( cd $$module && CGO_ENABLED=1 $(GO) test -race -timeout 12m ./... ) || exit 1; \
+	done
 
 test-ha: needs
 	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/reliability
