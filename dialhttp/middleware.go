@@ -72,20 +72,22 @@ type decider struct {
 }
 
 func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req := h.cfg.Classify(r)
-	if req.ID == "" {
-		req.ID = requestID(r)
+	var c classified
+	c.Request = h.cfg.Classify(r)
+	if c.ID == "" {
+		c.ID, c.gaveID = requestID(r)
 	}
-	d := fleetdial.Decide(h.store, req)
+	d := fleetdial.Decide(h.store, c.Request)
 	if h.cfg.TokenKey != nil {
 		if token, found := r.Header[DirectiveHeader]; found {
 			delete(r.Header, DirectiveHeader)
-			d = d.Or(h.tokenDecision(w, token, req))
+			c.tookToken = true
+			d = d.Or(h.tokenDecision(w, token, c.Request))
 		}
 	}
 	var none fleetdial.Decision
 	if ctx := r.Context(); d != none || fleetdial.DecisionFrom(ctx) != none {
-		r = r.WithContext(context.WithValue(fleetdial.WithDecision(ctx, d), requestKey{}, req))
+		r = r.WithContext(context.WithValue(fleetdial.WithDecision(ctx, d), classifiedKey{}, c))
 	}
 	h.next.ServeHTTP(w, r)
 }
@@ -113,26 +115,45 @@ func (h *decider) tokenDecision(w http.ResponseWriter, tokens []string, req flee
 	return out
 }
 
-type requestKey struct{}
+// classified is what the middleware knows of a request, and what it changed of it.
+type classified struct {
+	fleetdial.Request
+	gaveID, tookToken bool
+}
+
+type classifiedKey struct{}
 
 // RequestFrom returns what the request of that context was classified as, if the middleware had anything to record of
 // it, and whether it had.
 func RequestFrom(ctx context.Context) (fleetdial.Request, bool) {
-	req, ok := ctx.Value(requestKey{}).(fleetdial.Request)
-	return req, ok
+	c, ok := ctx.Value(classifiedKey{}).(classified)
+	return c.Request, ok
 }
 
-// requestID returns the request's id, which it is given if it has none that is fit to be logged.
-func requestID(r *http.Request) string {
-	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
-		return ids[0]
+// HeadersChanged returns the names of the headers that the middleware gave to the request of that context, and took off
+// it; none where RequestFrom returns false.
+func HeadersChanged(ctx context.Context) (added, removed []string) {
+	c, _ := ctx.Value(classifiedKey{}).(classified)
+	if c.gaveID {
+		added = append(added, RequestIDHeader)
 	}
-	id := newRequestID()
+	if c.tookToken {
+		removed = append(removed, DirectiveHeader)
+	}
+	return added, removed
+}
+
+// requestID returns the request's id, and whether it was given one for want of one that is fit to be logged.
+func requestID(r *http.Request) (id string, given bool) {
+	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
+		return ids[0], false
+	}
+	id = newRequestID()
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
 	r.Header[RequestIDHeader] = []string{id}
-	return id
+	return id, true
 }
 
 func isRequestID(id string) bool {

@@ -34,22 +34,27 @@ func (a *app) addCommand() *cobra.Command {
 			return a.add(cmd.Context(), add, w, cmd.Flags().Changed)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&add.id, "id", "", "the directive's id; one is made up unless told")
-	flags.StringVar(&add.level, "level", "", "Off, Shape, ShapeTiming or ShapeRewriteDiff")
-	flags.StringVar(&add.tenant, "tenant", "", "only requests of this tenant")
-	flags.StringVar(&add.index, "index", "", "only requests to this index")
-	flags.StringVar(&add.principal, "principal", "", "only requests of this principal")
-	flags.StringVar(&add.endpoint, "endpoint", "", "only requests to this endpoint, such as Search")
-	flags.DurationVar(&add.ttl, "ttl", 0, "how long it lives, such as 10m")
-	flags.IntVar(&add.sample, "sample", 1000, "of how many of 1000 requests")
-	flags.BoolVar(&add.ringBuffer, "ring-buffer", false, "keep the requests in the ring buffer")
-	flags.BoolVar(&add.capture, "capture", false, "capture the requests' traffic")
+	cmd.Flags().StringVar(&add.id, "id", "", "the directive's id; one is made up unless told")
+	add.register(cmd)
 	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
+	return cmd
+}
+
+// register adds the flags that say what to record of which requests, and for how long.
+func (f *addFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.level, "level", "", "Off, Shape, ShapeTiming or ShapeRewriteDiff")
+	flags.StringVar(&f.tenant, "tenant", "", "only requests of this tenant")
+	flags.StringVar(&f.index, "index", "", "only requests to this index")
+	flags.StringVar(&f.principal, "principal", "", "only requests of this principal")
+	flags.StringVar(&f.endpoint, "endpoint", "", "only requests to this endpoint, such as Search")
+	flags.DurationVar(&f.ttl, "ttl", 0, "how long it lives, such as 10m")
+	flags.IntVar(&f.sample, "sample", 1000, "of how many of 1000 requests")
+	flags.BoolVar(&f.ringBuffer, "ring-buffer", false, "keep the requests in the ring buffer")
+	flags.BoolVar(&f.capture, "capture", false, "capture the requests' traffic")
 	completeWith(cmd, "level", levelNames()...)
 	completeWith(cmd, "endpoint", endpointNames()...)
-	return cmd
 }
 
 func levelNames() (names []string) {

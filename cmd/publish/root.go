@@ -67,7 +67,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.AddCommand(
 		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
 		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
-		a.aclCommand(), a.keygenCommand(), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(silent{})
+	goleak.VerifyTestMain(m)
+}
+
+// output is what a proxy writes, while it writes it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// running is a proxy as the command runs it, before an upstream, with a Redis of its own.
+type running struct {
+	t              *testing.T
+	server         *testutil.Redis
+	pub            *fleetdial.Publisher
+	traffic, admin string
+	stdout, stderr output
+	captureDir     string
+	traces         string
+	client         *http.Client
+	// stop ends the proxy, and returns its exit code.
+	stop func() int
+}
+
+var listening = regexp.MustCompile(`"for":"(\w+)","addr":"([^"]+)"`)
+
+func start(t *testing.T, upstream http.Handler, args ...string) *running {
+	t.Helper()
+	backend := httptest.NewServer(upstream)
+	t.Cleanup(backend.Close)
+	dir := t.TempDir()
+	p := &running{
+		t: t, server: testutil.StartRedis(t), captureDir: filepath.Join(dir, "captures"), traces: filepath.Join(dir, "traces"),
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
+	}
+	t.Cleanup(p.client.CloseIdleConnections)
+	var err error
+	p.pub, err = fleetdial.NewPublisher(p.server.Client(t), fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	p.publish()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	args = append([]string{
+		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", backend.URL, "--redis-url", p.server.URL(),
+		"--capture-dir", p.captureDir, "--traces", p.traces,
+	}, args...)
+	go func() { ended <- run(ctx, args, &p.stdout, &p.stderr, func(string) string { return "" }) }()
+	p.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { p.stop() })
+	testutil.Eventually(t, 10*time.Second, "it listens", func() bool {
+		for _, m := range listening.FindAllStringSubmatch(p.stderr.String(), -1) {
+			if m[1] == "traffic" {
+				p.traffic = "http://" + m[2]
+			} else {
+				p.admin = "http://" + m[2]
+			}
+		}
+		return p.traffic != "" && p.admin != ""
+	})
+	return p
+}
+
+// publish makes these the fleet's directives, which live for an hour.
+func (p *running) publish(directives ...fleetdial.Directive) fleetdial.Revision {
+	p.t.Helper()
+	for i := range directives {
+		directives[i].SamplePerMille, directives[i].ExpiresAt = 1000, time.Now().Add(time.Hour)
+	}
+	set, err := fleetdial.NewSet(directives)
+	require.NoError(p.t, err)
+	rev, err := p.pub.Publish(p.t.Context(), set, fleetdial.PublishOptions{})
+	require.NoError(p.t, err)
+	return rev
+}
+
+// have publishes, and returns when the proxy has it.
+func (p *running) have(directives ...fleetdial.Directive) {
+	p.t.Helper()
+	rev := p.publish(directives...)
+	testutil.Eventually(p.t, 10*time.Second, "the proxy has it", func() bool {
+		var health struct {
+			Version int64 `json:"version"`
+		}
+		require.NoError(p.t, json.Unmarshal([]byte(p.get("/healthz")), &health))
+		return health.Version == rev.Version
+	})
+}
+
+// get asks the admin listener.
+func (p *running) get(path string) string {
+	p.t.Helper()
+	resp, err := p.client.Get(p.admin + path)
+	require.NoError(p.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(p.t, err)
+	return string(body)
+}
+
+// send makes a request, and returns the response with its body read.
+func (p *running) send(method, path, body string, header http.Header) (*http.Response, string) {
+	p.t.Helper()
+	r, err := http.NewRequest(method, p.traffic+path, strings.NewReader(body))
+	require.NoError(p.t, err)
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	resp, err := p.client.Do(r)
+	require.NoError(p.t, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	require.NoError(p.t, err)
+	return resp, string(answer)
+}
+
+// lines returns the n records that stdout is to have.
+func (p *running) lines(n int) (out []map[string]any) {
+	p.t.Helper()
+	testutil.Eventually(p.t, 10*time.Second, "the records are written", func() bool {
+		return strings.Count(p.stdout.String(), "\n") >= n
+	})
+	for line := range strings.Lines(p.stdout.String()) {
+		var record map[string]any
+		require.NoError(p.t, json.Unmarshal([]byte(line), &record), line)
+		out = append(out, record)
+	}
+	require.Len(p.t, out, n)
+	return out
+}
+
+// captures returns what the files of captures hold.
+func (p *running) captures() (text string) {
+	files, err := filepath.Glob(filepath.Join(p.captureDir, "*"+captureSuffix))
+	require.NoError(p.t, err)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(p.t, err)
+		assert.Equal(p.t, os.FileMode(0o600), info.Mode())
+		content, err := os.ReadFile(file)
+		require.NoError(p.t, err)
+		text += string(content)
+	}
+	return text
+}
+
+func hello(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	_, _ = io.WriteString(w, "hello")
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func tenant(name string) http.Header {
+	return http.Header{"X-Tenant": {name}, "X-Request-Id": {"r-" + name}}
+}
+
+// TestEachLevel publishes one level after the other for one tenant, and looks at what is recorded.
+func TestEachLevel(t *testing.T) {
+	t.Parallel()
+	p := start(t, http.HandlerFunc(hello))
+	var n int
+	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.Shape, fleetdial.ShapeTiming, fleetdial.ShapeRewriteDiff} {
+		p.have(fleetdial.Directive{ID: "acme", Level: level, Match: fleetdial.Match{Tenant: "acme"}})
+		for _, name := range []string{"acme", "globex"} {
+			resp, body := p.send(http.MethodPost, "/orders/_search?q=1", "{}", tenant(name))
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			assert.Equal(t, "hello", body)
+		}
+		if level == fleetdial.Off {
+			assert.Empty(t, p.stdout.String())
+			continue
+		}
+		n++
+		got := p.lines(n)[n-1]
+		assert.Equal(t, "acme", got["directive"])
+		assert.Equal(t, level.String(), got["decided"])
+		assert.Equal(t, "r-acme", got["request_id"])
+		assert.Equal(t, "Search", got["endpoint"])
+		assert.Equal(t, "orders", got["index"])
+		assert.Equal(t, "acme", got["tenant"])
+		assert.EqualValues(t, 200, got["status"])
+		assert.EqualValues(t, 2, got["request_bytes"])
+		assert.EqualValues(t, 5, got["response_bytes"])
+		assert.Equal(t, level >= fleetdial.ShapeTiming, got["timing"] != nil)
+		assert.Equal(t, level >= fleetdial.ShapeRewriteDiff, got["rewrites"] != nil)
+		if timing, ok := got["timing"].(map[string]any); ok {
+			sum := timing["request_us"].(float64) + timing["upstream_us"].(float64) + timing["response_us"].(float64)
+			assert.InDelta(t, timing["total_us"], sum, 3)
+		}
+	}
+	assert.Zero(t, p.stop())
+	traces, err := os.ReadFile(p.traces)
+	require.NoError(t, err)
+	assert.Equal(t, 3, strings.Count(string(traces), `"SpanKind":2`))
+	assert.Equal(t, 2*3, strings.Count(string(traces), `"Key":"fleetdial.duration_s"`))
+}
+
+func TestRewritesAreNamed(t *testing.T) {
+	t.Parallel()
+	var seen http.Header
+	var path string
+	p := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, path = r.Header, r.URL.EscapedPath() }),
+		"--tenant", "path", "--token-key", secret(t, "0123456789abcdef"))
+	p.have(fleetdial.Directive{ID: "acme", Level: fleetdial.ShapeRewriteDiff, Match: fleetdial.Match{Tenant: "acme", Index: "a/b"}})
+	p.send(http.MethodGet, "/acme/a%2Fb/_search", "", http.Header{"X-Debug-Directive": {"none"}, "Te": {"x"}, "Keep-Alive": {"1"}})
+	got := p.lines(1)[0]["rewrites"].(map[string]any)
+	assert.Equal(t, []any{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id"}, got["headers_added"])
+	assert.Contains(t, got["headers_removed"], "X-Debug-Directive")
+	assert.Contains(t, got["headers_removed"], "Keep-Alive")
+	assert.Equal(t, []any{"tenant"}, got["path"])
+	assert.Equal(t, "/a%2Fb/_search", path)
+	assert.NotContains(t, seen, "X-Debug-Directive")
+	assert.Len(t, seen.Get("X-Request-Id"), 32)
+}
+
+func secret(t *testing.T, text string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
+	return file
+}
+
+// TestOneRequestByToken has a single request recorded, while nothing is published.
+func TestOneRequestByToken(t *testing.T) {
+	t.Parallel()
+	const key = "0123456789abcdef"
+	p := start(t, http.HandlerFunc(hello), "--token-key", secret(t, key))
+	token, err := fleetdial.SignToken([]byte(key), fleetdial.Directive{
+		Level: fleetdial.ShapeTiming, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Minute),
+	})
+	require.NoError(t, err)
+	p.send(http.MethodGet, "/orders/_search", "", tenant("acme"))
+	header := tenant("acme")
+	header[dialhttp.DirectiveHeader] = []string{token}
+	resp, _ := p.send(http.MethodGet, "/orders/_search", "", header)
+	assert.Equal(t, "applied", resp.Header.Get(dialhttp.DirectiveHeader))
+	assert.Equal(t, fleetdial.TokenID, p.lines(1)[0]["directive"])
+}
+
+func TestPrincipalIsKnownAndNotRecorded(t *testing.T) {
+	t.Parallel()
+	p := start(t, http.HandlerFunc(hello))
+	// printf 'opaque' | sha256sum
+	bearer := "sha256:6d229884c1268bb0"
+	p.have(
+		fleetdial.Directive{ID: "basic", Level: fleetdial.Shape, Match: fleetdial.Match{Principal: "svc-batch"}},
+		fleetdial.Directive{ID: "bearer", Level: fleetdial.Shape, Match: fleetdial.Match{Principal: bearer}},
+	)
+	r, err := http.NewRequest(http.MethodGet, "/", http.NoBody)
+	require.NoError(t, err)
+	r.SetBasicAuth("svc-batch", "x")
+	p.send(http.MethodGet, "/orders/_count", "", r.Header)
+	p.send(http.MethodGet, "/orders/_count", "", http.Header{"Authorization": {"bearer opaque"}})
+	p.send(http.MethodGet, "/orders/_count", "", http.Header{"Authorization": {"Digest opaque"}})
+	got := p.lines(2)
+	assert.Equal(t, "basic", got[0]["directive"])
+	assert.Equal(t, "bearer", got[1]["directive"])
+	assert.NotContains(t, p.stdout.String(), "svc-batch")
+	assert.NotContains(t, p.stdout.String(), bearer)
+}
+
+func TestRingBufferIsBounded(t *testing.T) {
+	t.Parallel()
+	p := start(t, http.HandlerFunc(hello), "--ring", "3")
+	assert.Equal(t, "[]\n", p.get("/debug/breakglass"))
+	p.have(fleetdial.Directive{ID: "a", Level: fleetdial.Off, RingBuffer: true})
+	for i := range 5 {
+		p.send(http.MethodGet, "/orders/_count", "", http.Header{"X-Request-Id": {fmt.Sprint(i)}})
+	}
+	var kept []record
+	testutil.Eventually(t, 5*time.Second, "the last is kept", func() bool {
+		require.NoError(t, json.Unmarshal([]byte(p.get("/debug/breakglass")), &kept))
+		return kept[len(kept)-1].RequestID == "4"
+	})
+	require.Len(t, kept, 3)
+	assert.Equal(t, "2", kept[0].RequestID)
+	assert.Empty(t, p.stdout.String(), "at Off, nothing is logged")
+}
+
+// TestUpstreamFails: what the upstream does wrong is told in a word.
+func TestUpstreamFails(t *testing.T) {
+	t.Parallel()
+	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\ncanary\r\n\r\n")
+			_ = conn.Close()
+		}
+	}))
+	p.have(fleetdial.Directive{ID: "a", Level: fleetdial.ShapeRewriteDiff})
+	resp, body := p.send(http.MethodPost, "/orders/_search", "{}", nil)
+	assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
+	assert.Equal(t, `{"error":"upstream_failed"}`+"\n", body)
+	got := p.lines(1)[0]
+	assert.EqualValues(t, 502, got["status"])
+	assert.Equal(t, "failed", got["failure"])
+	assert.NotContains(t, p.stdout.String()+p.stderr.String(), "canary")
+}
+
+// TestBodiesStream: each part of a response arrives before the next one is written, recorded or not.
+func TestBodiesStream(t *testing.T) {
+	t.Parallel()
+	more := make(chan struct{})
+	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 2 {
+			_, _ = io.WriteString(w, "part")
+			_ = http.NewResponseController(w).Flush()
+			<-more
+		}
+	}))
+	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.ShapeRewriteDiff} {
+		p.have(fleetdial.Directive{ID: "a", Level: level, Capture: level > 0})
+		resp, err := p.client.Get(p.traffic + "/orders/_search")
+		require.NoError(t, err)
+		for range 2 {
+			part := make([]byte, 4)
+			_, err := io.ReadFull(resp.Body, part)
+			require.NoError(t, err)
+			more <- struct{}{}
+		}
+		require.NoError(t, resp.Body.Close())
+	}
+}
+
+func TestRequestsUnderWayEnd(t *testing.T) {
+	t.Parallel()
+	begun, finish := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() { close(finish) })
+	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		<-finish
+		_, _ = io.WriteString(w, "done")
+	}))
+	t.Cleanup(end)
+	answered := make(chan string, 1)
+	go func() {
+		resp, err := p.client.Get(p.traffic + "/orders/_search")
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		answered <- string(body)
+	}()
+	<-begun
+	ended := make(chan int, 1)
+	go func() { ended <- p.stop() }()
+	testutil.Eventually(t, 5*time.Second, "it takes no more", func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.traffic, "http://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	assert.Empty(t, ended)
+	end()
+	assert.Equal(t, "done", <-answered)
+	assert.Zero(t, <-ended)
+}
+
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"":                                            "--upstream: must be a URL",
+		"--upstream ftp://x":                          "--upstream: must be a URL",
+		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
+		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
+		"--upstream http://x --nope":                  "unknown flag: --nope",
+		"--upstream http://x more":                    `unexpected argument "more"`,
+		"--upstream http://x --admin-token /nowhere":  "--admin-token: open /nowhere",
+		"--upstream http://x --redis-url http://x":    "--redis-url: ",
+		"--upstream http://x --capture-file-bytes 1":  "--capture-file-bytes: must be at least 1024",
+		"--upstream http://x --capture-total-bytes 1": "--capture-total-bytes: must be at least",
+		"--upstream http://x --capture-age 0s":        "--capture-age: must be at least",
+		"--upstream http://x --without-directives --token-key " + os.DevNull: "is empty",
+	} {
+		var stderr bytes.Buffer
+		code := run(t.Context(), strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
+		assert.Equal(t, 2, code, args)
+		assert.Contains(t, stderr.String(), want, args)
+	}
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/dialprom"
+	"github.com/fleetdial/fleetdial/dialslog"
+)
+
+// serve runs the proxy until ctx ends and the requests under way are done.
+func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
+	// Records go to stdout, through a handler that lets nothing through but by a decision; what happens to the proxy
+	// itself goes to stderr.
+	own := slog.New(slog.NewJSONHandler(stderr, nil))
+	records := slog.New(dialslog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: slog.LevelWarn}), dialslog.Config{}))
+
+	f, err := startFleet(ctx, c, own)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	var captures *capturer
+	if c.capture.dir != "" {
+		if captures, err = newCapturer(c.capture, own); err != nil {
+			return err
+		}
+		defer captures.close()
+	}
+	var spans tracer
+	if c.traces != "" {
+		file, err := os.OpenFile(c.traces, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if spans, err = newTracer(file); err != nil {
+			return err
+		}
+		defer func() { _ = spans.shutdown(context.WithoutCancel(ctx)) }()
+	}
+	transport := newTransport()
+	defer transport.CloseIdleConnections()
+	p := newProxy(c, transport, records, captures, spans)
+	traffic, err := f.decide(c, p)
+	if err != nil {
+		return err
+	}
+	admin, err := adminHandler(c, f, p)
+	if err != nil {
+		return err
+	}
+	return listen(ctx, c, own, traffic, admin)
+}
+
+// newTransport keeps as many connections to the upstream as there is traffic for.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 5 * time.Second,
+		ForceAttemptHTTP2: true, DisableCompression: true, // bodies pass as they are
+	}
+}
+
+// fleet is what ties the proxy to its fleet.
+type fleet struct {
+	client redis.UniversalClient
+	sub    *fleetdial.Subscriber
+	pub    *fleetdial.Publisher
+	store  fleetdial.Store
+}
+
+func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error) {
+	if c.withoutDirectives {
+		return &fleet{store: fleetdial.NewMemory()}, nil
+	}
+	opts, err := fleetdial.ParseURL(c.redisURL)
+	if err != nil {
+		return nil, &usageError{fmt.Errorf("--redis-url: %w", err)}
+	}
+	client := redis.NewUniversalClient(opts)
+	cfg := fleetdial.SubscriberConfig{
+		Fleet: c.fleet, Instance: c.instance, VerifyKeys: c.keys, SnapshotFile: c.snapshotFile, Logger: log,
+		Startup: fleetdial.StartEmpty,
+	}
+	if c.snapshotFile != "" {
+		cfg.Startup = fleetdial.UseSnapshot
+	}
+	// Traffic does not wait for a Redis that hangs.
+	start, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	sub, err := fleetdial.Subscribe(start, client, cfg)
+	if err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	f := &fleet{client: client, sub: sub, store: sub}
+	if len(c.keys) > 0 {
+		return f, nil // a signed fleet takes nothing from a proxy, which has no key
+	}
+	if f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: c.fleet, Publisher: "proxy"}); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *fleet) close() {
+	if f.sub != nil {
+		_ = f.sub.Close()
+		_ = f.client.Close()
+	}
+}
+
+// decide wraps the proxy with the middleware that decides on its requests.
+func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
+	if c.withoutDirectives {
+		return p.forward, nil
+	}
+	wrap, err := dialhttp.Middleware(f.store, dialhttp.Config{
+		Classify: classifier{c.tenantHeader}.classify, TokenKey: c.tokenKey,
+	})
+	if err != nil {
+		return nil, usagef("--token-key: %w", err)
+	}
+	return wrap(p), nil
+}
+
+// isLoopback reports whether only this machine reaches the address.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
+	directives, err := dialhttp.AdminHandler(f.store, dialhttp.AdminConfig{
+		Token: c.adminToken, Publisher: f.pub, AllowPlainHTTP: c.adminPlain || isLoopback(c.adminListen),
+	})
+	if err != nil {
+		return nil, usagef("--admin-token: %w", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(dialprom.NewCollector(f.store), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if p.captures != nil {
+		registry.MustRegister(
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "proxy_captures_total", Help: "Requests captured."},
+				func() float64 { return float64(p.captures.written.Load()) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "proxy_captures_dropped_total", Help: "Captures dropped, since they came too fast or could not be written.",
+			}, func() float64 { return float64(p.captures.dropped.Load()) }))
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/healthz", dialhttp.Healthz(f.store))
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("/admin/directives", directives)
+	mux.Handle("/debug/breakglass", p.ring)
+	return mux, nil
+}
+
+// listen serves both listeners until ctx ends, or one of them fails. It then takes no more requests, and lets those under
+// way end within the grace.
+func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http.Handler) error {
+	errs := make(chan error, 2)
+	var servers []*http.Server
+	for _, each := range []struct {
+		name, addr string
+		handler    http.Handler
+	}{{"traffic", c.listen, traffic}, {"admin", c.adminListen, admin}} {
+		listener, err := net.Listen("tcp", each.addr)
+		if err != nil {
+			shutdown(servers, 0)
+			return err
+		}
+		log.Info("listening", "for", each.name, "addr", listener.Addr().String())
+		server := &http.Server{
+			Handler: each.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		}
+		servers = append(servers, server)
+		go func() { errs <- server.Serve(listener) }()
+	}
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-errs:
+	}
+	shutdown(servers, c.grace)
+	for range servers {
+		if err := <-errs; failed == nil && !errors.Is(err, http.ErrServerClosed) {
+			failed = err
+		}
+		if failed != nil {
+			break
+		}
+	}
+	return failed
+}
+
+// shutdown waits for the requests under way for as long as the grace, and then cuts them off.
+func shutdown(servers []*http.Server, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	for _, server := range servers {
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+}

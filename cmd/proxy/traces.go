@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/fleetdial/fleetdial/dialotel"
+)
+
+// tracer makes a span of each exchange. The zero tracer makes none.
+type tracer struct {
+	provider *sdktrace.TracerProvider
+	spans    trace.Tracer
+}
+
+// newTracer returns a tracer whose spans are written as JSON. Whoever gets it shuts it down.
+func newTracer(w io.Writer) (tracer, error) {
+	exporter, err := stdouttrace.New(stdouttrace.WithWriter(w))
+	if err != nil {
+		return tracer{}, err
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithSampler(dialotel.NewSampler(nil)))
+	return tracer{provider, provider.Tracer("github.com/fleetdial/fleetdial/cmd/proxy")}, nil
+}
+
+func (t tracer) shutdown(ctx context.Context) error {
+	if t.provider == nil {
+		return nil
+	}
+	return t.provider.Shutdown(ctx)
+}
+
+// begin starts the span of a request, under that which its header names, and returns what ends it.
+func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (context.Context, func(*exchange, stages)) {
+	if t.spans == nil {
+		return ctx, func(*exchange, stages) {}
+	}
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
+	ctx, span := t.spans.Start(ctx, e.request.Endpoint.String(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("fleetdial.request_id", e.request.ID), attribute.String("fleetdial.tenant", e.request.Tenant),
+		attribute.String("db.collection.name", e.request.Index)))
+	return ctx, func(e *exchange, s stages) {
+		dialotel.Stage(ctx, "request", s.Request)
+		dialotel.Stage(ctx, "upstream", s.Upstream)
+		dialotel.Stage(ctx, "response", s.Response)
+		span.SetAttributes(attribute.Int("http.response.status_code", e.status))
+		if e.failure != "" {
+			span.SetStatus(codes.Error, e.failure)
+		}
+		span.End()
+	}
+}
+
+// inject has the upstream's spans follow ours.
+func (t tracer) inject(ctx context.Context, header http.Header) {
+	if t.spans != nil {
+		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
+	}
+}
