@@ -2,6 +2,7 @@
 # make test    everything, with the race detector, on real redis-server processes; installs what it needs
 # make test-ha only those of make test that have more than one server: Sentinel, replicas, Cluster
 # make soak    a fleet under random faults for as long as SOAK says
+# make fleet   a whole fleet in one terminal, to try things on, until Ctrl-C
 # make bench   benchmarks
 # make fuzz    each fuzz target for FUZZTIME
 
@@ -15,7 +16,7 @@ MODULES = . compat
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test test-ha soak bench fuzz needs
+.PHONY: check test test-ha soak fleet bench fuzz needs
 
 check:
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
@@ -33,6 +34,9 @@ test-ha: needs
 
 soak: needs
 	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/reliability
+
+fleet: needs
+	$(GO) run ./examples/fleet
 
 bench: needs
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,186 @@
+// Command fleet runs a whole fleet in one terminal, without Docker: a redis-server, an upstream and three proxies, until
+// Ctrl-C. It needs Go and redis-server, and is to be run in the project's folder.
+//
+//	go run ./examples/fleet
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const proxies = 3
+
+func main() {
+	free := flag.Bool("free-ports", false, "use any ports that are free, instead of 6390, 9200 and 8080 to 8101")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, *free); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// run starts the processes, and ends them when ctx ends or one of them does.
+func run(ctx context.Context, out io.Writer, free bool) (err error) {
+	dir, err := os.MkdirTemp("", "fleetdial")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, pkg := range []string{"cmd/proxy", "examples/upstream"} {
+		build := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "./"+pkg)
+		build.Stdout, build.Stderr = out, out
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build %s: %w", pkg, err)
+		}
+	}
+	ports := portsOf(free)
+	f := &fleet{out: out, ended: make(chan error, proxies+2)}
+	defer f.stop()
+	redis, upstream := ports(6390), ports(9200)
+	steps := [][]string{
+		{"redis", "redis-server", "--port", port(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", dir},
+		{"upstream", filepath.Join(dir, "upstream"), "-listen", upstream},
+	}
+	var addresses string
+	awaited := []string{redis, upstream}
+	for i := range proxies {
+		traffic, admin := ports(8080+10*i), ports(8081+10*i)
+		name := fmt.Sprintf("proxy-%d", i+1)
+		steps = append(steps, []string{
+			name, filepath.Join(dir, "proxy"), "--instance", name, "--upstream", "http://" + upstream,
+			"--redis-url", "redis://" + redis, "--listen", traffic, "--admin-listen", admin,
+		})
+		awaited = append(awaited, traffic, admin)
+		addresses += fmt.Sprintf("%s at http://%s, for operators at http://%s\n", name, traffic, admin)
+	}
+	for _, step := range steps {
+		if err := f.start(step[0], step[1:]...); err != nil {
+			return err
+		}
+	}
+	for _, addr := range awaited {
+		if err := f.reachable(ctx, addr); err != nil {
+			return err
+		}
+	}
+	f.say("%sRedis at redis://%s\ntry:\n"+
+		"  FLEETDIAL_REDIS_URL=redis://%s go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
+		"  curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search\n", addresses, redis, redis)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-f.ended:
+		return err
+	}
+}
+
+// portsOf returns what gives the addresses to listen at.
+func portsOf(free bool) func(fixed int) string {
+	return func(fixed int) string {
+		if free {
+			if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+				defer l.Close()
+				return l.Addr().String()
+			}
+		}
+		return fmt.Sprintf("127.0.0.1:%d", fixed)
+	}
+}
+
+func port(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+}
+
+// fleet is the processes, whose lines go to one terminal.
+type fleet struct {
+	mu    sync.Mutex
+	out   io.Writer
+	all   []process
+	lines sync.WaitGroup
+	ended chan error
+}
+
+func (f *fleet) say(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fmt.Fprintf(f.out, format, args...)
+}
+
+func (f *fleet) start(name string, args ...string) error {
+	cmd := exec.Command(args[0], args[1:]...)
+	// Ctrl-C goes to the whole terminal: the processes are ended one after the other instead.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	read, write := io.Pipe()
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	p := process{cmd, make(chan struct{})}
+	f.all = append(f.all, p)
+	f.lines.Go(func() {
+		lines := bufio.NewScanner(read)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			f.say("%-8s  %s\n", name, lines.Text())
+		}
+		_, _ = io.Copy(io.Discard, read)
+	})
+	go func() {
+		defer close(p.done)
+		err := cmp.Or(cmd.Wait(), errors.New("it ended"))
+		_ = write.Close()
+		f.ended <- fmt.Errorf("%s: %w", name, err)
+	}()
+	return nil
+}
+
+// stop ends the processes, the last one first, so that the proxies can take themselves off the roster.
+func (f *fleet) stop() {
+	for _, p := range slices.Backward(f.all) {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() })
+		<-p.done
+		kill.Stop()
+	}
+	f.lines.Wait()
+}
+
+// reachable waits until something listens at the address.
+func (f *fleet) reachable(ctx context.Context, addr string) error {
+	for ctx.Err() == nil {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case err := <-f.ended:
+			return err
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return ctx.Err()
+}
