@@ -1,7 +1,6 @@
 package fleetdial_test
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -20,29 +19,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
-
-func ExampleMemory() {
-	set, err := fleetdial.ParseSet([]byte(`{"directives":[
-		{"id":"acme-search","level":"ShapeTiming","tenant":"acme","endpoint":"Search","ttl_secs":600}
-	]}`), time.Now())
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	store := fleetdial.NewMemory()
-	store.Publish(set)
-
-	req := fleetdial.Request{Tenant: "acme", Index: "orders", Endpoint: fleetdial.Search, ID: "req-1"}
-	d := store.Load().Evaluate(req, time.Now())
-	fmt.Println(d.Level, d.By)
-	// Output: ShapeTiming acme-search
-}
-
-func ExampleParseSet() {
-	_, err := fleetdial.ParseSet([]byte(`{"directives":[{"id":"a","level":"Shape","ttl_secs":60,"tenant":5}]}`), time.Now())
-	fmt.Println(err)
-	// Output: directives[0].tenant: must be a string, not a number
-}
 
 // TestTheFaceOfTheRoster goes through what tells an operator's tool who has a revision, and how to go back.
 func TestTheFaceOfTheRoster(t *testing.T) {

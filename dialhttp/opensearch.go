@@ -56,67 +56,59 @@ func OpenSearch(method string, u *url.URL) (endpoint fleetdial.Endpoint, index s
 	return endpointOf(methodOf(method), name, sub, more, index != ""), index
 }
 
-// endpointOf returns the endpoint of an operation by its name, what follows in the path, and whether an index is given.
-func endpointOf(method methods, name, sub, more string, indexed bool) fleetdial.Endpoint {
-	only := func(allowed methods, endpoint fleetdial.Endpoint) fleetdial.Endpoint {
-		if method&allowed == 0 {
-			return fleetdial.Unknown
-		}
-		return endpoint
-	}
-	document := indexed && sub != "" && more == ""
-	switch name {
-	case "_doc":
-		switch {
-		case document && method == get:
-			return fleetdial.GetByID
-		case document && method == remove:
-			return fleetdial.DeleteByID
-		case document:
-			return only(put|post, fleetdial.IngestDoc)
-		case indexed && sub == "":
-			return only(post, fleetdial.IngestDoc)
-		}
-	case "_create", "_update":
-		if document {
-			return only(put|post, fleetdial.IngestDoc)
-		}
-	case "_source":
-		if document {
-			return only(get, fleetdial.GetByID)
-		}
-	case "_cat", "_cluster":
-		if !indexed {
-			return only(get|put|post|remove, fleetdial.Admin)
-		}
-	case "_search":
-		switch {
-		case sub == "scroll" && !indexed, sub == "point_in_time":
-			return only(get|post|remove, fleetdial.Cursor)
-		case sub == "", sub == "template" && more == "":
-			return only(get|post, fleetdial.Search)
-		}
-	case "_pit":
-		return only(get|post|remove, fleetdial.Cursor)
-	case "_msearch":
-		if sub == "" || sub == "template" && more == "" {
-			return only(get|post, fleetdial.MultiSearch)
-		}
-	}
-	if sub != "" {
+// only returns the endpoint if the method is one of those allowed.
+func (m methods) only(allowed methods, endpoint fleetdial.Endpoint) fleetdial.Endpoint {
+	if m&allowed == 0 {
 		return fleetdial.Unknown
 	}
-	switch name {
-	case "_bulk":
-		return only(put|post, fleetdial.IngestBulk)
-	case "_count":
-		return only(get|post, fleetdial.Count)
-	case "_mget":
-		return only(get|post, fleetdial.MultiGet)
-	case "_delete_by_query":
-		if indexed {
-			return only(post, fleetdial.DeleteByQuery)
+	return endpoint
+}
+
+// endpointOf returns the endpoint of an operation by its name, what follows in the path, and whether an index is given.
+func endpointOf(method methods, name, sub, more string, indexed bool) fleetdial.Endpoint {
+	alone := sub == ""
+	template := sub == "template" && more == ""
+	switch {
+	case name == "_doc" || name == "_create" || name == "_update" || name == "_source":
+		if indexed && more == "" {
+			return documentEndpoint(method, name, sub)
 		}
+	case name == "_search" && (sub == "scroll" && !indexed || sub == "point_in_time"), name == "_pit":
+		return method.only(get|post|remove, fleetdial.Cursor)
+	case name == "_search" && (alone || template):
+		return method.only(get|post, fleetdial.Search)
+	case name == "_msearch" && (alone || template):
+		return method.only(get|post, fleetdial.MultiSearch)
+	case name == "_bulk" && alone:
+		return method.only(put|post, fleetdial.IngestBulk)
+	case name == "_count" && alone:
+		return method.only(get|post, fleetdial.Count)
+	case name == "_mget" && alone:
+		return method.only(get|post, fleetdial.MultiGet)
+	case name == "_delete_by_query" && alone && indexed:
+		return method.only(post, fleetdial.DeleteByQuery)
+	case (name == "_cat" || name == "_cluster") && !indexed:
+		return method.only(get|put|post|remove, fleetdial.Admin)
+	}
+	return fleetdial.Unknown
+}
+
+// documentEndpoint returns the endpoint of an operation on the documents of an index, by its name and the document's id.
+func documentEndpoint(method methods, name, id string) fleetdial.Endpoint {
+	switch {
+	case id == "" && name == "_doc":
+		return method.only(post, fleetdial.IngestDoc)
+	case id == "":
+	case name == "_source":
+		return method.only(get, fleetdial.GetByID)
+	case name != "_doc":
+		return method.only(put|post, fleetdial.IngestDoc)
+	case method == get:
+		return fleetdial.GetByID
+	case method == remove:
+		return fleetdial.DeleteByID
+	default:
+		return method.only(put|post, fleetdial.IngestDoc)
 	}
 	return fleetdial.Unknown
 }

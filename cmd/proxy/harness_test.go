@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -29,31 +28,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// output is what a proxy writes, while it writes it.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // running is a proxy as the command runs it, before an upstream, with a Redis of its own.
 type running struct {
 	t              *testing.T
 	server         *testutil.Redis
 	pub            *fleetdial.Publisher
 	traffic, admin string
-	stdout, stderr output
+	stdout, stderr testutil.Buffer
 	captureDir     string
 	traces         string
 	client         *http.Client
