@@ -111,7 +111,7 @@ type Status struct {
 	// LastSync is when the key was last read, whatever it held, by the local clock; zero before that.
 	LastSync time.Time
 	// AnnounceToApply is how long revisions took from their announcement's arrival; PublishToApply from the time of their
-	// publishing, by the clock of Redis, of those that came after the first and were newer than the one before.
+	// publishing, by the clock of Redis, of those that were announced, or found later and newer than the one before.
 	AnnounceToApply, PublishToApply Histogram
 	// Counters count since the Subscriber began.
 	Counters Counters

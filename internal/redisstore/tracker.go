@@ -282,15 +282,16 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	t.say(slog.LevelInfo, "revision applied", args...)
 }
 
-// took takes the time of the revision that has just been applied. The first one says how long ago somebody published,
-// one that goes back how long ago that was, and neither how long the fleet takes.
+// took takes the time of the revision that has just been applied. One that was found at the start, or that goes back, says
+// how long ago somebody published, and not how long the fleet takes.
 func (t *tracker) took(before wire.Revision) {
 	rev, at := &t.status.Revision, t.status.AppliedAt
-	if rev.ID != "" && rev.ID == t.newest.ID {
+	announced := rev.ID != "" && rev.ID == t.newest.ID
+	if announced {
 		t.status.AnnounceToApply.observe(at.Sub(t.heardAt))
 		t.newest = announcement{}
 	}
-	if t.status.Counters.Applies > 0 && rev.Version > before.Version {
+	if announced || t.status.Counters.Applies > 0 && rev.Version > before.Version {
 		t.status.PublishToApply.observe(at.Add(t.status.ClockOffset).Sub(rev.PublishedAt))
 	}
 }
