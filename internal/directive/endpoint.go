@@ -53,6 +53,9 @@ func (e Endpoint) String() string {
 	return fmt.Sprintf("Endpoint(%d)", uint8(e))
 }
 
+// MarshalText returns the name, so that logs and JSON show it instead of a number. It never fails.
+func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
 var errEndpoint = errors.New("unknown endpoint: use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, " +
 	"MultiGet, DeleteById, DeleteByQuery, Cursor, Admin or Unknown")
 

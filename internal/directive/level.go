@@ -32,6 +32,9 @@ func (l Level) String() string {
 	return fmt.Sprintf("Level(%d)", uint8(l))
 }
 
+// MarshalText returns the name, so that logs and JSON show it instead of a number. It never fails.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
 var errLevel = errors.New("unknown level: use Off, Shape, ShapeTiming or ShapeRewriteDiff")
 
 // ParseLevel returns the level with that name. Names are case-sensitive; anything else is an error.

@@ -1,6 +1,7 @@
 package directive
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -234,6 +235,13 @@ var (
 		return all
 	})
 )
+
+func TestNamesInJSON(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(map[string]any{"level": ShapeTiming, "endpoint": GetByID})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"level":"ShapeTiming","endpoint":"GetById"}`, string(text))
+}
 
 func TestEvaluateIsTheReference(t *testing.T) {
 	t.Parallel()
