@@ -49,7 +49,7 @@ func TestTheStory(t *testing.T) {
 	require.NoError(t, err, string(build))
 	testutil.Eventually(t, 10*time.Second, "the proxies have reported", func() bool {
 		status, err := exec.Command(publish, "status", "--redis-url", redis).CombinedOutput()
-		return err == nil && strings.Count(string(status), "NEVER") == proxies
+		return err == nil && strings.Count(string(status), "proxy-") == proxies
 	})
 	const ttl = 3 * time.Second
 	began := time.Now()
