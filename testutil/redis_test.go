@@ -39,13 +39,13 @@ func TestRedisStopAndContinue(t *testing.T) {
 	r.Stop() // the test's end kills it all the same
 }
 
-func TestProxySwallowsAndHeals(t *testing.T) {
+func TestLinkSwallowsAndHeals(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t)
 	for _, d := range []Direction{ToServer, ToClient} {
-		p := StartProxy(t, r.Addr())
+		l := StartLink(t, r.Addr())
 		answers := func() bool {
-			conn, err := net.Dial("tcp", p.Addr())
+			conn, err := net.Dial("tcp", l.Addr())
 			require.NoError(t, err)
 			defer conn.Close()
 			require.NoError(t, conn.SetDeadline(time.Now().Add(200*time.Millisecond)))
@@ -55,9 +55,9 @@ func TestProxySwallowsAndHeals(t *testing.T) {
 			return err == nil
 		}
 		assert.True(t, answers())
-		p.Swallow(d)
+		l.Swallow(d)
 		assert.False(t, answers())
-		p.Heal(d)
+		l.Heal()
 		assert.True(t, answers())
 	}
 }

@@ -56,19 +56,19 @@ func TestP9AHungServerIsNoticedAndSurvived(t *testing.T) {
 func TestP9AHalfOpenConnectionIsNoticed(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	proxy := testutil.StartProxy(t, server.Addr())
+	link := testutil.StartLink(t, server.Addr())
 	cfg := testConfig()
 	cfg.DeadAfter = 600 * time.Millisecond
-	client := impatient(t, proxy.Addr())
+	client := impatient(t, link.Addr())
 	s := subscribe(t, client, cfg)
 	p := newPublisher(t, server.Client(t), PublisherConfig{})
 	publish(t, p, "a")
 	eventually(t, s, "a")
-	proxy.Swallow(testutil.ToClient)
+	link.Swallow(testutil.ToClient)
 	publish(t, p, "b")
 	testutil.Eventually(t, within, "it is noticed", func() bool { return s.Status().State == StateStale })
 	assert.Equal(t, []string{"a"}, idsOf(s))
-	proxy.Heal(testutil.ToClient)
+	link.Heal()
 	eventually(t, s, "b")
 }
 

@@ -165,7 +165,7 @@ func TestP8ARaceLostToAConditionIsAConflict(t *testing.T) {
 	assert.EqualValues(t, 4, rev.Version)
 }
 
-// impatient is a client through the proxy whose reads time out fast, and which repeats nothing by itself.
+// impatient is a client whose reads time out fast, and which repeats nothing by itself.
 func impatient(t testing.TB, addr string) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
@@ -179,20 +179,20 @@ func impatient(t testing.TB, addr string) *redis.Client {
 func TestP8ALostReplyIsSettledByTheID(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	proxy := testutil.StartProxy(t, server.Addr())
+	link := testutil.StartLink(t, server.Addr())
 	direct := server.Client(t)
-	p := newPublisher(t, impatient(t, proxy.Addr()), PublisherConfig{})
+	p := newPublisher(t, impatient(t, link.Addr()), PublisherConfig{})
 
 	calls := 0
 	var healed sync.WaitGroup
 	rev, err := p.Update(t.Context(), func(wire.Revision) (*directive.Set, error) {
 		calls++
-		proxy.Swallow(testutil.ToClient) // EXEC arrives, and its reply does not
+		link.Swallow(testutil.ToClient) // EXEC arrives, and its reply does not
 		healed.Go(func() {
 			testutil.Eventually(t, within, "the write arrives", func() bool {
 				return direct.Exists(context.Background(), testKey).Val() == 1
 			})
-			proxy.Heal(testutil.ToClient)
+			link.Heal()
 		})
 		return setOf(t, "a"), nil
 	}, PublishOptions{})
@@ -206,14 +206,14 @@ func TestP8ALostReplyIsSettledByTheID(t *testing.T) {
 func TestP8ALostRequestIsPublishedOnce(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	proxy := testutil.StartProxy(t, server.Addr())
+	link := testutil.StartLink(t, server.Addr())
 	direct := server.Client(t)
-	p := newPublisher(t, impatient(t, proxy.Addr()), PublisherConfig{})
+	p := newPublisher(t, impatient(t, link.Addr()), PublisherConfig{})
 	calls := 0
 	rev, err := p.Update(t.Context(), func(wire.Revision) (*directive.Set, error) {
 		if calls++; calls == 1 {
-			proxy.Swallow(testutil.ToServer) // EXEC never arrives; nothing can be published before this is over
-			time.AfterFunc(500*time.Millisecond, func() { proxy.Heal(testutil.ToServer) })
+			link.Swallow(testutil.ToServer) // EXEC never arrives; nothing can be published before this is over
+			time.AfterFunc(500*time.Millisecond, func() { link.Heal() })
 		}
 		return setOf(t, "a"), nil
 	}, PublishOptions{})

@@ -114,7 +114,7 @@ func (f *fleet) allSubscribeTo(server *testutil.Redis, all ...*testutil.Redis) {
 func (table topologies) replica(t *testing.T) {
 	t.Parallel()
 	master := testutil.StartRedis(t, "--repl-diskless-sync-delay", "0")
-	link := testutil.StartSwitch(t, master.Addr())
+	link := testutil.StartLink(t, master.Addr())
 	// A replica that has lost its master says so rather than serve what may be old.
 	replica := testutil.StartRedis(t, "--replicaof", "127.0.0.1 "+portOf(link.Addr()), "--replica-serve-stale-data", "no",
 		"--repl-diskless-sync-delay", "0")

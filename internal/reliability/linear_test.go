@@ -67,10 +67,10 @@ func TestP8PublishingIsLinearizable(t *testing.T) {
 	t.Parallel()
 	const publishers, rounds = 5, 40
 	server := testutil.StartRedis(t)
-	road := testutil.StartSwitch(t, server.Addr())
+	link := testutil.StartLink(t, server.Addr())
 	ctx, stop := context.WithCancel(t.Context())
 	var faults, work sync.WaitGroup
-	faults.Go(func() { disturb(ctx, road, server.Addr()) })
+	faults.Go(func() { disturb(ctx, link, server.Addr()) })
 
 	var mu sync.Mutex
 	var history []porcupine.Operation
@@ -90,7 +90,7 @@ func TestP8PublishingIsLinearizable(t *testing.T) {
 	}
 	for i := range publishers {
 		work.Go(func() {
-			client := newClient(t, "redis://"+road.Addr()+"?read_timeout=100ms&dial_timeout=100ms")
+			client := newClient(t, "redis://"+link.Addr()+"?read_timeout=100ms&dial_timeout=100ms")
 			defer client.Close()
 			p, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: fleetName, History: 1000})
 			if !assert.NoError(t, err) {
@@ -143,20 +143,20 @@ func race(p *fleetdial.Publisher, record func(int, operation, func() outcome), c
 }
 
 // disturb cuts connections, and has replies disappear, again and again.
-func disturb(ctx context.Context, road *testutil.Switch, addr string) {
+func disturb(ctx context.Context, link *testutil.Link, addr string) {
 	for ctx.Err() == nil {
 		pause(ctx, rand.N(60*time.Millisecond))
 		switch rand.N(3) {
 		case 0:
-			road.To(addr)
+			link.To(addr)
 		case 1:
-			road.Swallow(testutil.ToClient)
+			link.Swallow(testutil.ToClient)
 			pause(ctx, rand.N(150*time.Millisecond))
-			road.Heal()
+			link.Heal()
 		case 2:
-			road.Swallow(testutil.ToServer)
+			link.Swallow(testutil.ToServer)
 			pause(ctx, rand.N(150*time.Millisecond))
-			road.Heal()
+			link.Heal()
 		}
 	}
 }

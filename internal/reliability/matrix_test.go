@@ -26,12 +26,11 @@ type row struct {
 	name string
 	// how is how it is made, for the table.
 	how string
-	// args are the server's; behindProxy and behindSwitch have the subscribers reach it through one; user is whom they log in as, with rights
-	// to everything.
-	args         []string
-	behindProxy  bool
-	behindSwitch bool
-	user         string
+	// args are the server's; behindLink has the subscribers reach it through a link; user is whom they log in as, with
+	// rights to everything.
+	args       []string
+	behindLink bool
+	user       string
 
 	fault func(f *faulty)
 	// state is what the subscribers have to say while it lasts, StateLive if it is nothing to them.
@@ -55,8 +54,7 @@ type faulty struct {
 	t      *testing.T
 	server *testutil.Redis
 	other  *testutil.Redis // where a row has two
-	proxy  *testutil.Proxy
-	road   *testutil.Switch
+	link   *testutil.Link
 	// admin is a connection that was there before the fault.
 	admin *redis.Client
 	conn  *redis.Conn
@@ -81,13 +79,9 @@ func newFaulty(t *testing.T, r row) *faulty {
 	f.conn = f.admin.Conn()
 	t.Cleanup(func() { _ = f.conn.Close() })
 	addr, login := f.server.Addr(), ""
-	if r.behindProxy {
-		f.proxy = testutil.StartProxy(t, addr)
-		addr = f.proxy.Addr()
-	}
-	if r.behindSwitch {
-		f.road = testutil.StartSwitch(t, addr)
-		addr = f.road.Addr()
+	if r.behindLink {
+		f.link = testutil.StartLink(t, addr)
+		addr = f.link.Addr()
 	}
 	if r.user != "" {
 		f.allow(r.user)

@@ -54,7 +54,7 @@ var goneRows = []row{
 	},
 	{
 		name: "a replica that lags takes over", how: "`REPLICAOF NO ONE`, writes to the old master, switch",
-		behindSwitch: true, state: fleetdial.StateLive, args: []string{"--repl-diskless-sync-delay", "0"},
+		behindLink: true, state: fleetdial.StateLive, args: []string{"--repl-diskless-sync-delay", "0"},
 		fault: func(f *faulty) {
 			f.other = testutil.StartRedis(f.t, "--replicaof", "127.0.0.1 "+port(f.server))
 			old, replica := f.last, f.other.Client(f.t)
@@ -68,7 +68,7 @@ var goneRows = []row{
 			f.insist()
 			f.eventuallyHave(within)
 			f.checker.mayGoBackTo(old)
-			f.road.To(f.other.Addr())
+			f.link.To(f.other.Addr())
 			f.last = old
 			f.eventuallyHave(within)
 		},
@@ -112,6 +112,9 @@ func answers(f *faulty) {
 	f.eventually(within, "the server answers", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
+// healed lets the link carry everything again, on new connections.
+func healed(f *faulty) { f.link.Heal() }
+
 var silentRows = []row{
 	{
 		name: "hung", how: "SIGSTOP, SIGCONT", state: fleetdial.StateStale, publishing: "redis is unavailable",
@@ -126,22 +129,22 @@ var silentRows = []row{
 		args: []string{"--enable-debug-command", "yes"}, fault: inTheBackground("DEBUG", "SLEEP", "8"), mend: answers,
 	},
 	{
-		name: "partition", how: "a toxic that swallows both directions", behindProxy: true,
+		name: "partition", how: "all that is sent is lost", behindLink: true,
 		state: fleetdial.StateStale, publishing: "works",
-		fault: func(f *faulty) { f.proxy.Swallow(testutil.ToServer); f.proxy.Swallow(testutil.ToClient) },
-		mend:  func(f *faulty) { f.proxy.Heal(testutil.ToServer); f.proxy.Heal(testutil.ToClient) },
+		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer); f.link.Swallow(testutil.ToClient) },
+		mend:  healed,
 	},
 	{
-		name: "half open, nothing arrives", how: "a toxic that swallows what the server sends", behindProxy: true,
+		name: "half open, nothing arrives", how: "what the server sends is lost", behindLink: true,
 		state: fleetdial.StateStale, publishing: "works",
-		fault: func(f *faulty) { f.proxy.Swallow(testutil.ToClient) },
-		mend:  func(f *faulty) { f.proxy.Heal(testutil.ToClient) },
+		fault: func(f *faulty) { f.link.Swallow(testutil.ToClient) },
+		mend:  healed,
 	},
 	{
-		name: "half open, nothing is sent", how: "a toxic that swallows what the client sends", behindProxy: true,
+		name: "half open, nothing is sent", how: "what clients send is lost", behindLink: true,
 		state: fleetdial.StateStale, publishing: "works",
-		fault: func(f *faulty) { f.proxy.Swallow(testutil.ToServer) },
-		mend:  func(f *faulty) { f.proxy.Heal(testutil.ToServer) },
+		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer) },
+		mend:  healed,
 	},
 }
 

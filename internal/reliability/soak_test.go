@@ -41,7 +41,7 @@ type soak struct {
 	*fleet
 	t      *testing.T
 	server *testutil.Redis
-	road   *testutil.Switch
+	link   *testutil.Link
 	client *redis.Client
 
 	// publishing is held by whoever publishes.
@@ -66,12 +66,12 @@ var soakFaults = []soakFault{
 	{"killed, and back empty", func(s *soak) func() { s.server.Kill(); return s.server.RestartEmpty }},
 	{"hung", func(s *soak) func() { s.server.Stop(); return s.server.Continue }},
 	{"nothing arrives", func(s *soak) func() {
-		s.road.Swallow(testutil.ToClient)
-		return s.road.Heal
+		s.link.Swallow(testutil.ToClient)
+		return s.link.Heal
 	}},
 	{"nothing is sent", func(s *soak) func() {
-		s.road.Swallow(testutil.ToServer)
-		return s.road.Heal
+		s.link.Swallow(testutil.ToServer)
+		return s.link.Heal
 	}},
 	{"subscriptions killed", func(s *soak) func() { return s.do("CLIENT", "KILL", "TYPE", "pubsub") }},
 	{"connections killed", func(s *soak) func() { return s.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") }},
@@ -121,9 +121,9 @@ func TestSoak(t *testing.T) {
 		t: t, server: testutil.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always"),
 		converged: make(map[string][]time.Duration),
 	}
-	s.road = testutil.StartSwitch(t, s.server.Addr())
+	s.link = testutil.StartLink(t, s.server.Addr())
 	s.client = s.server.Client(t)
-	s.fleet = newFleet(t, soakSubscribers, "redis://"+s.road.Addr(), s.server.URL(), nil)
+	s.fleet = newFleet(t, soakSubscribers, "redis://"+s.link.Addr(), s.server.URL(), nil)
 	s.insist()
 	s.eventuallyHave(within)
 	s.goroutines = ownGoroutines()
