@@ -1,6 +1,7 @@
 package reliability
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -39,12 +40,14 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// show prints the table in that order of its names and, if told so, puts it into the document.
+// show prints the table, in that order of its names and by its second column, and if told so puts it into the document.
 func (t *table) show(tb testing.TB, name string, order []string) {
 	tb.Helper()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	slices.SortStableFunc(t.rows, func(a, b []string) int { return slices.Index(order, a[0]) - slices.Index(order, b[0]) })
+	slices.SortFunc(t.rows, func(a, b []string) int {
+		return cmp.Or(slices.Index(order, a[0])-slices.Index(order, b[0]), cmp.Compare(a[1], b[1]))
+	})
 	var out strings.Builder
 	out.WriteString(t.preface)
 	line := func(cells []string) { fmt.Fprintf(&out, "| %s |\n", strings.Join(cells, " | ")) }
