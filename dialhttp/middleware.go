@@ -5,23 +5,15 @@ package dialhttp
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
 )
 
-const (
-	// RequestIDHeader carries a request's id, from which samples are drawn.
-	RequestIDHeader = "X-Request-Id"
-	// DirectiveHeader carries a token that fleetdial.SignToken made. In a response it says what became of it.
-	DirectiveHeader = "X-Debug-Directive"
-	// maxRequestIDBytes is more than any tracing system's ids have.
-	maxRequestIDBytes = 128
-)
+// DirectiveHeader carries a token that fleetdial.SignToken made. In a response it says what became of it.
+const DirectiveHeader = "X-Debug-Directive"
 
 // Config says how the middleware knows its requests. The zero value works.
 type Config struct {
@@ -93,26 +85,35 @@ func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // tokenDecision returns what the request's token asks for, and says so in the response.
-func (h *decider) tokenDecision(w http.ResponseWriter, tokens []string, req fleetdial.Request) (out fleetdial.Decision) {
-	result := "refused: there is more than one"
-	if len(tokens) == 1 {
-		now := time.Now()
-		d, err := fleetdial.ParseToken(h.cfg.TokenKey, tokens[0], now, h.cfg.MaxTokenTTL)
-		switch {
-		case err != nil:
-			result = "refused: " + err.Error()
-		default:
-			result = "does not match"
-			if set, err := fleetdial.NewSet([]fleetdial.Directive{d}); err == nil {
-				out = set.Evaluate(req, now)
-			}
-			if out != (fleetdial.Decision{}) {
-				result = "applied"
-			}
-		}
+func (h *decider) tokenDecision(w http.ResponseWriter, tokens []string, req fleetdial.Request) fleetdial.Decision {
+	d, err := h.evaluateToken(tokens, req)
+	result := "applied"
+	switch {
+	case err != nil:
+		result = "refused: " + err.Error()
+	case d == (fleetdial.Decision{}):
+		result = "does not match"
 	}
 	w.Header().Set(DirectiveHeader, result)
-	return out
+	return d
+}
+
+var errTokens = errors.New("there is more than one")
+
+func (h *decider) evaluateToken(tokens []string, req fleetdial.Request) (none fleetdial.Decision, err error) {
+	if len(tokens) != 1 {
+		return none, errTokens
+	}
+	now := time.Now()
+	d, err := fleetdial.ParseToken(h.cfg.TokenKey, tokens[0], now, h.cfg.MaxTokenTTL)
+	if err != nil {
+		return none, err
+	}
+	set, err := fleetdial.NewSet([]fleetdial.Directive{d})
+	if err != nil {
+		return none, err
+	}
+	return set.Evaluate(req, now), nil
 }
 
 // classified is what the middleware knows of a request, and what it changed of it.
@@ -141,42 +142,4 @@ func HeadersChanged(ctx context.Context) (added, removed []string) {
 		removed = append(removed, DirectiveHeader)
 	}
 	return added, removed
-}
-
-// requestID returns the request's id, and whether it was given one for want of one that is fit to be logged.
-func requestID(r *http.Request) (id string, given bool) {
-	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
-		return ids[0], false
-	}
-	id = newRequestID()
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	r.Header[RequestIDHeader] = []string{id}
-	return id, true
-}
-
-func isRequestID(id string) bool {
-	if id == "" || len(id) > maxRequestIDBytes {
-		return false
-	}
-	for i := range len(id) {
-		if id[i] <= ' ' || id[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// newRequestID returns an id that is unique, and no secret.
-func newRequestID() string {
-	var raw [16]byte
-	for i, n := range [2]uint64{rand.Uint64(), rand.Uint64()} {
-		for j := range 8 {
-			raw[8*i+j] = byte(n >> (8 * j))
-		}
-	}
-	var text [32]byte
-	hex.Encode(text[:], raw[:])
-	return string(text[:])
 }

@@ -2,7 +2,6 @@ package dialotel_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -96,24 +95,4 @@ func TestStageOnlyWhereTimingIsAskedFor(t *testing.T) {
 func TestStageNoAlloc(t *testing.T) {
 	ctx := at(fleetdial.Shape)
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { dialotel.Stage(ctx, "upstream", time.Second) }))
-}
-
-// The spans of one tenant's requests are exported, and no others.
-func ExampleNewSampler() {
-	exporter := tracetest.NewInMemoryExporter()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithSampler(dialotel.NewSampler(nil)))
-	tracer := provider.Tracer("proxy")
-
-	decided := fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: fleetdial.Shape, By: "acme-search"})
-	for name, ctx := range map[string]context.Context{"acme": decided, "globex": context.Background()} {
-		_, span := tracer.Start(ctx, name)
-		span.End()
-	}
-	for _, span := range exporter.GetSpans() {
-		fmt.Println(span.Name)
-	}
-	if err := provider.Shutdown(context.Background()); err != nil {
-		fmt.Println(err)
-	}
-	// Output: acme
 }

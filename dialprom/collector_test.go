@@ -1,7 +1,6 @@
 package dialprom_test
 
 import (
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -113,24 +112,4 @@ func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 		}
 	}
 	return out
-}
-
-// A scrape of a store without Redis shows its directives.
-func ExampleNewCollector() {
-	registry := prometheus.NewRegistry()
-	if err := registry.Register(dialprom.NewCollector(fleetdial.NewMemory())); err != nil {
-		fmt.Println(err)
-		return
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, m := range families[0].GetMetric() {
-		fmt.Println(families[0].GetName(), m.GetLabel()[0].GetValue(), m.GetGauge().GetValue())
-	}
-	// Output:
-	// fleetdial_directives active 0
-	// fleetdial_directives expired 0
 }

@@ -3,10 +3,8 @@ package dialslog_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"testing"
 
@@ -86,22 +84,4 @@ func BenchmarkOffNoAlloc(b *testing.B) {
 			}
 		})
 	}
-}
-
-// Debug lines of one tenant's requests pass a handler that is at Info.
-func ExampleNew() {
-	noTime := func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}
-	log := slog.New(dialslog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: noTime}), dialslog.Config{}))
-	decided := fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "acme-search"})
-	log.DebugContext(decided, "upstream answered", "status", 200)
-	log.DebugContext(context.Background(), "upstream answered", "status", 200)
-	fmt.Println("end")
-	// Output:
-	// level=DEBUG msg="upstream answered" status=200 directive=acme-search
-	// end
 }
