@@ -264,6 +264,18 @@ func (r *Redis) Client(t testing.TB) *redis.Client {
 	return client
 }
 
+// Fill makes a key a string of so many bytes, however long the server takes for it.
+func (r *Redis) Fill(t testing.TB, key string, bytes int) {
+	t.Helper()
+	opts := *r.Client(t).Options()
+	opts.ReadTimeout = time.Minute
+	client := redis.NewClient(&opts)
+	defer client.Close()
+	if err := client.SetRange(context.Background(), key, int64(bytes-1), "x").Err(); err != nil {
+		t.Fatalf("fill %s: %v", key, err)
+	}
+}
+
 // Do sends one command on a connection of its own, as redis-cli would, and returns the reply. An error reply fails the
 // test; a nil reply is nil.
 func (r *Redis) Do(t testing.TB, args ...any) any {

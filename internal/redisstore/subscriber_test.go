@@ -158,11 +158,10 @@ func TestP3WhatIsRefusedIsKeptOutAndToldOnce(t *testing.T) {
 			f.set(t, bytes.Replace(v, []byte("Shape"), []byte("shape"), 1))
 		}, RejectInvalid},
 		"too large": {func(t *testing.T, f *fleet) {
-			_, err := f.client.TxPipelined(t.Context(), func(p redis.Pipeliner) error {
-				p.Set(t.Context(), testKey, value(t, 2, setOf(t, "bad")), 0)
-				return p.SetRange(t.Context(), testKey, 200<<20, "x").Err()
-			})
-			require.NoError(t, err)
+			const other = "huge"
+			f.server.Fill(t, other, 200<<20)
+			require.NoError(t, f.client.SetRange(t.Context(), other, 0, string(value(t, 2, setOf(t, "bad")))).Err())
+			require.NoError(t, f.client.Rename(t.Context(), other, testKey).Err())
 		}, RejectTooLarge},
 		"wrong type": {func(t *testing.T, f *fleet) {
 			f.client.Del(t.Context(), testKey)

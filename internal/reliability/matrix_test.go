@@ -31,6 +31,8 @@ type row struct {
 	args       []string
 	behindLink bool
 	user       string
+	// prepare gets the server ready before anyone follows it, for what takes long to make.
+	prepare func(t *testing.T, server *testutil.Redis)
 
 	fault func(f *faulty)
 	// state is what the subscribers have to say while it lasts, StateLive if it is nothing to them.
@@ -75,6 +77,9 @@ const mostConnections = 2*matrixSubscribers + 4
 func newFaulty(t *testing.T, r row) *faulty {
 	t.Helper()
 	f := &faulty{t: t, server: testutil.StartRedis(t, r.args...)}
+	if r.prepare != nil {
+		r.prepare(t, f.server)
+	}
 	f.admin = f.server.Client(t)
 	f.conn = f.admin.Conn()
 	t.Cleanup(func() { _ = f.conn.Close() })

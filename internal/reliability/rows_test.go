@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -277,8 +278,9 @@ var contentRows = []row{
 		mend:  func(f *faulty) { f.do("DEL", fleetKey) },
 	},
 	{
-		name: "a huge value", how: "DEL, SETRANGE of 200 MB, a look", state: fleetdial.StateRejected, publishing: "works",
-		fault: func(f *faulty) { f.do("DEL", fleetKey); f.do("SETRANGE", fleetKey, 200<<20, "x"); look(f) },
+		name: "a huge value", how: "RENAME of 200 MB, a look", state: fleetdial.StateRejected, publishing: "works",
+		prepare: func(t *testing.T, server *testutil.Redis) { server.Fill(t, "huge", 200<<20) },
+		fault:   func(f *faulty) { f.do("RENAME", "huge", fleetKey); look(f) },
 	},
 	{
 		name: "a lost announcement", how: "SET of a revision, and no PUBLISH", state: fleetdial.StateLive,
