@@ -72,5 +72,23 @@ func Reanchor(s *Set, epoch time.Time) *Set {
 	if s.Len() == 0 || s.epoch.Sub(epoch) <= tolerance {
 		return s
 	}
-	return Anchor(s, epoch)
+	next := Anchor(s, epoch)
+	if s.cut {
+		next.keepDeadlines(s, epoch.Sub(s.epoch))
+	}
+	return next
+}
+
+// EarliestEpoch returns the epoch by which none of the set's directives ends later than it does in the set: the one that
+// it is anchored to or, where a directive has kept a deadline from before the clock went back, an earlier one.
+func (s *Set) EarliestEpoch() time.Time {
+	if !s.cut {
+		return s.epoch
+	}
+	var most time.Duration
+	for i := range s.program.rules {
+		r := &s.program.rules[i]
+		most = max(most, sinceUnixZero(s.directives[r.index].ExpiresAt)-r.expiry)
+	}
+	return s.epoch.Add(-most)
 }

@@ -84,3 +84,25 @@ func TestP4NoMeasurementProlongs(t *testing.T) {
 		}
 	})
 }
+
+func TestAClockThatIsPutRightAgainCostsNoTime(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(1000, 0)
+	set := newSet(t, dir("a", nil))
+	right := Anchor(set, epoch)
+	wrong := AnchorAfter(set, right, epoch.Add(time.Hour)) // which keeps the deadline
+	again := Reanchor(wrong, epoch)
+	assert.Equal(t, endsAt(t, right), endsAt(t, again))
+	assert.Equal(t, endsAt(t, right), endsAt(t, AnchorAfter(set, again, epoch)), "nor does the next revision")
+}
+
+func TestP4NothingEndsLaterByTheEarliestEpoch(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(1000, 0)
+	assert.Equal(t, time.Time{}, (&Set{}).EarliestEpoch())
+	before := Anchor(newSet(t, dir("a", nil)), epoch)
+	assert.Equal(t, epoch, before.EarliestEpoch())
+	after := AnchorAfter(newSet(t, dir("a", nil), dir("b", nil)), before, epoch.Add(time.Hour))
+	assert.Equal(t, epoch, after.EarliestEpoch(), "of a directive that kept its deadline")
+	assert.Equal(t, epoch.Add(time.Hour), AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour)).EarliestEpoch())
+}
