@@ -3,12 +3,14 @@ package redisstore
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -341,5 +343,30 @@ func TestSubscriberIsAStore(t *testing.T) {
 				return s.(*Subscriber).Status().Revision.ID == rev.ID
 			})
 		},
+	})
+}
+
+// TestP9RefusalsDoNotFloodTheLog is about whoever can write the key, and not sign: each value may be another.
+func TestP9RefusalsDoNotFloodTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, public := newKey(t)
+		log := &logBuffer{}
+		src := &fakeSource{value: []byte("junk")}
+		s := startFake(t, src, SubscriberConfig{
+			Resync: time.Hour, VerifyKeys: []ed25519.PublicKey{public}, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		})
+		const minutes = 5
+		for i := range minutes * 600 {
+			src.change(func() { src.value = fmt.Append(nil, "junk ", i) })
+			s.message("look")
+			time.Sleep(100 * time.Millisecond)
+		}
+		synctest.Wait()
+		refused := s.Status().Counters.Rejections[RejectMalformed]
+		assert.Greater(t, refused, int64(minutes*500), "each is counted")
+		assert.LessOrEqual(t, log.lines("revision refused"), minutes*refusalsTold+1)
+		assert.Positive(t, log.lines("untold="))
+		assert.Zero(t, log.lines("state changed"))
+		require.NoError(t, s.Close())
 	})
 }

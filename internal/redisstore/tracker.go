@@ -37,8 +37,9 @@ type tracker struct {
 	heard               int64
 	hinted, unannounced bool
 	// newest is what was announced last that was new then, heardAt when that was.
-	newest  announcement
-	heardAt time.Time
+	newest   announcement
+	heardAt  time.Time
+	refusals refusals
 	// clockless says that the last measurement of the fleet's clock failed.
 	clockless bool
 	// lines are still to be logged, by whoever holds writing: never under mu, which a log handler may want for Status.
@@ -314,10 +315,19 @@ func (t *tracker) rejects(r Rejection, m mark, session uint64) {
 	t.status.Rejected = &r
 	t.status.Counters.Rejections[r.Reason]++
 	t.sees(StateRejected, session)
-	t.update(true)
+	untold, told := t.refusals.tell(r.At)
+	t.update(told)
 	t.changed()
-	t.say(slog.LevelWarn, "revision refused, keeping the last good one", "state", t.status.State,
-		"version", r.Version, "id", r.ID, "err", r.Err, "kept", t.status.Revision.Version)
+	if !told {
+		return
+	}
+	args := []any{
+		"state", t.status.State, "version", r.Version, "id", r.ID, "err", r.Err, "kept", t.status.Revision.Version,
+	}
+	if untold > 0 {
+		args = append(args, "untold", untold)
+	}
+	t.say(slog.LevelWarn, "revision refused, keeping the last good one", args...)
 }
 
 // known reports which state a mark stands for, if it is of something that needs no reading.
