@@ -3,8 +3,10 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,7 +69,7 @@ func subscribeFake(t *testing.T, src *fakeSource, resync time.Duration) *Subscri
 	return s
 }
 
-func startFake(t *testing.T, src *fakeSource, cfg SubscriberConfig) *Subscriber {
+func startFake(t *testing.T, src source, cfg SubscriberConfig) *Subscriber {
 	t.Helper()
 	require.NoError(t, cfg.check())
 	s := newSubscriber(src, cfg)
@@ -223,5 +225,97 @@ func TestAnAnnouncementThatAsksForItIsFetchedLater(t *testing.T) {
 		assert.Less(t, waits[0], 500*time.Millisecond)
 		assert.Greater(t, waits[19], 500*time.Millisecond)
 		assert.LessOrEqual(t, waits[19], time.Second+time.Millisecond)
+	})
+}
+
+func TestASecondMessageDoesNotEndASpread(t *testing.T) {
+	// waits are how long so many proxies wait that are told to spread out over two seconds, and then of more.
+	waits := func(t *testing.T, more func(i int) string) (all []time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			for i := range 20 {
+				src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+				s := subscribeFake(t, src, time.Hour)
+				synctest.Wait()
+				before := len(src.looks())
+				src.change(func() { src.value = fleetValue(t, 0, time.Hour) })
+				began := time.Now()
+				s.message(string(announcement{2, wire.NewID(), 2000}.encode()))
+				time.Sleep(time.Millisecond)
+				s.message(more(i))
+				for len(src.looks()) == before {
+					time.Sleep(time.Millisecond)
+				}
+				all = append(all, time.Since(began))
+			}
+		})
+		slices.Sort(all)
+		return all
+	}
+	announced := func(spread int64) func(int) string {
+		return func(int) string { return string(announcement{3, wire.NewID(), spread}.encode()) }
+	}
+	assert.Greater(t, waits(t, announced(2000))[10], 100*time.Millisecond, "another large set")
+	assert.Greater(t, waits(t, func(int) string { return "look" })[10], 100*time.Millisecond, "anything else")
+	assert.Less(t, waits(t, announced(0))[19], 10*time.Millisecond, "a small set, as that of a panic button")
+}
+
+func TestLiesAfterAReconnectCostNoWholeValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		cfg := SubscriberConfig{Resync: time.Hour, Logger: quiet}
+		require.NoError(t, cfg.check())
+		s := newSubscriber(src, cfg)
+		s.follow = func(ctx context.Context) error {
+			s.subscribed()
+			s.message(`{"version":10,"id":"x"}`)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		s, err := s.start(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		before := len(src.looks())
+		for i := range 10_000 {
+			s.message(fmt.Sprintf(`{"version":%d,"id":"x"}`, 11+i))
+			time.Sleep(time.Millisecond)
+		}
+		whole := 0
+		for _, limit := range src.looks()[before:] {
+			if limit > wire.PeekBytes {
+				whole++
+			}
+		}
+		assert.LessOrEqual(t, whole, 1)
+		assert.LessOrEqual(t, len(src.looks())-before, 10*maxVainLooks)
+		require.NoError(t, s.Close())
+	})
+}
+
+// ownClock is a source whose Redis does not tell its time, on a machine whose clock is behind.
+type ownClock struct {
+	*fakeSource
+	behind atomic.Int64
+}
+
+func (o *ownClock) read(ctx context.Context, limit int) (reading, error) {
+	r, err := o.fakeSource.read(ctx, limit)
+	now := time.Now()
+	r.clock = clockReading{epoch: epochOf(now, now.Add(-time.Duration(o.behind.Load()))), err: errors.New("NOPERM")}
+	return r, err
+}
+
+func TestP4WithoutTheClockOfRedisTheLocalOneMayBePutRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &ownClock{fakeSource: &fakeSource{value: fleetValue(t, 0, time.Minute)}}
+		src.behind.Store(int64(time.Hour))
+		s := startFake(t, src, SubscriberConfig{Resync: time.Second, Logger: quiet})
+		time.Sleep(2 * time.Second)
+		src.behind.Store(0)
+		time.Sleep(2 * time.Second)
+		assert.True(t, on(s))
+		src.behind.Store(int64(time.Hour)) // once more, which prolongs nothing
+		time.Sleep(time.Minute - 4*time.Second)
+		assert.False(t, on(s))
+		require.NoError(t, s.Close())
 	})
 }

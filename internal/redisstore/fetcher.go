@@ -47,8 +47,8 @@ type fetcher struct {
 	tell func(rev wire.Revision)
 	// reanchor tells of a new measurement of the fleet's clock.
 	reanchor func(epoch time.Time)
-	// keep is given each value that was applied.
-	keep func(value []byte, epoch time.Time)
+	// keep is given each value that was applied, after swap.
+	keep func(value []byte)
 	// first is told how the first look of a session went.
 	first func(error)
 
@@ -101,8 +101,8 @@ func (f *fetcher) takeInTime(ctx context.Context) *look {
 	if l == nil {
 		return nil
 	}
-	if spread := l.announced.spread(); spread > 0 && l.tries == 0 {
-		f.pause(ctx, l, rand.N(spread))
+	if l.tries == 0 {
+		f.spreadOut(ctx, l)
 	}
 	for wait := f.limiter.wait(time.Now()); wait > 0 && ctx.Err() == nil && !l.isUrgent(); {
 		f.pause(ctx, l, wait)
@@ -110,6 +110,22 @@ func (f *fetcher) takeInTime(ctx context.Context) *look {
 	}
 	l.full = l.full && !(l.announced.ID != "" && f.limiter.suspicious(time.Now()))
 	return l
+}
+
+// spreadOut lets the time go by over which what is announced asks the fleet to spread its fetches. What comes meanwhile does
+// not end it, or a second message would have the whole fleet fetch at once; unless it announces what is small.
+func (f *fetcher) spreadOut(ctx context.Context, l *look) {
+	spread := l.announced.spread()
+	if spread == 0 {
+		return
+	}
+	wait := rand.N(spread)
+	for until := time.Now().Add(wait); wait > 0 && ctx.Err() == nil && !l.isUrgent(); wait = time.Until(until) {
+		if l.announced.spread() == 0 {
+			return
+		}
+		f.pause(ctx, l, wait)
+	}
 }
 
 // isUrgent reports whether a look is more than an answer to a message.
@@ -158,6 +174,7 @@ func (f *fetcher) run(ctx context.Context) {
 				continue
 			}
 			l.tries++
+			l.session = 0 // which has been served; what was announced is as any other message's
 			pause = soon
 		}
 		f.ask(look{announced: l.announced, session: l.session, tries: l.tries})
@@ -189,7 +206,10 @@ func (f *fetcher) look(ctx context.Context, l *look) error {
 	f.measured(ctx, got.clock)
 	before := f.rules.accepts
 	err = f.apply(got, l.session)
-	if f.rules.accepts == before && !l.isUrgent() {
+	switch {
+	case f.rules.accepts != before:
+		f.limiter.worthwhile(time.Now())
+	case !l.isUrgent():
 		f.limiter.inVain(time.Now())
 	}
 	if l.session != 0 {
@@ -225,8 +245,10 @@ func (f *fetcher) has(a announcement) bool {
 func (f *fetcher) measured(ctx context.Context, c clockReading) {
 	f.tracker.clock(c)
 	if c.err != nil {
-		if f.clock.epoch.IsZero() {
+		// It is the machine's own clock, which counts only where there is no better.
+		if f.clock.epoch.IsZero() || f.clock.err != nil {
 			f.clock = c
+			f.reanchor(c.epoch)
 		}
 		return
 	}
@@ -276,6 +298,6 @@ func (f *fetcher) apply(got reading, session uint64) error {
 	f.rules.accepted(rev, m)
 	f.tracker.applies(rev, m, session)
 	f.tell(rev)
-	f.keep(got.value, f.clock.epoch)
+	f.keep(got.value)
 	return nil
 }

@@ -12,6 +12,10 @@ type limiter struct {
 	// vain are the times of the last such looks, a ring with the oldest at next.
 	vain [maxVainLooks]time.Time
 	next int
+	// credit is how many looks in vain the revisions that were found within the last second pay for, paid when the last
+	// of them was.
+	credit int
+	paid   time.Time
 }
 
 // wait returns how long the next look has to wait so that no second sees more than the limit.
@@ -23,8 +27,21 @@ func (l *limiter) wait(now time.Time) time.Duration {
 	return max(0, time.Second-now.Sub(oldest))
 }
 
+// worthwhile takes note of a look that found something new. It pays for one in vain: the look may have found what is only
+// announced afterwards, as in a burst of publishes, and what comes next is not to wait for that.
+func (l *limiter) worthwhile(now time.Time) {
+	if now.Sub(l.paid) >= time.Second {
+		l.credit = 0
+	}
+	l.credit, l.paid = min(l.credit+1, maxVainLooks), now
+}
+
 // inVain takes note of a look that found nothing new.
 func (l *limiter) inVain(now time.Time) {
+	if l.credit > 0 && now.Sub(l.paid) < time.Second {
+		l.credit--
+		return
+	}
 	l.vain[l.next] = now
 	l.next = (l.next + 1) % maxVainLooks
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -30,6 +31,28 @@ func TestLimiter(t *testing.T) {
 	l.inVain(now)
 	assert.Equal(t, 10*time.Millisecond, l.wait(now), "until the second is")
 	assert.False(t, l.suspicious(now.Add(time.Second)))
+}
+
+func TestLooksThatFindSomethingPayForOthers(t *testing.T) {
+	t.Parallel()
+	var l limiter
+	now := time.Now()
+	for range 2 * maxVainLooks {
+		l.worthwhile(now)
+	}
+	for i := range 2 * maxVainLooks {
+		assert.Zero(t, l.wait(now), "look %d", i)
+		l.inVain(now)
+	}
+	assert.Equal(t, time.Second, l.wait(now), "no more than are allowed anyway")
+
+	l = limiter{}
+	l.worthwhile(now)
+	now = now.Add(time.Second)
+	for range maxVainLooks {
+		l.inVain(now)
+	}
+	assert.Equal(t, time.Second, l.wait(now), "not for later ones")
 }
 
 var getranges = regexp.MustCompile(`cmdstat_getrange:calls=(\d+)`)
@@ -67,8 +90,8 @@ func TestAStormOfMessagesCostsLittle(t *testing.T) {
 			})
 			storm.Wait()
 			looks, seconds := looksAt(t, f)-before, time.Since(began).Seconds()
-			// Every second, and what is left of one, has its ten.
-			assert.LessOrEqual(t, looks, maxVainLooks*(int(seconds)+1))
+			// Every second, and what is left of one, has its ten, and the first one more for the revision.
+			assert.LessOrEqual(t, looks, maxVainLooks*(int(seconds)+1)+1)
 			assert.Positive(t, looks)
 
 			// What is published in the middle of it all arrives, a second later at most.
@@ -90,4 +113,33 @@ func TestAStormOfPublishesIsFollowedAtOnce(t *testing.T) {
 		eventually(t, f.sub, id)
 	}
 	assert.Less(t, time.Since(began), 8*time.Second, "200 looks at 10 a second would take 20")
+}
+
+// TestABurstOfPublishesHoldsUpNothing publishes faster than the subscriber looks: what it finds is announced afterwards.
+func TestABurstOfPublishesHoldsUpNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := subscribeFake(t, src, time.Hour)
+		for range 100 {
+			var burst []string
+			for range 3 {
+				src.change(func() { src.value = fleetValue(t, 0, time.Hour) })
+				head, err := wire.Peek(src.value)
+				require.NoError(t, err)
+				burst = append(burst, string(announcement{head.Version, head.ID, 0}.encode()))
+			}
+			began := time.Now()
+			for _, message := range burst[1:] {
+				s.message(message)
+				synctest.Wait()
+			}
+			head, err := wire.Peek(src.value)
+			require.NoError(t, err)
+			assert.Equal(t, head.ID, s.Status().Revision.ID)
+			assert.Zero(t, time.Since(began))
+			s.message(burst[0]) // late, and in vain
+			synctest.Wait()
+			time.Sleep(time.Millisecond)
+		}
+	})
 }

@@ -50,8 +50,8 @@ type snapshot struct {
 	epoch time.Time
 	// written is the epoch that the file goes by; zero if there is none yet.
 	written time.Time
-	// silenced belongs to run: it has told why the file cannot be written.
-	silenced bool
+	// failing belongs to write: the file could not be written, which has been told.
+	failing bool
 }
 
 func newSnapshot(file, name string, log *slog.Logger) *snapshot {
@@ -66,14 +66,19 @@ func (s *snapshot) keep(value []byte, epoch time.Time) {
 	s.ask()
 }
 
-// reclock has the file written anew if the fleet's clock is found to be elsewhere.
+// reclock has the file written anew if, by the clock that its set goes by now, there is less time left.
 func (s *snapshot) reclock(epoch time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch = epoch
-	if moved := epoch.Sub(s.written).Abs(); !s.written.IsZero() && moved > snapshotTolerance {
+	if s.isOff() {
 		s.ask()
 	}
+}
+
+// isOff reports whether the file goes by a clock that leaves more time than there is.
+func (s *snapshot) isOff() bool {
+	return !s.written.IsZero() && s.written.Sub(s.epoch) > snapshotTolerance
 }
 
 func (s *snapshot) ask() {
@@ -83,29 +88,43 @@ func (s *snapshot) ask() {
 	}
 }
 
-// run writes until ctx ends, and then what is still to be written.
+// run writes until ctx ends; what could not be written, again.
 func (s *snapshot) run(ctx context.Context) {
-	for done := false; !done; {
+	retry := newBackoff(time.Second, time.Minute)
+	for {
+		var again <-chan time.Time
+		if s.failing {
+			again = time.After(retry.next())
+		} else {
+			retry.reset()
+		}
 		select {
 		case <-s.wake:
+		case <-again:
 		case <-ctx.Done():
-			done = true
+			return
 		}
-		err := s.save()
-		if err != nil && !s.silenced {
-			s.log.Warn("fleetdial: the snapshot file cannot be written", "err", err)
-		}
-		s.silenced = err != nil
+		s.write()
 	}
+}
+
+// write saves what is to be written, and tells once why it cannot. It belongs to the goroutine of run, and is nobody's
+// after that.
+func (s *snapshot) write() {
+	err := s.save()
+	if err != nil && !s.failing {
+		s.log.Warn("fleetdial: the snapshot file cannot be written", "err", err)
+	}
+	s.failing = err != nil
 }
 
 func (s *snapshot) save() error {
 	s.mu.Lock()
-	value, isNew, epoch, written := s.value, s.isNew, s.epoch, s.written
+	value, isNew, epoch, isOff := s.value, s.isNew, s.epoch, s.isOff()
 	s.value, s.isNew = nil, false
 	s.mu.Unlock()
 	if !isNew {
-		if written.IsZero() || epoch.Sub(written).Abs() <= snapshotTolerance {
+		if !isOff {
 			return nil
 		}
 		old, err := readSnapshot(s.file)
@@ -163,41 +182,55 @@ func readSnapshot(file string) (*wire.Snapshot, error) {
 	return wire.DecodeSnapshot(b)
 }
 
-// restore begins with what the file holds. It runs before anything else does.
+// restore takes in what the file holds, before anything else runs: with UseSnapshot its set, and whatever the startup, and
+// the clocks, the version of a signed one, than which nothing older is taken.
 func (s *Subscriber) restore() {
 	snap, err := readSnapshot(s.cfg.SnapshotFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return // the first start
 	}
+	var rev wire.Revision
+	var m mark
+	if err == nil {
+		rev, m, err = s.recall(snap)
+	}
 	var epoch time.Time
 	if err == nil {
-		epoch, err = s.snapshotEpoch(snap)
-	}
-	var rev wire.Revision
-	got := reading{}
-	if err == nil {
-		got.value = snap.Value
-		rev, _, err = s.fetcher.rules.decode(got)
+		epoch, err = snapshotEpoch(snap)
 	}
 	if err != nil {
-		s.tracker.log.Warn("fleetdial: the snapshot file is of no use; starting empty", "err", err)
+		s.tracker.log.Warn("fleetdial: the snapshot file is of no use", "err", err)
 		return
 	}
-	m := s.fetcher.rules.markOf(got)
+	if s.cfg.Startup != UseSnapshot {
+		return
+	}
 	s.fetcher.clock = clockReading{epoch: epoch, err: errNotRead}
 	s.fetcher.swap(rev, epoch)
-	s.fetcher.rules.accepted(rev, m)
 	s.tracker.restores(rev, m)
 	s.listeners.tell(rev)
 	s.snapshot.epoch, s.snapshot.written = epoch, epoch
 }
 
+// recall reads a snapshot's value as strictly as one from Redis.
+func (s *Subscriber) recall(snap *wire.Snapshot) (wire.Revision, mark, error) {
+	rules := s.fetcher.rules
+	if snap.Name != rules.name {
+		return wire.Revision{}, mark{}, fmt.Errorf("it is of the key %q", snap.Name)
+	}
+	got := reading{value: snap.Value}
+	rev, _, err := rules.decode(got)
+	if err != nil {
+		return rev, mark{}, err
+	}
+	m := rules.markOf(got)
+	rules.accepted(rev, m)
+	return rev, m, nil
+}
+
 // snapshotEpoch returns the local time at which the fleet's clock read zero, as far as the machine's clocks tell: of two
 // that differ, the one by which more time has passed.
-func (s *Subscriber) snapshotEpoch(snap *wire.Snapshot) (time.Time, error) {
-	if snap.Name != s.fetcher.rules.name {
-		return time.Time{}, fmt.Errorf("it is of the key %q", snap.Name)
-	}
+func snapshotEpoch(snap *wire.Snapshot) (time.Time, error) {
 	if err := checkClock(snap.TakenAt); err != nil {
 		return time.Time{}, err
 	}

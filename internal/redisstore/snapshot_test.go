@@ -1,10 +1,12 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,6 +175,96 @@ func TestP4ASnapshotFollowsTheFleetsClock(t *testing.T) {
 	})
 }
 
+func TestP4ASnapshotProlongsNothingWhereTheFleetsClockGoesBack(t *testing.T) {
+	for name, next := range map[string]func(t *testing.T, value []byte) []byte{
+		"the same revision": func(_ *testing.T, value []byte) []byte { return value },
+		"carried over": func(t *testing.T, old []byte) []byte {
+			rev, err := wire.Decode(old)
+			require.NoError(t, err)
+			return value(t, 2, rev.Set)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(2 * time.Hour)
+				file := filepath.Join(t.TempDir(), "set")
+				src := &fakeSource{value: fleetValue(t, 0, time.Minute)}
+				over := time.Now().Add(time.Minute)
+				cfg := SubscriberConfig{Startup: UseSnapshot, SnapshotFile: file, Resync: time.Second, Logger: quiet}
+				s := startFake(t, src, cfg)
+				src.change(func() { src.skew = -time.Hour }) // as of a server that takes over
+				time.Sleep(3 * time.Second)
+				src.change(func() { src.value = next(t, src.value) })
+				time.Sleep(3 * time.Second)
+				require.NoError(t, s.Close())
+				src.change(func() { src.err = errors.New("gone") })
+				s = startFake(t, src, cfg)
+				assert.True(t, on(s))
+				time.Sleep(time.Until(over))
+				assert.False(t, on(s))
+				require.NoError(t, s.Close())
+			})
+		})
+	}
+}
+
+func TestASnapshotFileThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2 * time.Hour)
+		dir := filepath.Join(t.TempDir(), "dir")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		file := filepath.Join(dir, "set")
+		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
+		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, Resync: time.Second, Logger: quiet})
+		time.Sleep(time.Second)
+		require.NoError(t, os.Rename(dir, dir+"-away"))
+		src.change(func() { src.value = fleetValue(t, 0, time.Hour) })
+		time.Sleep(5 * time.Second)
+		require.NoError(t, os.Rename(dir+"-away", dir))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		snap, err := readSnapshot(file)
+		require.NoError(t, err)
+		assert.Equal(t, src.value, snap.Value)
+		require.NoError(t, s.Close())
+	})
+}
+
+// slowSource is one whose replies are under way until arrive says so.
+type slowSource struct {
+	*fakeSource
+	arrive chan struct{} // nil for at once
+}
+
+func (s *slowSource) read(ctx context.Context, limit int) (reading, error) {
+	if s.arrive != nil {
+		<-s.arrive
+	}
+	return s.fakeSource.read(ctx, limit)
+}
+
+func TestASnapshotHasWhatIsAppliedWhileTheSubscriberCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(2 * time.Hour)
+		file := filepath.Join(t.TempDir(), "set")
+		src := &slowSource{fakeSource: &fakeSource{value: fleetValue(t, 0, time.Hour)}}
+		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, Resync: time.Hour, Logger: quiet})
+		synctest.Wait()
+		src.value, src.arrive = fleetValue(t, 0, time.Hour), make(chan struct{})
+		s.message("look")
+		synctest.Wait()
+		var closed sync.WaitGroup
+		closed.Go(func() { assert.NoError(t, s.Close()) })
+		synctest.Wait()
+		close(src.arrive)
+		closed.Wait()
+		require.EqualValues(t, 2, s.Status().Counters.Applies, "it was applied")
+		snap, err := readSnapshot(file)
+		require.NoError(t, err)
+		assert.Equal(t, src.value, snap.Value)
+	})
+}
+
 func TestASnapshotFileThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	f, file := withSnapshot(t)
@@ -208,17 +300,39 @@ func TestSnapshotConfiguration(t *testing.T) {
 
 func TestASnapshotRemembersTheVersionOfASignedFleet(t *testing.T) {
 	t.Parallel()
-	f, _, _ := signedFleet(t)
-	f.sub.cfg.Startup, f.sub.cfg.SnapshotFile = UseSnapshot, filepath.Join(t.TempDir(), "set")
-	f.restart(t)
-	publish(t, f.pub, "a")
-	eventually(t, f.sub, "a")
-	old := f.holds(t)
-	publish(t, f.pub, "b")
-	eventually(t, f.sub, "b")
-	f.set(t, old)
-	f.restart(t)
-	testutil.Eventually(t, within, "it is refused", func() bool { return f.sub.Status().State == StateRejected })
-	assert.Equal(t, RejectReplayed, f.sub.Status().Rejected.Reason)
-	assert.Equal(t, []string{"b"}, idsOf(f.sub))
+	for name, c := range map[string]struct {
+		startup Startup
+		change  func(s *wire.Snapshot)
+		has     []string
+	}{
+		"of the snapshot": {UseSnapshot, func(*wire.Snapshot) {}, []string{"b"}},
+		"whatever the machine's clock shows": {UseSnapshot, func(s *wire.Snapshot) {
+			s.LocalAt, s.Boot = s.LocalAt.Add(time.Hour), ""
+		}, nil},
+		"failing fast":   {FailFast, func(*wire.Snapshot) {}, nil},
+		"starting empty": {StartEmpty, func(*wire.Snapshot) {}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, _, _ := signedFleet(t)
+			file := filepath.Join(t.TempDir(), "set")
+			f.sub.cfg.Startup, f.sub.cfg.SnapshotFile = c.startup, file
+			f.restart(t)
+			publish(t, f.pub, "a")
+			eventually(t, f.sub, "a")
+			old := f.holds(t)
+			publish(t, f.pub, "b")
+			eventually(t, f.sub, "b")
+			require.NoError(t, f.sub.Close())
+			snap, err := readSnapshot(file)
+			require.NoError(t, err)
+			c.change(snap)
+			require.NoError(t, os.WriteFile(file, wire.EncodeSnapshot(snap), 0o600))
+			f.set(t, old)
+			f.restart(t)
+			f.state(t, StateRejected)
+			assert.Equal(t, RejectReplayed, f.sub.Status().Rejected.Reason)
+			assert.Equal(t, c.has, idsOf(f.sub))
+		})
+	}
 }

@@ -121,6 +121,7 @@ type Subscriber struct {
 
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
+	close   func() // end, once
 	wg      sync.WaitGroup
 	started chan error // has room for one: how the first attempt went
 	// lose ends the current session.
@@ -168,6 +169,7 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 		started:   make(chan error, 1),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.close = sync.OnceFunc(s.end)
 	s.set.Store(emptySet)
 	s.fetcher = &fetcher{
 		source: src, tracker: s.tracker, rules: newAcceptance(src, cfg),
@@ -177,14 +179,15 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 		},
 		tell: s.listeners.tell,
 		reanchor: func(epoch time.Time) {
-			s.set.Store(directive.Reanchor(s.set.Load(), epoch))
+			set := directive.Reanchor(s.set.Load(), epoch)
+			s.set.Store(set)
 			if s.snapshot != nil {
-				s.snapshot.reclock(epoch)
+				s.snapshot.reclock(set.EarliestEpoch())
 			}
 		},
-		keep: func(value []byte, epoch time.Time) {
+		keep: func(value []byte) {
 			if s.snapshot != nil {
-				s.snapshot.keep(value, epoch)
+				s.snapshot.keep(value, s.set.Load().EarliestEpoch())
 			}
 		},
 		first: s.first,
@@ -205,7 +208,7 @@ func (s *Subscriber) first(err error) {
 }
 
 func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
-	if s.cfg.Startup == UseSnapshot {
+	if s.cfg.Startup == UseSnapshot || s.snapshot != nil && s.fetcher.rules.keys != nil {
 		s.restore()
 	}
 	if s.snapshot != nil {
@@ -339,8 +342,15 @@ func (s *Subscriber) OnChange(call func(Change)) (cancel func()) { return s.list
 
 // Close ends all goroutines and waits for them.
 func (s *Subscriber) Close() error {
+	s.close()
+	return nil
+}
+
+func (s *Subscriber) end() {
 	s.stop()
 	s.wg.Wait()
+	if s.snapshot != nil {
+		s.snapshot.write() // what was applied last
+	}
 	s.listeners.close()
-	return nil
 }
