@@ -142,6 +142,12 @@ func (c *Cluster) index(id string) int {
 // MoveSlot moves the slot of a key, with all its keys, to another master, as redis-cli --cluster reshard does.
 func (c *Cluster) MoveSlot(key string, to int) {
 	c.t.Helper()
+	c.BeginMove(key, to)()
+}
+
+// BeginMove moves the keys of a slot, and leaves the slot itself between the two masters, until end is called.
+func (c *Cluster) BeginMove(key string, to int) (end func()) {
+	c.t.Helper()
 	from := c.Owner(key)
 	slot := c.do(from, "CLUSTER", "KEYSLOT", key)
 	c.do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from])
@@ -154,11 +160,14 @@ func (c *Cluster) MoveSlot(key string, to int) {
 		}
 		c.do(from, append([]any{"MIGRATE", host, port, "", 0, 5000, "KEYS"}, keys...)...)
 	}
-	c.do(to, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
-	c.do(from, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
-	for i := range c.Nodes {
-		if role := c.do(i, "ROLE").([]any); i != to && i != from && fmt.Sprint(role[0]) == "master" {
-			c.do(i, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
+	return func() {
+		c.t.Helper()
+		c.do(to, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
+		c.do(from, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
+		for i := range c.Nodes {
+			if role := c.do(i, "ROLE").([]any); i != to && i != from && fmt.Sprint(role[0]) == "master" {
+				c.do(i, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to])
+			}
 		}
 	}
 }

@@ -21,7 +21,7 @@ func NewACL(fleet string) (ACL, error) {
 	const connection = "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time "
 	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +exists +multi +exec "
 	return ACL{
-		Proxy: rules(k, "%R~", "%RW~", "%RW~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
+		Proxy: rules(k, "%R~", "%W~", "%W~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
 			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub +pubsub|shardnumsub "+
 			"+llen +lindex +lrange +zrevrange +zmscore +scan"),

@@ -87,6 +87,7 @@ func TestTheRulesAllowNothingElse(t *testing.T) {
 		{"SUBSCRIBE", "fleetdial:{other}"},
 		{"ZADD", "fleetdial:{other}:fleet", 1, "x"},
 		{"GET", "fleetdial:{prod}"},
+		{"GETRANGE", "fleetdial:{prod}:instance:web", 0, 9},
 		{"EVAL", "return 1", 0},
 		{"FLUSHALL"},
 		{"CONFIG", "GET", "*"},

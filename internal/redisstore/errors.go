@@ -39,6 +39,9 @@ type ConflictError struct {
 
 // Error tells what was expected and what is there.
 func (e *ConflictError) Error() string {
+	if e.Version == 0 && e.Expected == 0 {
+		return "conflict: expected that there is no key, but it holds something that has no version"
+	}
 	if e.Version == 0 {
 		return fmt.Sprintf("conflict: expected version %d, but nothing is published", e.Expected)
 	}

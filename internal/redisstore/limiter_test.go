@@ -71,21 +71,31 @@ func looksAt(t testing.TB, f *fleet) int {
 
 func TestAStormOfMessagesCostsLittle(t *testing.T) {
 	t.Parallel()
-	for name, message := range map[string]func(i int) string{
-		"look":           func(int) string { return "look" },
-		"announcements":  func(i int) string { return string(announcement{int64(i + 10), wire.NewID(), 0}.encode()) },
-		"the same again": func(int) string { return string(announcement{10, fmt.Sprintf("%032d", 1), 0}.encode()) },
+	look := func(int) string { return "look" }
+	for name, c := range map[string]struct {
+		message func(i int) string
+		signed  bool
+	}{
+		"look": {message: look},
+		"announcements": {message: func(i int) string {
+			return string(announcement{int64(i + 10), wire.NewID(), 0}.encode())
+		}},
+		"the same again": {message: func(int) string { return string(announcement{10, fmt.Sprintf("%032d", 1), 0}.encode()) }},
+		"a signed fleet": {message: look, signed: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t, nil)
+			if c.signed {
+				f, _, _ = signedFleet(t)
+			}
 			publish(t, f.pub, "a")
 			eventually(t, f.sub, "a")
 			before, began := looksAt(t, f), time.Now()
 			var storm sync.WaitGroup
 			storm.Go(func() {
 				for i := 0; time.Since(began) < 2500*time.Millisecond; i++ {
-					f.client.Publish(t.Context(), testKey, message(i))
+					f.client.Publish(t.Context(), testKey, c.message(i))
 				}
 			})
 			storm.Wait()

@@ -203,6 +203,36 @@ func TestP8ALostReplyIsSettledByTheID(t *testing.T) {
 	assert.Equal(t, []int64{1}, historyVersions(t, direct), "published once")
 }
 
+func TestP8ALostReplyIsNotSettledByAHistoryThatForgot(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	link := testutil.StartLink(t, server.Addr())
+	direct := server.Client(t)
+	p := newPublisher(t, impatient(t, link.Addr()), PublisherConfig{History: 3})
+	rival := newPublisher(t, direct, PublisherConfig{History: 3})
+	calls := 0
+	var healed sync.WaitGroup
+	_, err := p.Update(t.Context(), func(wire.Revision) (*directive.Set, error) {
+		if calls++; calls > 1 {
+			return setOf(t, "again"), nil
+		}
+		link.Swallow(testutil.ToClient)
+		healed.Go(func() {
+			testutil.Eventually(t, within, "the write arrives", func() bool {
+				return direct.Exists(context.Background(), testKey).Val() == 1
+			})
+			for range 3 {
+				publish(t, rival, "rival")
+			}
+			link.Heal()
+		})
+		return setOf(t, "a"), nil
+	}, PublishOptions{})
+	healed.Wait()
+	require.ErrorIs(t, err, ErrOutcomeUnknown)
+	assert.Equal(t, []int64{4, 3, 2}, historyVersions(t, direct), "nothing is published over what came later")
+}
+
 func TestP8ALostRequestIsPublishedOnce(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)

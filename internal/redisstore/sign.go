@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -61,27 +64,48 @@ func (p *Publisher) believe(rev wire.Revision) error {
 	return fmt.Errorf("%w: version %d is signed by %s; publish a whole set instead", ErrUnverified, rev.Version, signer)
 }
 
-// maxClaim is how far above what is certain a version may be that anyone can have written: far more than a fleet gets to
-// in its life, and far less than would use up the versions.
-const maxClaim = 1_000_000_000
+const (
+	// maxClaim is how far above what is certain a version may be that anyone can have written: far more than a fleet gets
+	// to in its life, and far less than would use up the versions.
+	maxClaim = 1_000_000_000
+	// maxFirstClaim bounds it where nothing is certain: lies may have made the versions jump before Redis lost its data, and
+	// not going along would lock the fleet. It leaves as many versions as it may take.
+	maxFirstClaim = directive.MaxMillis / 2
+)
 
-// above returns the version that comes after all others: after the one that Redis holds and, in a signed fleet, after
-// those that the roster says were applied, since its proxies take no older one.
-func (p *Publisher) above(there wire.Revision, claimed []int64) int64 {
-	if p.cfg.SignKey == nil {
-		return there.Version + 1
-	}
-	certain := int64(0)
-	if there.Verified {
-		certain = there.Version
+// above returns the version that comes after all others in a signed fleet: after the one that is certain, and after those
+// that are claimed, such as by the roster, since the fleet's proxies take none that is older than what they had.
+func above(certain int64, claimed []int64) int64 {
+	limit := certain + maxClaim
+	if certain == 0 {
+		limit = maxFirstClaim
 	}
 	highest := certain
-	for _, version := range append(claimed, there.Version) {
-		if version-certain <= maxClaim {
+	for _, version := range claimed {
+		if version <= limit {
 			highest = max(highest, version)
 		}
 	}
 	return highest + 1
+}
+
+// certain returns the version of what the key holds if its signature is right, and otherwise the highest of those in the
+// history whose signatures are; 0 if there is none.
+func (t *transaction) certain(ctx context.Context, tx *redis.Tx, there wire.Revision, revisions int64) (int64, error) {
+	if there.Verified {
+		return there.Version, nil
+	}
+	highest := int64(0)
+	for i := range min(revisions, MaxHistory) {
+		value, err := tx.LIndex(ctx, t.publisher.remote.keys.history, i).Bytes()
+		if err != nil {
+			return 0, classify("read the history", err)
+		}
+		if rev, err := t.publisher.decode(value); err == nil && rev.Verified {
+			highest = max(highest, rev.Version)
+		}
+	}
+	return highest, nil
 }
 
 // appliedVersions returns what the roster says was applied. A roster that is of another type, or may not be read, says

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -143,12 +142,9 @@ func TestTheVersionOfASignedFleetIsAboveAllThatWereApplied(t *testing.T) {
 func TestALyingRosterDoesNotUseUpTheVersions(t *testing.T) {
 	t.Parallel()
 	f, _, _ := signedFleet(t)
-	report := &wire.Report{
-		Instance: "liar", State: "live", Source: "live",
-		Applied: &wire.Applied{Version: directive.MaxMillis - 1, ID: wire.NewID()},
-	}
-	f.client.ZAdd(t.Context(), testKey+":fleet", redis.Z{Score: 1, Member: "liar"})
-	f.client.Set(t.Context(), testKey+":instance:liar", wire.EncodeReport(report), 0)
+	f.reports(t, wire.Report{
+		Instance: "liar", State: "live", Applied: &wire.Applied{Version: directive.MaxMillis - 1, ID: wire.NewID()},
+	})
 	f.set(t, value(t, directive.MaxMillis, setOf(t, "evil")))
 	rev, err := f.pub.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 	require.NoError(t, err)
@@ -158,6 +154,37 @@ func TestALyingRosterDoesNotUseUpTheVersions(t *testing.T) {
 	f.client.Set(t.Context(), testKey+":fleet", "of another type", 0)
 	publish(t, f.pub, "b")
 	eventually(t, f.sub, "b")
+}
+
+func TestALieThatWasBelievedDoesNotLockAFleetThatLosesItsKey(t *testing.T) {
+	t.Parallel()
+	f, _, _ := signedFleet(t)
+	publish(t, f.pub, "a")
+	claim := func(version int64) {
+		f.reports(t, wire.Report{Instance: "web", State: "live", Applied: &wire.Applied{Version: version, ID: wire.NewID()}})
+	}
+	claim(maxClaim + 2)
+	publish(t, f.pub, "a", "b")
+	eventually(t, f.sub, "a", "b")
+	require.EqualValues(t, 2, f.sub.Status().Revision.Version, "too much to be believed")
+	claim(maxClaim + 2)
+	publish(t, f.pub, "b")
+	eventually(t, f.sub, "b")
+	require.EqualValues(t, maxClaim+3, f.sub.Status().Revision.Version)
+	require.NoError(t, f.client.Del(t.Context(), testKey+":fleet").Err())
+
+	f.set(t, nil)
+	publish(t, f.pub, "c")
+	eventually(t, f.sub, "c")
+	f.set(t, value(t, 1, setOf(t, "evil")))
+	publish(t, f.pub, "d")
+	eventually(t, f.sub, "d")
+
+	// With the history gone too, it is the roster alone that tells.
+	require.NoError(t, f.client.FlushAll(t.Context()).Err())
+	claim(f.sub.Status().Revision.Version)
+	publish(t, f.pub, "e")
+	eventually(t, f.sub, "e")
 }
 
 func TestNothingIsBuiltOnWhatNobodySigned(t *testing.T) {

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 // errReplyLost marks an error after which EXEC may have been executed or not, or may still be.
 var errReplyLost = errors.New("the reply was lost")
 
+var errRedirected = errors.New("each node says that another has the fleet's slot")
+
 // transaction is one publish: WATCH, a look at what is there, and MULTI to EXEC if it is as expected. Repeating it is
 // safe: all attempts have the same id, and whichever EXEC comes second finds its WATCH broken.
 type transaction struct {
@@ -26,8 +29,10 @@ type transaction struct {
 	headOnly bool
 	// claimed are the versions that the roster says were applied; none where the publisher does not sign.
 	claimed []int64
-	// unsettled says that an earlier attempt may have been executed, or may yet be.
+	// unsettled says that an earlier attempt may have been executed, or may yet be; oldest is the lowest version that one
+	// of them had.
 	unsettled bool
+	oldest    int64
 }
 
 // run makes one attempt. Of its errors, redis.TxFailedErr says that another publish came first, and errReplyLost that
@@ -46,7 +51,8 @@ func (t *transaction) run(ctx context.Context) (rev wire.Revision, err error) {
 		return nil
 	}, k.revision, k.history)
 	if !looked {
-		return wire.Revision{}, classify("watch the fleet's keys", watchErr)
+		// A Cluster client that is redirected until it gives up, as while the slot moves, calls nothing and returns nil.
+		return wire.Revision{}, classify("watch the fleet's keys", cmp.Or(watchErr, errRedirected))
 	}
 	return rev, err
 }
@@ -124,6 +130,9 @@ func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Re
 	if err := ctx.Err(); err != nil {
 		return wire.Revision{}, classify("nothing was written", err)
 	}
+	if t.oldest == 0 || rev.Version < t.oldest {
+		t.oldest = rev.Version
+	}
 	a := announcement{rev.Version, rev.ID, spreadMillis(len(value), f.listeners)}
 	return rev, t.exec(ctx, tx, a, value)
 }
@@ -162,13 +171,21 @@ func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Rev
 		// Without a readable head, versions begin anew.
 		base, _ = wire.Peek(last)
 	}
+	version := base.Version + 1
+	if t.publisher.cfg.SignKey != nil {
+		certain, err := t.certain(ctx, tx, there, f.revisions)
+		if err != nil {
+			return wire.Revision{}, err
+		}
+		version = above(certain, append(t.claimed, base.Version))
+	}
 	there.Version = base.Version
 	set, err := t.change(there)
 	if err != nil {
 		return wire.Revision{}, err
 	}
 	return wire.Revision{
-		Version: t.publisher.above(base, t.claimed), ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
+		Version: version, ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
 		Publisher: t.publisher.cfg.Publisher, Reason: t.opts.Reason, Set: set,
 	}, nil
 }

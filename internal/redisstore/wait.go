@@ -161,11 +161,11 @@ func (w *wait) look(ctx context.Context) error {
 	if err := p.readReports(ctx, s.Pending); err != nil {
 		return err
 	}
-	if err := w.lookForJoined(ctx); err != nil {
-		return err
-	}
 	head, err := p.head(ctx)
 	if err != nil {
+		return err
+	}
+	if err := w.lookForJoined(ctx, &head); err != nil {
 		return err
 	}
 	w.sort(&head)
@@ -199,9 +199,9 @@ func (w *wait) sort(head *Fleet) {
 	for _, in := range s.Pending {
 		in.State = head.stateOf(&in)
 		switch {
-		case w.has(&in):
+		case w.has(&in, head):
 			s.Applied++
-		case w.refused(&in):
+		case w.refused(&in, head):
 			in.State = InstanceRejected
 			s.Rejected = append(s.Rejected, in)
 		default:
@@ -211,21 +211,27 @@ func (w *wait) sort(head *Fleet) {
 	s.Pending = pending
 }
 
-// has reports whether an instance has applied the revision, or a newer one.
-func (w *wait) has(in *Instance) bool {
+// has reports whether an instance has applied the revision, or a newer one that took its place.
+func (w *wait) has(in *Instance, head *Fleet) bool {
 	if in.Report == nil || in.Report.Applied == nil {
 		return false
 	}
 	a := in.Report.Applied
-	return a.ID == w.id && a.ID != "" || a.Version > w.status.Version || w.id == "" && a.Version == w.status.Version
+	return a.ID == w.id && a.ID != "" || w.isNewer(a.Version, head) || w.id == "" && a.Version == w.status.Version
 }
 
-func (w *wait) refused(in *Instance) bool {
+// isNewer reports whether a version came after the revision. One beyond what the key holds is from before the versions went
+// back: with the key, or its history, lost or cleared.
+func (w *wait) isNewer(version int64, head *Fleet) bool {
+	return w.status.Version < version && version <= head.Version
+}
+
+func (w *wait) refused(in *Instance, head *Fleet) bool {
 	if in.Report == nil || in.Report.Rejected == nil || in.Report.State != string(StateRejected) {
 		return false
 	}
 	j := in.Report.Rejected
-	return j.ID == w.id || j.Version > w.status.Version || w.id == "" && j.Version == w.status.Version
+	return j.ID == w.id || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 
 // lookForLeft takes those out who left the roster, as opposed to having vanished.
@@ -266,7 +272,7 @@ func (w *wait) lookForLeft(ctx context.Context) error {
 }
 
 // lookForJoined counts those who came after the roster was taken and have the revision, where they are needed.
-func (w *wait) lookForJoined(ctx context.Context) error {
+func (w *wait) lookForJoined(ctx context.Context, head *Fleet) error {
 	s := &w.status
 	if s.Applied+len(s.Pending) >= w.opts.MinInstances {
 		return nil
@@ -286,7 +292,7 @@ func (w *wait) lookForJoined(ctx context.Context) error {
 	}
 	s.Joined = 0
 	for i := range joined {
-		if w.has(&joined[i]) {
+		if w.has(&joined[i], head) {
 			s.Joined++
 		}
 	}

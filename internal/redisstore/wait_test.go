@@ -159,6 +159,37 @@ func TestP6WaitTellsWhenTheRevisionIsLost(t *testing.T) {
 	require.ErrorContains(t, err, "from 0 to 1")
 }
 
+func TestP6WaitCountsNoVersionFromBeforeTheyWentBack(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, silent)
+	applied := &wire.Applied{Version: 7, ID: wire.NewID()}
+	f.reports(t, wire.Report{Instance: "stopped", State: "live", Applied: applied})
+	waits := func(rev wire.Revision) (WaitStatus, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		return f.pub.Wait(ctx, rev, f.roster(t, 1), WaitOptions{})
+	}
+	f.set(t, nil)
+	current, err := f.pub.Current(t.Context())
+	require.NoError(t, err)
+	status, err := waits(current)
+	require.ErrorIs(t, err, ErrNotEverywhere, "the panic button")
+	assert.Zero(t, status.Applied)
+
+	rev := f.publishOne(t, "x")
+	require.EqualValues(t, 1, rev.Version)
+	_, err = waits(rev)
+	require.ErrorIs(t, err, ErrNotEverywhere, "versions that began anew")
+
+	f.reports(t, wire.Report{
+		Instance: "stopped", State: "rejected", Applied: applied,
+		Rejected: &wire.Rejected{Version: 1, ID: rev.ID, Reason: "replayed", At: time.Now()},
+	})
+	status, err = waits(rev)
+	require.ErrorIs(t, err, ErrRefused, "a signed fleet's")
+	assert.Equal(t, []string{"stopped"}, names(status.Rejected))
+}
+
 func TestWaitGoesOnWhileRedisIsAway(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, silent, "--appendonly", "yes", "--appendfsync", "always")
@@ -180,6 +211,20 @@ func TestWaitGoesOnWhileRedisIsAway(t *testing.T) {
 	})
 	f.server.Restart()
 	group.Wait()
+}
+
+// reports writes a row of the roster as an instance would.
+func (f *fleet) reports(t testing.TB, r wire.Report) {
+	t.Helper()
+	r.Source, r.Every = "live", time.Minute
+	for _, at := range []*time.Time{&r.StartedAt, &r.WrittenAt, &r.Since, &r.Applied.At, &r.Applied.PublishedAt} {
+		*at = time.Now()
+	}
+	value := wire.EncodeReport(&r)
+	_, err := wire.DecodeReport(value)
+	require.NoError(t, err)
+	require.NoError(t, f.client.Set(t.Context(), testKey+":instance:"+r.Instance, value, 0).Err())
+	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", z(r.Instance)).Err())
 }
 
 // z is an instance that was seen just now.
