@@ -116,6 +116,12 @@ func (c *Cluster) OwnerNow(key string, without int) int {
 	return -1
 }
 
+// Follows reports whether one of Nodes is a replica whose link to its master is up.
+func (c *Cluster) Follows(node int) bool {
+	role, err := c.admin[node].Do(context.Background(), "ROLE").Slice()
+	return err == nil && len(role) > 3 && role[0] == "slave" && role[3] == "connected"
+}
+
 func holds(shard redis.ClusterShard, slot int64) bool {
 	return slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
 }

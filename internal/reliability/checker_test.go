@@ -31,6 +31,10 @@ type checker struct {
 // published in whole milliseconds, may differ by from the same machine's.
 const slack = 2 * time.Millisecond
 
+// early is how much earlier than its expiry a directive may end: by what a round trip took when the clock was measured,
+// which is a client's read timeout at the most.
+const early = 2 * time.Second
+
 // newChecker returns one that looks at each of so many subscribers as often as leaves time for other things.
 func newChecker(subscribers int) *checker {
 	return &checker{back: make(map[int]bool), every: max(1, time.Duration(subscribers)/10) * time.Millisecond}
@@ -66,6 +70,20 @@ func (c *checker) mayGoBackTo(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.back[n] = true
+}
+
+// goesBackNoMore takes that back.
+func (c *checker) goesBackNoMore() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.back)
+}
+
+// mayNotBe says that the set that was made last was not published after all.
+func (c *checker) mayNotBe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sets[len(c.sets)-1] = nil
 }
 
 // fault takes note of what must not be.
@@ -137,12 +155,12 @@ func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscri
 			}
 			last, number = set, n
 		}
-		c.expiries(name, sub, number)
+		c.expiries(name, sub, set, number)
 	}
 }
 
-// expiries asks for a decision on each directive of the set that a subscriber showed last.
-func (c *checker) expiries(name string, sub *fleetdial.Subscriber, number int) {
+// expiries asks for a decision on each directive of the set that a subscriber showed last: until it ends, and no longer.
+func (c *checker) expiries(name string, sub *fleetdial.Subscriber, set *fleetdial.Set, number int) {
 	if number < 0 {
 		return
 	}
@@ -154,6 +172,9 @@ func (c *checker) expiries(name string, sub *fleetdial.Subscriber, number int) {
 		decision := sub.Decide(fleetdial.Request{Tenant: d.ID})
 		if decision.Level != fleetdial.Off && asked.After(d.ExpiresAt.Add(slack)) {
 			c.fault("%s: directive %s decided %v after its expiry", name, d.ID, asked.Sub(d.ExpiresAt))
+		}
+		if decision.Level != d.Level && time.Now().Before(d.ExpiresAt.Add(-early)) && sub.Load() == set {
+			c.fault("%s: directive %s decided nothing %v before its expiry", name, d.ID, time.Until(d.ExpiresAt))
 		}
 	}
 }

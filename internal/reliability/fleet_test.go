@@ -2,11 +2,14 @@ package reliability
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +51,9 @@ type fleet struct {
 	logs    []*stateLog
 	// last is the number of the set that was published last, for certain.
 	last int
-	stop func()
+	// label is that of the goroutines which newFleet, and what it starts, have started.
+	label string
+	stop  func()
 	// close closes the subscribers and their clients.
 	close func()
 }
@@ -56,7 +61,10 @@ type fleet struct {
 // newFleet starts so many subscribers at one URL, and a publisher at another.
 func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string, change func(*fleetdial.SubscriberConfig)) *fleet {
 	t.Helper()
-	f := &fleet{t: t, checker: newChecker(subscribers), last: -1}
+	f := &fleet{t: t, checker: newChecker(subscribers), last: -1, label: t.Name()}
+	// Goroutines have the labels of those that start them.
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("fleet", f.label)))
+	defer pprof.SetGoroutineLabels(context.Background())
 	publisherClient := newClient(t, publisherURL)
 	t.Cleanup(func() { _ = publisherClient.Close() })
 	var err error
@@ -90,6 +98,21 @@ func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string,
 	return f
 }
 
+// newSignedFleet is newFleet for one whose sets are signed.
+func newSignedFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string) *fleet {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	f := newFleet(t, subscribers, subscriberURL, publisherURL, func(cfg *fleetdial.SubscriberConfig) {
+		cfg.VerifyKeys = []ed25519.PublicKey{public}
+	})
+	client := newClient(t, publisherURL)
+	t.Cleanup(func() { _ = client.Close() })
+	f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: fleetName, Publisher: "test", SignKey: private})
+	require.NoError(t, err)
+	return f
+}
+
 func newClient(t testing.TB, url string) redis.UniversalClient {
 	t.Helper()
 	opts, err := fleetdial.ParseURL(url)
@@ -97,17 +120,36 @@ func newClient(t testing.TB, url string) redis.UniversalClient {
 	return redis.NewUniversalClient(opts)
 }
 
+// goroutines returns how many there are for the fleet's subscribers: theirs, those of their clients, and of the checker.
+func (f *fleet) goroutines() (n int) {
+	var profile strings.Builder
+	require.NoError(f.t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
+	count := 0
+	for line := range strings.Lines(profile.String()) {
+		// A record is "3 @ 0x…", and after it its labels, if any.
+		if number, _, ok := strings.Cut(line, " @ "); ok {
+			count, _ = strconv.Atoi(number)
+		} else if strings.HasPrefix(line, "# labels:") && strings.Contains(line, strconv.Quote(f.label)) {
+			n += count
+		}
+	}
+	return n
+}
+
 // publish makes one attempt at publishing the next set.
 func (f *fleet) publish(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	set, n := f.checker.next(f.t, time.Now())
-	_, err := f.pub.Publish(ctx, set, fleetdial.PublishOptions{Reason: fmt.Sprintf("s%d", n)})
+	_, err := f.pub.Publish(ctx, set, fleetdial.PublishOptions{Reason: reasonOf(n)})
 	if err == nil {
 		f.last = n
 	}
 	return err
 }
+
+// reasonOf is the reason that a set is published with.
+func reasonOf(number int) string { return fmt.Sprintf("s%d", number) }
 
 // insist publishes sets until one is published.
 func (f *fleet) insist() {
@@ -126,7 +168,8 @@ func (f *fleet) insist() {
 func (f *fleet) have() bool {
 	for _, sub := range f.subs {
 		n, err := f.checker.numberOf(sub.Load())
-		if err != nil || n != f.last || sub.Status().State != fleetdial.StateLive {
+		status := sub.Status()
+		if err != nil || n != f.last || status.State != fleetdial.StateLive || status.Revision.Reason != reasonOf(f.last) {
 			return false
 		}
 	}
@@ -167,11 +210,14 @@ func (f *fleet) count(counter func(fleetdial.Counters) int64) (sum int64) {
 	return sum
 }
 
-// calm sees that the logs have a line for each change of state and no more, and few of them.
+// calm sees that the logs have one line for each change of state, revision applied and revision refused, and hardly any
+// other.
 func (f *fleet) calm() {
 	f.t.Helper()
 	for i, log := range f.logs {
-		if err := log.calm(true); err != nil {
+		// What is counted may be told.
+		c := f.subs[i].Status().Counters
+		if err := log.calm(2 + int(c.Reconnects+c.Corrections)); err != nil {
 			f.t.Errorf("proxy-%02d: %v", i, err)
 		}
 	}
@@ -204,17 +250,24 @@ func (l *stateLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// calm returns an error if a line tells no change of state or, where the faults were few, if other lines are many.
-func (l *stateLog) calm(few bool) error {
+// calm returns an error if a line tells nothing new, or if there are more than so many others of a kind.
+func (l *stateLog) calm(others int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	state := ""
+	state, revision := "", ""
 	other := make(map[string]int)
 	for _, line := range l.lines {
 		switch {
-		case line.msg == "fleetdial: state changed" && line.state == state:
-			return errors.New("it is told twice: " + line.text)
-		case strings.Contains(line.msg, "revision"), line.msg == "fleetdial: state changed":
+		case line.msg == "fleetdial: state changed":
+			if line.state == state {
+				return errors.New("it is told twice: " + line.text)
+			}
+		case strings.HasPrefix(line.msg, "fleetdial: revision"):
+			// In a fleet that another revision was applied in since, the same one may be refused again.
+			if line.text == revision {
+				return errors.New("it is told twice: " + line.text)
+			}
+			revision = line.text
 		default:
 			other[line.msg]++
 		}
@@ -223,7 +276,7 @@ func (l *stateLog) calm(few bool) error {
 		}
 	}
 	for msg, n := range other {
-		if few && n > 2 {
+		if n > others {
 			return fmt.Errorf("%d lines say %q", n, msg)
 		}
 	}

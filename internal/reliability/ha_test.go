@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/testutil"
@@ -54,6 +55,7 @@ func (table topologies) sentinel(t *testing.T) {
 			f.eventuallyHave(within)
 			converged := time.Since(began)
 			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			f.checker.goesBackNoMore()
 			f.allSubscribeTo(s.Master(), s.Servers...)
 
 			// The old one comes back as a replica, and nobody goes back to it.
@@ -63,8 +65,7 @@ func (table topologies) sentinel(t *testing.T) {
 				role, err := replica.Do(context.Background(), "ROLE").Slice()
 				return err == nil && role[0] == "slave" && role[3] == "connected"
 			})
-			f.insist()
-			f.eventuallyHave(within)
+			f.soonHave()
 			f.allSubscribeTo(s.Master(), s.Servers...)
 			f.calm()
 			f.checker.verdict(t)
@@ -91,8 +92,23 @@ func (f *fleet) replicated(servers ...*testutil.Redis) {
 	})
 }
 
+// soonHave publishes, and sees that all have it sooner than a resync would bring it.
+func (f *fleet) soonHave() {
+	f.t.Helper()
+	f.insist()
+	f.eventuallyHave(convergedWithin)
+}
+
 // allSubscribeTo sees that every subscriber listens to that server, and none to another.
 func (f *fleet) allSubscribeTo(server *testutil.Redis, all ...*testutil.Redis) {
+	f.t.Helper()
+	f.allListen((*redis.Client).PubSubNumSub, server, all...)
+}
+
+// allListen is allSubscribeTo, where count counts subscriptions of the kind that the subscribers have.
+func (f *fleet) allListen(
+	count func(*redis.Client, context.Context, ...string) *redis.MapStringIntCmd, server *testutil.Redis, all ...*testutil.Redis,
+) {
 	f.t.Helper()
 	for _, other := range all {
 		want := 0
@@ -101,7 +117,7 @@ func (f *fleet) allSubscribeTo(server *testutil.Redis, all ...*testutil.Redis) {
 		}
 		client := other.Client(f.t)
 		f.eventually(within, "each listens to the right server", func() bool {
-			n, err := client.PubSubNumSub(context.Background(), fleetKey).Result()
+			n, err := count(client, context.Background(), fleetKey).Result()
 			if err != nil {
 				return other != server // it is not there
 			}
@@ -136,8 +152,7 @@ func (table topologies) replica(t *testing.T) {
 	f.eventuallyHave(within)
 	converged := time.Since(mended)
 	assert.Less(t, converged, convergedWithin)
-	f.insist()
-	f.eventuallyHave(within)
+	f.soonHave()
 	f.calm()
 	f.checker.verdict(t)
 	table.add("replica", "its link lost", took(noticed)+" (noticed)", "-", took(converged)+" after the link")
@@ -180,6 +195,23 @@ func (table topologies) clusterSlot(t *testing.T) {
 	assert.Less(t, time.Since(moved), convergedWithin)
 	f.checker.verdict(t)
 	table.add("Cluster", "the slot moves four times", took(moved.Sub(began)), took(published), took(time.Since(moved))+" after the last")
+	f.listenInCluster(c)
+
+	// While the slot is between two nodes, nothing is published, and nobody is told that it was.
+	end := c.BeginMove(fleetKey, first)
+	require.ErrorIs(t, f.publish(5*time.Second), fleetdial.ErrUnavailable)
+	f.checker.mayNotBe()
+	end()
+	f.soonHave()
+	f.listenInCluster(c)
+	f.calm()
+	f.checker.verdict(t)
+}
+
+// listenInCluster sees that every subscriber listens to the node that has the fleet's slot, and none to another.
+func (f *fleet) listenInCluster(c *testutil.Cluster) {
+	f.t.Helper()
+	f.allListen((*redis.Client).PubSubShardNumSub, c.Nodes[c.Owner(fleetKey)], c.Nodes...)
 }
 
 func (table topologies) clusterOwner(t *testing.T) {
@@ -205,9 +237,11 @@ func (table topologies) clusterOwner(t *testing.T) {
 			f.eventuallyHave(within)
 			converged := time.Since(began)
 			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			f.checker.goesBackNoMore()
 			c.mend(cluster.Nodes[owner])
-			f.insist()
-			f.eventuallyHave(within)
+			f.eventually(within, "the old owner follows", func() bool { return cluster.Follows(owner) })
+			f.soonHave()
+			f.listenInCluster(cluster)
 			f.calm()
 			f.checker.verdict(t)
 			table.add("Cluster", "owner "+name, took(tookOver), took(published), took(converged))

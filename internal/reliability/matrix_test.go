@@ -2,6 +2,7 @@ package reliability
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +32,14 @@ type row struct {
 	args       []string
 	behindLink bool
 	user       string
+	// signed says that the sets are signed, and the signatures verified.
+	signed bool
 	// prepare gets the server ready before anyone follows it, for what takes long to make.
 	prepare func(t *testing.T, server *testutil.Redis)
 
 	fault func(f *faulty)
+	// lasts says that the fault ends only when it is taken away, so that it can be held for a while.
+	lasts bool
 	// state is what the subscribers have to say while it lasts, StateLive if it is nothing to them.
 	state fleetdial.State
 	// publishing is what the error of a publish has to contain while it lasts; "works" if it has to work, "" if nothing is
@@ -74,6 +79,13 @@ const matrixSubscribers = 3
 // subscriber, two of the publisher, whose pool may have replaced one, and the test's own two.
 const mostConnections = 2*matrixSubscribers + 4
 
+// hold is how long a fault that lasts is held after it was noticed.
+const hold = 3 * time.Second
+
+// mostConnects is how often a fleet may have connected, or tried to, while a fault was held: each subscriber's session and
+// each look with a backoff that goes from 50 ms to 2 s.
+const mostConnects = matrixSubscribers * 40
+
 func newFaulty(t *testing.T, r row) *faulty {
 	t.Helper()
 	f := &faulty{t: t, server: testutil.StartRedis(t, r.args...)}
@@ -92,7 +104,11 @@ func newFaulty(t *testing.T, r row) *faulty {
 		f.allow(r.user)
 		login = r.user + ":" + "pw@"
 	}
-	f.fleet = newFleet(t, matrixSubscribers, "redis://"+login+addr, f.server.URL(), nil)
+	if r.signed {
+		f.fleet = newSignedFleet(t, matrixSubscribers, "redis://"+login+addr, f.server.URL())
+	} else {
+		f.fleet = newFleet(t, matrixSubscribers, "redis://"+login+addr, f.server.URL(), nil)
+	}
 	return f
 }
 
@@ -129,6 +145,7 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	f.eventuallyHave(within)
 	f.insist()
 	f.eventuallyHave(within)
+	goroutines := f.goroutines()
 
 	began := time.Now()
 	r.fault(f)
@@ -141,7 +158,9 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 		noticed = time.Since(began)
 	}
 	assert.Less(t, noticed, noticedWithin, "noticed")
-	if r.publishing != "works" {
+	if r.lasts {
+		r.holds(f)
+	} else if r.publishing != "works" {
 		assert.True(t, f.say(r.state), "they say %s as long as it lasts", r.state)
 	}
 
@@ -165,6 +184,7 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	// What was opened anew is what there was.
 	f.eventually(within, "one subscription for each", func() bool { return pubsubs(t, f.admin) == matrixSubscribers })
 	f.eventually(within, "connections are given back", func() bool { return normals(t, f.admin) <= mostConnections })
+	f.eventually(within, "no more goroutines than before", func() bool { return f.goroutines() <= goroutines })
 	if r.after != nil {
 		r.after(f)
 	}
@@ -173,6 +193,39 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	f.eventually(within, "all subscriptions end", func() bool { return pubsubs(t, f.admin) == 0 })
 	f.checker.verdict(t)
 	return noticed, converged
+}
+
+// holds sees that the subscribers say what is true as long as the fault lasts, and do not storm the server.
+func (r row) holds(f *faulty) {
+	f.t.Helper()
+	before := f.connects()
+	for began := time.Now(); time.Since(began) < hold; time.Sleep(5 * time.Millisecond) {
+		if !f.say(r.state) {
+			f.t.Errorf("after %v of the fault they do not say %s", time.Since(began), r.state)
+			return
+		}
+	}
+	if before >= 0 {
+		assert.Less(f.t, f.connects()-before, mostConnects, "connections")
+	}
+}
+
+// connects returns how many connections the server has taken, -1 if it does not tell.
+func (f *faulty) connects() int {
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	info, err := f.conn.Info(ctx, "stats").Result()
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(info) {
+		if n, ok := strings.CutPrefix(strings.TrimSpace(line), "total_connections_received:"); ok {
+			count, err := strconv.Atoi(n)
+			require.NoError(f.t, err)
+			return count
+		}
+	}
+	return -1
 }
 
 // within is how long a test waits for what has a bound of its own, or none.

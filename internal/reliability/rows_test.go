@@ -27,14 +27,26 @@ func rows() []row {
 var goneRows = []row{
 	{
 		name: "killed", how: "SIGKILL, restart with its data", args: []string{"--appendonly", "yes", "--appendfsync", "always"},
-		fault: func(f *faulty) { f.server.Kill() }, state: fleetdial.StateStale, publishing: "connection refused",
+		fault: func(f *faulty) { f.server.Kill() }, lasts: true, state: fleetdial.StateStale, publishing: "connection refused",
 		mend: func(f *faulty) { f.server.Restart() },
 	},
 	{
-		name: "back, but empty", how: "SIGKILL, restart in a new folder", state: fleetdial.StateAbsent,
+		name: "back, but empty", how: "SIGKILL, restart in a new folder", lasts: true, state: fleetdial.StateAbsent,
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
+	},
+	{
+		name: "back, but empty, signed", how: "the same of a fleet that verifies signatures", signed: true,
+		lasts: true, state: fleetdial.StateAbsent,
+		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
+		mend: func(f *faulty) {
+			f.eventually(within, "the roster tells what they had", func() bool {
+				roster, err := f.pub.Fleet(context.Background())
+				return err == nil && len(roster.Instances) == matrixSubscribers
+			})
+		},
 		after: func(f *faulty) {
 			assert.Zero(f.t, f.count(func(c fleetdial.Counters) int64 { return c.Rejections[fleetdial.RejectReplayed] }))
+			assert.Zero(f.t, f.count(func(c fleetdial.Counters) int64 { return c.Regressions }))
 		},
 	},
 	{
@@ -118,7 +130,7 @@ func healed(f *faulty) { f.link.Heal() }
 
 var silentRows = []row{
 	{
-		name: "hung", how: "SIGSTOP, SIGCONT", state: fleetdial.StateStale, publishing: "redis is unavailable",
+		name: "hung", how: "SIGSTOP, SIGCONT", lasts: true, state: fleetdial.StateStale, publishing: "redis is unavailable",
 		fault: func(f *faulty) { f.server.Stop() }, mend: func(f *faulty) { f.server.Continue() },
 	},
 	{
@@ -131,19 +143,19 @@ var silentRows = []row{
 	},
 	{
 		name: "partition", how: "all that is sent is lost", behindLink: true,
-		state: fleetdial.StateStale, publishing: "works",
+		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer); f.link.Swallow(testutil.ToClient) },
 		mend:  healed,
 	},
 	{
 		name: "half open, nothing arrives", how: "what the server sends is lost", behindLink: true,
-		state: fleetdial.StateStale, publishing: "works",
+		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToClient) },
 		mend:  healed,
 	},
 	{
 		name: "half open, nothing is sent", how: "what clients send is lost", behindLink: true,
-		state: fleetdial.StateStale, publishing: "works",
+		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer) },
 		mend:  healed,
 	},
@@ -193,7 +205,7 @@ const user = "proxy"
 
 var deniedRows = []row{
 	{
-		name: "denied: NOAUTH", how: "`CONFIG SET requirepass`, connections killed", state: fleetdial.StateStale,
+		name: "denied: NOAUTH", how: "`CONFIG SET requirepass`, connections killed", lasts: true, state: fleetdial.StateStale,
 		publishing: "NOAUTH",
 		fault: func(f *faulty) {
 			f.do("CONFIG", "SET", "requirepass", "pw")
@@ -203,16 +215,16 @@ var deniedRows = []row{
 		mend: func(f *faulty) { f.do("CONFIG", "SET", "requirepass", "") },
 	},
 	{
-		name: "denied: WRONGPASS", how: "`ACL DELUSER`", user: user, state: fleetdial.StateStale, publishing: "works",
+		name: "denied: WRONGPASS", how: "`ACL DELUSER`", user: user, lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.do("ACL", "DELUSER", user) }, mend: func(f *faulty) { f.allow(user) },
 	},
 	{
-		name: "denied: the channel", how: "`ACL SETUSER … resetchannels`", user: user, state: fleetdial.StateStale,
+		name: "denied: the channel", how: "`ACL SETUSER … resetchannels`", user: user, lasts: true, state: fleetdial.StateStale,
 		publishing: "works",
 		fault:      func(f *faulty) { f.do("ACL", "SETUSER", user, "resetchannels") }, mend: func(f *faulty) { f.allow(user) },
 	},
 	{
-		name: "denied: the key", how: "`ACL SETUSER … resetkeys`, then a publish", user: user, state: fleetdial.StateStale,
+		name: "denied: the key", how: "`ACL SETUSER … resetkeys`, then a publish", user: user, lasts: true, state: fleetdial.StateStale,
 		fault: func(f *faulty) {
 			f.do("ACL", "SETUSER", user, "resetkeys")
 			f.insist()
@@ -240,7 +252,7 @@ var cutRows = []row{
 		},
 	},
 	{
-		name: "too many clients", how: "`CONFIG SET maxclients 1`, connections killed", state: fleetdial.StateStale,
+		name: "too many clients", how: "`CONFIG SET maxclients 1`, connections killed", lasts: true, state: fleetdial.StateStale,
 		publishing: "redis is unavailable",
 		fault: func(f *faulty) {
 			f.do("CONFIG", "SET", "maxclients", 1)
@@ -265,7 +277,7 @@ func look(f *faulty) { f.do("PUBLISH", fleetKey, "look") }
 // contentRows are those in which it is what Redis holds that is wrong.
 var contentRows = []row{
 	{
-		name: "the key is gone", how: "FLUSHALL, a look", state: fleetdial.StateAbsent,
+		name: "the key is gone", how: "FLUSHALL, a look", lasts: true, state: fleetdial.StateAbsent,
 		fault: func(f *faulty) { f.do("FLUSHALL"); look(f) },
 	},
 	{
@@ -273,7 +285,7 @@ var contentRows = []row{
 		fault: func(f *faulty) { f.do("SET", fleetKey, "junk"); look(f) },
 	},
 	{
-		name: "of another type", how: "DEL, LPUSH, a look", state: fleetdial.StateRejected, publishing: "of another type",
+		name: "of another type", how: "DEL, LPUSH, a look", lasts: true, state: fleetdial.StateRejected, publishing: "of another type",
 		fault: func(f *faulty) { f.do("DEL", fleetKey); f.do("LPUSH", fleetKey, "x"); look(f) },
 		mend:  func(f *faulty) { f.do("DEL", fleetKey) },
 	},
