@@ -42,7 +42,7 @@ type AdminConfig struct {
 // GET shows the store's set: "directives", each with "expired" and the fields of a publish body, and of a Subscriber also
 // "revision" and "status". POST makes the set of its body, osproxy's publish body in JSON, the store's or the fleet's. Its query
 // may have "reason", and "if_version", which publishes over that version only, 0 being none. It answers with how many
-// directives were published and, through a Publisher, with the "revision".
+// directives were published, as "directives" and, as osproxy does, "published"; through a Publisher also with the "revision".
 //
 // Whatever is refused is answered with problem details after RFC 9457, whose member "error" is a Reason. Of a POST that
 // is refused nothing is written. The error is that of a token that is too short.
@@ -155,9 +155,10 @@ func newRevisionView(rev fleetdial.Revision) revisionView {
 	}
 }
 
-// published is what POST answers.
+// published is what POST answers. Published is osproxy's word for Directives.
 type published struct {
 	Directives int           `json:"directives"`
+	Published  int           `json:"published"`
 	Revision   *revisionView `json:"revision,omitempty"`
 }
 
@@ -208,7 +209,7 @@ func (h *admin) publishToFleet(ctx context.Context, body []byte, opts fleetdial.
 	if err != nil {
 		return out, err
 	}
-	return published{Directives: set.Len(), Revision: new(newRevisionView(rev))}, nil
+	return published{Directives: set.Len(), Published: set.Len(), Revision: new(newRevisionView(rev))}, nil
 }
 
 func publishToMemory(memory *fleetdial.Memory, body []byte) (out published, err error) {
@@ -217,7 +218,7 @@ func publishToMemory(memory *fleetdial.Memory, body []byte) (out published, err 
 		return out, err
 	}
 	memory.Publish(set)
-	return published{Directives: set.Len()}, nil
+	return published{Directives: set.Len(), Published: set.Len()}, nil
 }
 
 // publishOptions reads the query of a POST, in which nothing may be mistaken: a condition that is not understood would

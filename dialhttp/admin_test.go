@@ -135,7 +135,7 @@ func TestAdminOfMemory(t *testing.T) {
 
 	got = call{method: http.MethodPost, body: goodBody}.to(t, h)
 	require.Equal(t, http.StatusOK, got.code)
-	assert.Equal(t, map[string]any{"directives": 1.0}, got.body)
+	assert.Equal(t, map[string]any{"directives": 1.0, "published": 1.0}, got.body)
 
 	got = call{}.to(t, h)
 	shown := got.body["directives"].([]any)[0].(map[string]any)
@@ -167,6 +167,7 @@ func TestAdminOfAFleet(t *testing.T) {
 	got := call{method: http.MethodPost, query: "reason=slow+searches&if_version=0", body: goodBody}.to(t, h)
 	require.Equal(t, http.StatusOK, got.code, got.body)
 	assert.Equal(t, 1.0, got.body["revision"].(map[string]any)["version"])
+	assert.Equal(t, 1.0, got.body["published"])
 	got = call{method: http.MethodPost, query: "if_version=7", body: goodBody}.to(t, h)
 	assert.Equal(t, http.StatusConflict, got.code)
 	assert.Equal(t, string(dialhttp.ReasonConflict), got.body["error"])

@@ -36,7 +36,8 @@ type Config struct {
 //
 // With a TokenKey, the X-Debug-Directive header of a request is checked, taken off, so that it goes no further, and the
 // higher of its directive and the set decides. The response's header of that name says "applied", "does not match", or
-// why the token is refused, in which case the set alone decides. The error is that of a TokenKey that is too short.
+// why the token is refused, in which case the set alone decides; whatever else the handler gives that header is replaced.
+// The error is that of a TokenKey that is too short.
 func Middleware(store fleetdial.Store, cfg Config) (func(http.Handler) http.Handler, error) {
 	if cfg.Classify == nil {
 		cfg.Classify = classify
@@ -74,7 +75,8 @@ func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if token, found := r.Header[DirectiveHeader]; found {
 			delete(r.Header, DirectiveHeader)
 			c.tookToken = true
-			d = d.Or(h.tokenDecision(w, token, c.Request))
+			asked, result := h.tokenDecision(token, c.Request)
+			d, w = d.Or(asked), newTokenAnswer(w, result)
 		}
 	}
 	var none fleetdial.Decision
@@ -84,18 +86,16 @@ func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
-// tokenDecision returns what the request's token asks for, and says so in the response.
-func (h *decider) tokenDecision(w http.ResponseWriter, tokens []string, req fleetdial.Request) fleetdial.Decision {
+// tokenDecision returns what the request's token asks for, and what the response says of it.
+func (h *decider) tokenDecision(tokens []string, req fleetdial.Request) (d fleetdial.Decision, result string) {
 	d, err := h.evaluateToken(tokens, req)
-	result := "applied"
 	switch {
 	case err != nil:
-		result = "refused: " + err.Error()
+		return d, "refused: " + err.Error()
 	case d == (fleetdial.Decision{}):
-		result = "does not match"
+		return d, "does not match"
 	}
-	w.Header().Set(DirectiveHeader, result)
-	return d
+	return d, "applied"
 }
 
 var errTokens = errors.New("there is more than one")

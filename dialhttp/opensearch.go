@@ -36,7 +36,7 @@ func methodOf(method string) methods {
 // that directives tell apart, and the index, or list or pattern of indexes, that its path names; empty if none.
 //
 // The source is https://docs.opensearch.org/latest/api-reference/: documents at _doc, _create, _update and _source;
-// _bulk, _search, _msearch (both also with /template), _count, _mget and _delete_by_query; cursors at _search/scroll,
+// _bulk (also with /stream), _search, _msearch (both also with /template), _count, _mget and _delete_by_query; cursors at _search/scroll,
 // _search/point_in_time and _pit; and _cat and _cluster, which are Admin.
 func OpenSearch(method string, u *url.URL) (endpoint fleetdial.Endpoint, index string) {
 	path := u.Path
@@ -79,7 +79,7 @@ func endpointOf(method methods, name, sub, more string, indexed bool) fleetdial.
 		return method.only(get|post, fleetdial.Search)
 	case name == "_msearch" && (alone || template):
 		return method.only(get|post, fleetdial.MultiSearch)
-	case name == "_bulk" && alone:
+	case name == "_bulk" && (alone || sub == "stream" && more == ""):
 		return method.only(put|post, fleetdial.IngestBulk)
 	case name == "_count" && alone:
 		return method.only(get|post, fleetdial.Count)
