@@ -26,8 +26,19 @@ const (
 	secretCanary  = "canary-secret"
 )
 
-// planted returns a request with a canary in each of its places, and the tokens that it bears.
-func planted(t *testing.T, key string) (path, body string, header http.Header, secrets []string) {
+// plantedPaths have a canary in each of a path's places. Where OpenSearch would see the name of an index, it is one.
+var plantedPaths = []string{
+	"/orders/_doc/" + contentCanary + "-id?routing=" + contentCanary + "&" + contentCanary + "=1;" + contentCanary,
+	"/orders%2F_doc%2F" + contentCanary,
+	"/" + contentCanary + "%22query%22%3A1/_search",
+	"/orders,%22" + contentCanary + "%22/_search?q=%zz" + contentCanary,
+	"/%3Corders%2F" + contentCanary + "%3E/_search",
+	"/_search/scroll/" + contentCanary,
+	"/orders//_search//template//" + contentCanary,
+}
+
+// planted returns a request with a canary in each of its other places, and the tokens that it bears.
+func planted(t *testing.T, key string) (template *http.Request, body string, secrets []string) {
 	t.Helper()
 	token, err := fleetdial.SignToken([]byte(key), fleetdial.Directive{
 		Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Minute),
@@ -35,15 +46,21 @@ func planted(t *testing.T, key string) (path, body string, header http.Header, s
 	})
 	require.NoError(t, err)
 	basic := base64.StdEncoding.EncodeToString([]byte(secretCanary + "-user:" + secretCanary + "-password"))
-	header = http.Header{
-		"X-Tenant": {"acme"}, "Content-Type": {"application/json"},
-		"Authorization": {"Basic " + basic}, "Cookie": {"session=" + secretCanary}, "X-Api-Key": {secretCanary},
-		"Proxy-Authorization": {"Bearer " + secretCanary}, "X-Canary-Secret": {"1"}, "Referer": {"http://" + secretCanary},
-		"User-Agent": {secretCanary}, "Connection": {"X-Canary-Secret"}, dialhttp.DirectiveHeader: {token},
+	template = &http.Request{
+		Host: secretCanary + ".example:80",
+		Header: http.Header{
+			"X-Tenant": {"acme"}, "Content-Type": {"application/json"},
+			"Authorization": {"Basic " + basic}, "Cookie": {"session=" + secretCanary}, "X-Api-Key": {secretCanary},
+			"Proxy-Authorization": {"Bearer " + secretCanary}, "X-Canary-Secret": {"1"}, "Referer": {"http://" + secretCanary},
+			"User-Agent": {secretCanary}, "Connection": {"X-Canary-Secret"}, dialhttp.DirectiveHeader: {token},
+			"X-Forwarded-For": {secretCanary}, "X-Forwarded-Host": {secretCanary}, "Forwarded": {"for=" + secretCanary},
+			"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+			"Tracestate":  {"vendor=" + secretCanary}, "Baggage": {"user=" + secretCanary},
+		},
+		Trailer: http.Header{"X-Canary-Secret-Sum": {secretCanary}},
 	}
-	path = "/orders/_doc/" + contentCanary + "-id?routing=" + contentCanary + "&" + contentCanary + "=1"
 	body = fmt.Sprintf(`{"field":%q,%q:1}`, contentCanary, contentCanary)
-	return path, body, header, []string{secretCanary, basic, token, token[:40]}
+	return template, body, []string{secretCanary, basic, token, token[:40]}
 }
 
 // answerCanaries answers with a canary in each place of a response, in one of several shapes.
@@ -51,6 +68,7 @@ func answerCanaries(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Set-Cookie", secretCanary)
 	w.Header().Set("X-Upstream", secretCanary)
+	w.Header().Set(http.TrailerPrefix+"X-Sum", secretCanary)
 	switch r.Header.Get("X-Shape") {
 	case "gzip":
 		w.Header().Set("Content-Encoding", "gzip")
@@ -62,12 +80,19 @@ func answerCanaries(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, contentCanary)
 		panic(http.ErrAbortHandler)
 	case "malformed":
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n"+secretCanary+"\r\n\r\n")
-			_ = conn.Close()
-		}
+		answerRaw(w, "HTTP/1.1 200 OK\r\n"+secretCanary+"\r\n\r\n")
+	case "surplus":
+		answerRaw(w, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"+contentCanary+secretCanary)
 	default:
 		_, _ = io.WriteString(w, contentCanary)
+	}
+}
+
+// answerRaw answers with these bytes, and ends the connection.
+func answerRaw(w http.ResponseWriter, text string) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_, _ = io.WriteString(conn, text)
+		_ = conn.Close()
 	}
 }
 
@@ -76,17 +101,18 @@ func answerCanaries(w http.ResponseWriter, r *http.Request) {
 func TestNoValueIsEverWritten(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
-	p := start(t, http.HandlerFunc(answerCanaries), "--token-key", secret(t, key))
-	path, body, header, secrets := planted(t, key)
-	shapes := []string{"plain", "gzip", "broken", "malformed"}
+	p := start(t, http.HandlerFunc(answerCanaries), "--token-key", secret(t, key), "--ring", "1000")
+	template, body, secrets := planted(t, key)
 	requests := 0
 	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.Shape, fleetdial.ShapeTiming, fleetdial.ShapeRewriteDiff} {
 		p.have(fleetdial.Directive{ID: "all", Level: level, RingBuffer: true, Capture: true})
-		for _, method := range []string{http.MethodPost, "CANARY-CONTENT"} {
-			for _, shape := range shapes {
-				r, err := http.NewRequest(method, p.traffic+path, strings.NewReader(body))
+		for i, path := range plantedPaths {
+			for j, shape := range []string{"plain", "gzip", "broken", "malformed", "surplus"} {
+				// No client sends an escape that is none, but the proxy must not mind.
+				r, err := http.NewRequest([]string{http.MethodPost, "CANARY-CONTENT"}[(i+j)%2], p.traffic, io.MultiReader(strings.NewReader(body)))
 				require.NoError(t, err)
-				r.Header = header.Clone()
+				r.URL.Opaque = path
+				r.Host, r.Header, r.Trailer = template.Host, template.Header.Clone(), template.Trailer.Clone()
 				r.Header.Set("X-Shape", shape)
 				if resp, err := p.client.Do(r); err == nil {
 					_, _ = io.Copy(io.Discard, resp.Body)
@@ -106,6 +132,7 @@ func TestNoValueIsEverWritten(t *testing.T) {
 	traces, err := os.ReadFile(p.traces)
 	require.NoError(t, err)
 	outputs["stdout"], outputs["stderr"], outputs["traces"] = p.stdout.String(), p.stderr.String(), string(traces)
+	outputs["package log"] = logged.String()
 	require.Equal(t, requests*3/4, strings.Count(outputs["stdout"], "\n"), "all but those at Off")
 	require.NotEmpty(t, traces)
 	for name, text := range outputs {

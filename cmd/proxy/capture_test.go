@@ -3,20 +3,16 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/testutil"
 )
 
 func TestCaptureOfARequest(t *testing.T) {
@@ -44,65 +40,31 @@ func TestCaptureOfARequest(t *testing.T) {
 func TestBodyThatIsNoText(t *testing.T) {
 	t.Parallel()
 	m := meter{keep: 4}
-	_, err := io.Copy(io.Discard, metered{io.NopCloser(bytes.NewReader([]byte{0xff, 0xfe})), &m})
+	_, err := io.Copy(io.Discard, metered{ReadCloser: io.NopCloser(bytes.NewReader([]byte{0xff, 0xfe})), m: &m})
 	require.NoError(t, err)
 	assert.Equal(t, body{Base64: "//4="}, newBody(&m))
 }
 
-func newTestCapturer(t *testing.T, cfg captureConfig) (*capturer, *bytes.Buffer) {
-	t.Helper()
-	var log bytes.Buffer
-	c, err := newCapturer(cfg, slog.New(slog.NewTextHandler(&log, nil)))
-	require.NoError(t, err)
-	return c, &log
-}
-
-// TestCapturesAreBounded writes ten times of what may stay.
-func TestCapturesAreBounded(t *testing.T) {
+// TestCaptureOfAHugeRequest: what is not bounded by itself is cut.
+func TestCaptureOfAHugeRequest(t *testing.T) {
 	t.Parallel()
-	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Hour, maxBody: 1 << 10}
-	foreign := filepath.Join(cfg.dir, "notes.ndjson")
-	require.NoError(t, os.WriteFile(foreign, make([]byte, 1<<20), 0o600))
-	c, _ := newTestCapturer(t, cfg)
-	for i := range 160 {
-		c.add(capture{Path: strings.Repeat("x", 1000)})
-		testutil.Eventually(t, 5*time.Second, "it is written", func() bool { return c.written.Load() == int64(i+1) })
+	p := start(t, http.HandlerFunc(hello))
+	p.have(fleetdial.Directive{ID: "a", Level: fleetdial.Off, Capture: true})
+	header := http.Header{"Accept": {strings.Repeat("a", 100<<10)}, strings.Repeat("N", 10<<10): {"1"}}
+	for i := range 1000 {
+		header[fmt.Sprint("X-", i)] = []string{"1"}
 	}
-	c.close()
-	files, err := filepath.Glob(filepath.Join(cfg.dir, "capture-*"))
-	require.NoError(t, err)
-	assert.Len(t, files, 4)
-	for _, file := range files {
-		info, err := os.Stat(file)
-		require.NoError(t, err)
-		assert.LessOrEqual(t, info.Size(), cfg.maxFile)
+	p.send(http.MethodGet, "/"+strings.Repeat("p", 300<<10)+"/_search?q="+strings.Repeat("q", 300<<10), "", header)
+	require.Zero(t, p.stop())
+	text := p.captures()
+	assert.Less(t, len(text), 100<<10)
+	var got capture
+	require.NoError(t, json.Unmarshal([]byte(text), &got))
+	assert.Equal(t, "/"+strings.Repeat("p", maxPath-1)+"…", got.Path)
+	assert.Equal(t, "q="+strings.Repeat("q", maxPath-2)+"…", got.Query)
+	assert.Equal(t, []string{strings.Repeat("a", maxPath) + "…"}, got.RequestHeader["Accept"])
+	assert.Contains(t, got.RequestHeader, "…", "there are more")
+	for name := range got.RequestHeader {
+		assert.LessOrEqual(t, len(name), maxName+len("…"))
 	}
-	assert.FileExists(t, foreign)
-}
-
-func TestOldCapturesGo(t *testing.T) {
-	t.Parallel()
-	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Second, maxBody: 1 << 10}
-	c, _ := newTestCapturer(t, cfg)
-	defer c.close()
-	c.add(capture{})
-	testutil.Eventually(t, 10*time.Second, "it is gone", func() bool {
-		files, err := filepath.Glob(filepath.Join(cfg.dir, "*"))
-		require.NoError(t, err)
-		return c.written.Load() == 1 && len(files) == 0
-	})
-}
-
-// TestCapturesThatCannotBeWritten takes the folder away: nothing waits, all of it is counted, and one line tells.
-func TestCapturesThatCannotBeWritten(t *testing.T) {
-	t.Parallel()
-	cfg := captureConfig{dir: filepath.Join(t.TempDir(), "captures"), maxFile: 1 << 10, maxTotal: 16 << 10, maxAge: time.Hour}
-	c, log := newTestCapturer(t, cfg)
-	require.NoError(t, os.Remove(cfg.dir))
-	for range 3 * captureQueue {
-		c.add(capture{})
-	}
-	c.close()
-	assert.EqualValues(t, 3*captureQueue, c.dropped.Load())
-	assert.Equal(t, 1, strings.Count(log.String(), "captures cannot be written"))
 }

@@ -29,9 +29,9 @@ func (c classifier) classify(r *http.Request) fleetdial.Request {
 	return fleetdial.Request{Tenant: tenant, Index: index, Principal: principal(r), Endpoint: endpoint}
 }
 
-// cutTenant returns the first part of a URL's path, and the URL without it.
+// cutTenant returns the first part of a URL's path that is not empty, and the URL without it.
 func cutTenant(u *url.URL) (rest *url.URL, tenant string) {
-	escaped := strings.TrimPrefix(u.EscapedPath(), "/")
+	escaped := strings.TrimLeft(u.EscapedPath(), "/")
 	first, after, _ := strings.Cut(escaped, "/")
 	tenant, err := url.PathUnescape(first)
 	if err != nil {

@@ -110,6 +110,9 @@ func (c *config) resolve() (err error) {
 	if err != nil || c.upstreamURL.Host == "" || c.upstreamURL.Scheme != "http" && c.upstreamURL.Scheme != "https" {
 		return usagef("--upstream: must be a URL such as http://127.0.0.1:9200")
 	}
+	if u := c.upstreamURL; u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return usagef("--upstream: must have no user, query or fragment: those are the requests' own")
+	}
 	kind, name, _ := strings.Cut(c.tenant, ":")
 	switch {
 	case kind == "header" && name != "":

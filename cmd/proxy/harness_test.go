@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -23,8 +23,12 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
+// logged is what package log would write, were it not silenced.
+var logged testutil.Buffer
+
 func TestMain(m *testing.M) {
-	redis.SetLogger(silent{})
+	log.SetOutput(&logged)
+	silence()
 	goleak.VerifyTestMain(m)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,13 +14,19 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// silent is go-redis' logger, which would tell of every dial that fails; the subscriber tells once.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-func main() {
+// silence has libraries write nothing of their own: go-redis, which would tell of every dial that fails where the
+// subscriber tells once, and whatever uses package log, to which net/http quotes what an upstream sends unasked.
+func silence() {
 	redis.SetLogger(silent{})
+	log.SetOutput(io.Discard)
+}
+
+func main() {
+	silence()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
 	stop()

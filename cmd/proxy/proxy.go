@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"time"
+	"strings"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/dialhttp"
@@ -44,15 +44,23 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(w, r)
 		return
 	}
-	e := &exchange{decision: d, method: r.Method, began: time.Now()}
-	e.request, _ = dialhttp.RequestFrom(r.Context())
-	if d.Capture && p.captures != nil {
+	req, _ := dialhttp.RequestFrom(r.Context())
+	e := newExchange(d, req, r.Method)
+	captured := d.Capture && p.captures != nil
+	if captured {
 		e.in.keep, e.out.keep = p.captures.cfg.maxBody, p.captures.cfg.maxBody
 	}
 	ctx, end := p.tracer.begin(withExchange(r.Context(), e), r.Header, e)
 	r = r.WithContext(ctx)
+	if r.ContentLength != 0 {
+		r.Body = metered{r.Body, &e.in, e.requestBrokeOff}
+	}
+	whole := false
 	// Deferred: a response that breaks off ends in a panic, with which the server closes the connection.
 	defer func() {
+		if !whole { // and if not for the upstream, then since nobody took it
+			e.fail(clientGone)
+		}
 		s := e.stages()
 		rec := e.record(s)
 		end(e, s)
@@ -60,67 +68,84 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if d.RingBuffer {
 			p.ring.add(rec)
 		}
-		if d.Capture && p.captures != nil {
+		if captured {
 			p.captures.add(newCapture(rec, r, e))
 		}
 	}()
 	p.forward.ServeHTTP(w, r)
+	whole = true
 }
 
 func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
-	var path []string
+	cutOff := false
 	if p.tenantInPath {
 		if rest, tenant := cutTenant(pr.Out.URL); tenant != "" {
-			pr.Out.URL = rest
-			path = []string{"tenant"}
+			pr.Out.URL, cutOff = rest, true
 		}
 	}
+	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy takes off what it cannot parse
+	pr.Out.Trailer = pr.In.Trailer           // which has its values when the body is read
 	pr.SetURL(p.upstream)
 	pr.SetXForwarded()
-	if _, ok := pr.Out.Header["User-Agent"]; !ok {
-		pr.Out.Header.Set("User-Agent", "") // none, rather than Go's
-	}
+	// Also where there is no key to check it with: whoever sees a token can use it.
+	delete(pr.Out.Header, dialhttp.DirectiveHeader)
 	e := exchangeFrom(pr.In.Context())
 	if e == nil {
 		return
 	}
-	if e.decision.Level >= fleetdial.ShapeRewriteDiff {
-		diff := diffHeaders(pr.In.Header, pr.Out.Header)
-		added, removed := dialhttp.HeadersChanged(pr.In.Context())
-		diff.Added, diff.Removed = known(append(diff.Added, added...)), known(append(diff.Removed, removed...))
-		diff.Path = path
-		e.changes = &diff
-	}
 	p.tracer.inject(pr.Out.Context(), pr.Out.Header)
-	if pr.Out.Body != nil && pr.Out.Body != http.NoBody {
-		pr.Out.Body = metered{pr.Out.Body, &e.in}
+	if e.decision.Level >= fleetdial.ShapeRewriteDiff {
+		e.changes = diff(pr)
+		e.changes.Path = p.changedParts(cutOff)
 	}
 }
 
+// changedParts names what becomes another in a path, from which the tenant may have been cut off.
+func (p *proxy) changedParts(cutOff bool) (parts []string) {
+	if cutOff {
+		parts = append(parts, "tenant")
+	}
+	if strings.Trim(p.upstream.Path, "/") != "" {
+		parts = append(parts, "prefix")
+	}
+	return parts
+}
+
 func (p *proxy) modifyResponse(resp *http.Response) error {
-	e := exchangeFrom(resp.Request.Context())
+	ctx := resp.Request.Context()
+	e := exchangeFrom(ctx)
 	if e == nil {
 		return nil
 	}
+	e.gotResponse()
 	e.status = resp.StatusCode
-	if e.decision.Capture {
-		e.header = resp.Header.Clone()
+	if e.decision.Capture && p.captures != nil {
+		e.header = redact(resp.Header)
 	}
 	if _, upgraded := resp.Body.(io.Writer); !upgraded {
-		resp.Body = metered{resp.Body, &e.out}
+		resp.Body = metered{resp.Body, &e.out, e.responseBrokeOff(ctx)}
 	}
 	return nil
 }
 
 // answerFailure answers where the upstream does not. It says so in a word: the error may quote what the upstream sent.
 func (p *proxy) answerFailure(w http.ResponseWriter, r *http.Request, err error) {
-	failure := failureOf(err)
-	if e := exchangeFrom(r.Context()); e != nil {
-		e.status, e.failure = http.StatusBadGateway, failure
+	failure, status := failureOf(r.Context(), err), http.StatusBadGateway
+	e := exchangeFrom(r.Context())
+	if e != nil {
+		e.fail(failure)
+		failure = e.failure() // of a request that broke off, its body knows
+	}
+	answer := "upstream_" + failure
+	if failure == clientGone {
+		answer, status = failure, statusClientGone
+	}
+	if e != nil {
+		e.status = status
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadGateway)
-	_, _ = io.WriteString(w, `{"error":"upstream_`+failure+`"}`+"\n")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"error":"`+answer+`"}`+"\n")
 }
 
 func newDiscard() *log.Logger { return log.New(io.Discard, "", 0) }

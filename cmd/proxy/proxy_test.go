@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -65,24 +64,6 @@ func TestEachLevel(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 3, strings.Count(string(traces), `"SpanKind":2`))
 	assert.Equal(t, 2*3, strings.Count(string(traces), `"Key":"fleetdial.duration_s"`))
-}
-
-func TestRewritesAreNamed(t *testing.T) {
-	t.Parallel()
-	var seen http.Header
-	var path string
-	p := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, path = r.Header, r.URL.EscapedPath() }),
-		"--tenant", "path", "--token-key", secret(t, "0123456789abcdef"))
-	p.have(fleetdial.Directive{ID: "acme", Level: fleetdial.ShapeRewriteDiff, Match: fleetdial.Match{Tenant: "acme", Index: "a/b"}})
-	p.send(http.MethodGet, "/acme/a%2Fb/_search", "", http.Header{"X-Debug-Directive": {"none"}, "Te": {"x"}, "Keep-Alive": {"1"}})
-	got := p.lines(1)[0]["rewrites"].(map[string]any)
-	assert.Equal(t, []any{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id"}, got["headers_added"])
-	assert.Contains(t, got["headers_removed"], "X-Debug-Directive")
-	assert.Contains(t, got["headers_removed"], "Keep-Alive")
-	assert.Equal(t, []any{"tenant"}, got["path"])
-	assert.Equal(t, "/a%2Fb/_search", path)
-	assert.NotContains(t, seen, "X-Debug-Directive")
-	assert.Len(t, seen.Get("X-Request-Id"), 32)
 }
 
 func secret(t *testing.T, text string) (file string) {
@@ -229,27 +210,4 @@ func TestRequestsUnderWayEnd(t *testing.T) {
 	end()
 	assert.Equal(t, "done", <-answered)
 	assert.Zero(t, <-ended)
-}
-
-func TestWrongUsage(t *testing.T) {
-	t.Parallel()
-	for args, want := range map[string]string{
-		"":                                            "--upstream: must be a URL",
-		"--upstream ftp://x":                          "--upstream: must be a URL",
-		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
-		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
-		"--upstream http://x --nope":                  "unknown flag: --nope",
-		"--upstream http://x more":                    `unexpected argument "more"`,
-		"--upstream http://x --admin-token /nowhere":  "--admin-token: open /nowhere",
-		"--upstream http://x --redis-url http://x":    "--redis-url: ",
-		"--upstream http://x --capture-file-bytes 1":  "--capture-file-bytes: must be at least 1024",
-		"--upstream http://x --capture-total-bytes 1": "--capture-total-bytes: must be at least",
-		"--upstream http://x --capture-age 0s":        "--capture-age: must be at least",
-		"--upstream http://x --without-directives --token-key " + os.DevNull: "is empty",
-	} {
-		var stderr bytes.Buffer
-		code := run(t.Context(), strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
-		assert.Equal(t, 2, code, args)
-		assert.Contains(t, stderr.String(), want, args)
-	}
 }

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
+	"net/http/httputil"
 	"slices"
+
+	"github.com/fleetdial/fleetdial/dialhttp"
 )
 
 // rewrites are what the proxy changed of a request: names, never values.
@@ -17,8 +21,23 @@ type rewrites struct {
 // ownHeaders are those that the proxy adds or changes, or takes off because they concern one hop. Any other was named
 // by the client, and its name may say anything.
 var ownHeaders = []string{
-	"Connection", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
-	"Transfer-Encoding", "Upgrade", "User-Agent", "X-Debug-Directive", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
+	"Connection", "Forwarded", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
+	"Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent", "X-Debug-Directive",
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
+}
+
+// diff returns what the proxy, and the middleware before it, changed of a request's headers.
+func diff(pr *httputil.ProxyRequest) *rewrites {
+	out := diffHeaders(pr.In.Header, pr.Out.Header)
+	if cmp.Or(pr.Out.Host, pr.Out.URL.Host) != pr.In.Host { // which are no headers to net/http
+		out.Changed = append(out.Changed, "Host")
+	}
+	added, removed := dialhttp.HeadersChanged(pr.In.Context())
+	out.Added, out.Removed = append(out.Added, added...), append(out.Removed, removed...)
+	for _, names := range []*[]string{&out.Added, &out.Removed, &out.Changed} {
+		*names = known(*names)
+	}
+	return &out
 }
 
 // diffHeaders returns what was changed from one header to the other.
@@ -37,9 +56,6 @@ func diffHeaders(from, to http.Header) rewrites {
 			out.Added = append(out.Added, name)
 		}
 	}
-	for _, names := range []*[]string{&out.Added, &out.Removed, &out.Changed} {
-		*names = known(*names)
-	}
 	return out
 }
 
@@ -47,7 +63,7 @@ func diffHeaders(from, to http.Header) rewrites {
 func known(names []string) []string {
 	for i, name := range names {
 		if !slices.Contains(ownHeaders, name) {
-			names[i] = "other"
+			names[i] = other
 		}
 	}
 	slices.Sort(names)

@@ -73,6 +73,8 @@ func newTransport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 5 * time.Second,
 		ForceAttemptHTTP2: true, DisableCompression: true, // bodies pass as they are
+		// An upstream that is asked whether it wants a body gets none that it does not want.
+		ExpectContinueTimeout: time.Second,
 	}
 }
 
@@ -162,7 +164,7 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "proxy_captures_total", Help: "Requests captured."},
 				func() float64 { return float64(p.captures.written.Load()) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "proxy_captures_dropped_total", Help: "Captures dropped, since they came too fast or could not be written.",
+				Name: "proxy_captures_dropped_total", Help: "Captures dropped, since they came too fast, were too large for a file or could not be written.",
 			}, func() float64 { return float64(p.captures.dropped.Load()) }))
 	}
 	mux := http.NewServeMux()

@@ -38,12 +38,14 @@ func (t tracer) shutdown(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// begin starts the span of a request, under that which its header names, and returns what ends it.
+// begin starts the span of a request, under that which its header names, and returns what ends it. Of the parent it keeps
+// ids only: a tracestate may say anything, and goes on to the upstream as the client sent it.
 func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (context.Context, func(*exchange, stages)) {
 	if t.spans == nil {
 		return ctx, func(*exchange, stages) {}
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
+	ctx = trace.ContextWithSpanContext(ctx, trace.SpanContextFromContext(ctx).WithTraceState(trace.TraceState{}))
 	ctx, span := t.spans.Start(ctx, e.request.Endpoint.String(), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
 		attribute.String("fleetdial.request_id", e.request.ID), attribute.String("fleetdial.tenant", e.request.Tenant),
 		attribute.String("db.collection.name", e.request.Index)))
@@ -52,8 +54,8 @@ func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (con
 		dialotel.Stage(ctx, "upstream", s.Upstream)
 		dialotel.Stage(ctx, "response", s.Response)
 		span.SetAttributes(attribute.Int("http.response.status_code", e.status))
-		if e.failure != "" {
-			span.SetStatus(codes.Error, e.failure)
+		if failure := e.failure(); failure != "" {
+			span.SetStatus(codes.Error, failure)
 		}
 		span.End()
 	}

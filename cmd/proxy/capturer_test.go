@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func newTestCapturer(t *testing.T, cfg captureConfig) (*capturer, *bytes.Buffer) {
+	t.Helper()
+	var log bytes.Buffer
+	c, err := newCapturer(cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	return c, &log
+}
+
+// TestCapturesAreBounded writes ten times of what may stay.
+func TestCapturesAreBounded(t *testing.T) {
+	t.Parallel()
+	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Hour, maxBody: 1 << 10}
+	foreign := filepath.Join(cfg.dir, "notes.ndjson")
+	require.NoError(t, os.WriteFile(foreign, make([]byte, 1<<20), 0o600))
+	c, _ := newTestCapturer(t, cfg)
+	for i := range 160 {
+		c.add(capture{Path: strings.Repeat("x", 1000)})
+		testutil.Eventually(t, 5*time.Second, "it is written", func() bool { return c.written.Load() == int64(i+1) })
+	}
+	c.close()
+	files, err := filepath.Glob(filepath.Join(cfg.dir, "capture-*"))
+	require.NoError(t, err)
+	assert.Len(t, files, 4)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, info.Size(), cfg.maxFile)
+	}
+	assert.FileExists(t, foreign)
+}
+
+func TestOldCapturesGo(t *testing.T) {
+	t.Parallel()
+	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Second, maxBody: 1 << 10}
+	c, _ := newTestCapturer(t, cfg)
+	defer c.close()
+	c.add(capture{})
+	testutil.Eventually(t, 10*time.Second, "it is gone", func() bool {
+		files, err := filepath.Glob(filepath.Join(cfg.dir, "*"))
+		require.NoError(t, err)
+		return c.written.Load() == 1 && len(files) == 0
+	})
+}
+
+// TestCapturesThatCannotBeWritten takes the folder away: nothing waits, all of it is counted, and one line tells.
+func TestCapturesThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	cfg := captureConfig{dir: filepath.Join(t.TempDir(), "captures"), maxFile: 1 << 10, maxTotal: 16 << 10, maxAge: time.Hour}
+	c, log := newTestCapturer(t, cfg)
+	require.NoError(t, os.Remove(cfg.dir))
+	for range 3 * captureQueue {
+		c.add(capture{})
+	}
+	c.close()
+	assert.EqualValues(t, 3*captureQueue, c.dropped.Load())
+	assert.Equal(t, 1, strings.Count(log.String(), "captures cannot be written"))
+}
+
+// TestCapturesThatNoFileMayHold are dropped, counted and no failure; those between them are written.
+func TestCapturesThatNoFileMayHold(t *testing.T) {
+	t.Parallel()
+	cfg := captureConfig{dir: t.TempDir(), maxFile: 1 << 10, maxTotal: 16 << 10, maxAge: time.Hour}
+	c, log := newTestCapturer(t, cfg)
+	fixed, err := json.Marshal(capture{})
+	require.NoError(t, err)
+	fits := int(cfg.maxFile) - len(fixed) - len("\n")
+	for _, long := range []int{fits, fits + 1, 10, 64 << 10, fits} {
+		c.add(capture{Path: strings.Repeat("x", long)})
+	}
+	c.close()
+	assert.EqualValues(t, 3, c.written.Load())
+	assert.EqualValues(t, 2, c.dropped.Load())
+	assert.Empty(t, log.String())
+	files, err := filepath.Glob(filepath.Join(cfg.dir, "*"))
+	require.NoError(t, err)
+	assert.Len(t, files, 3)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		assert.LessOrEqual(t, info.Size(), cfg.maxFile)
+	}
+}

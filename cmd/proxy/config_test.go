@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestWrongUsage(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context()) // for what would be served
+	cancel()
+	for args, want := range map[string]string{
+		"":                                            "--upstream: must be a URL",
+		"--upstream ftp://x":                          "--upstream: must be a URL",
+		"--upstream http://x?a=b":                     "--upstream: must have no user, query or fragment",
+		"--upstream http://x/?":                       "--upstream: must have no user, query or fragment",
+		"--upstream http://u:p@x":                     "--upstream: must have no user, query or fragment",
+		"--upstream http://x/#a":                      "--upstream: must have no user, query or fragment",
+		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
+		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
+		"--upstream http://x --nope":                  "unknown flag: --nope",
+		"--upstream http://x more":                    `unexpected argument "more"`,
+		"--upstream http://x --admin-token /nowhere":  "--admin-token: open /nowhere",
+		"--upstream http://x --redis-url http://x":    "--redis-url: ",
+		"--upstream http://x --capture-file-bytes 1":  "--capture-file-bytes: must be at least 1024",
+		"--upstream http://x --capture-total-bytes 1": "--capture-total-bytes: must be at least",
+		"--upstream http://x --capture-file-bytes 131071 --capture-total-bytes 131071": "--capture-body-bytes: must be at most half",
+		"--upstream http://x --capture-age 0s":                                         "--capture-age: must be at least",
+		"--upstream http://x --without-directives --token-key " + os.DevNull:           "is empty",
+	} {
+		var stderr bytes.Buffer
+		code := run(ended, strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
+		assert.Equal(t, 2, code, args)
+		assert.Contains(t, stderr.String(), want, args)
+	}
+}

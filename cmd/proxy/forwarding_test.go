@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+// forwarder is a proxy without Redis, which records each request in all ways but captures.
+type forwarder struct {
+	*proxy
+	handler http.Handler
+	records func(n int) []record // as soon as there are so many
+}
+
+// forwarding returns one before that upstream; the config's is the base path.
+func forwarding(t *testing.T, c config, spans tracer, upstream http.Handler) *forwarder {
+	t.Helper()
+	backend := httptest.NewServer(upstream)
+	t.Cleanup(backend.Close)
+	c.upstream, c.ring = backend.URL+c.upstream, 256
+	c.capture = captureConfig{maxFile: 1 << 10, maxTotal: 1 << 10, maxAge: time.Second}
+	if c.tenant == "" {
+		c.tenant = "header:X-Tenant"
+	}
+	require.NoError(t, c.resolve())
+	set, err := fleetdial.NewSet([]fleetdial.Directive{{
+		ID: "a", Level: fleetdial.ShapeRewriteDiff, RingBuffer: true, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Hour),
+	}})
+	require.NoError(t, err)
+	transport := newTransport()
+	t.Cleanup(transport.CloseIdleConnections)
+	f := &forwarder{proxy: newProxy(c, transport, slog.New(slog.DiscardHandler), nil, spans)}
+	f.handler, err = (&fleet{store: fleetdial.Static(set)}).decide(c, f.proxy)
+	require.NoError(t, err)
+	f.records = func(n int) (out []record) {
+		t.Helper()
+		testutil.Eventually(t, 10*time.Second, "they are recorded", func() bool {
+			out = f.ring.records()
+			return len(out) >= n
+		})
+		return out
+	}
+	return f
+}
+
+// serving listens, and returns the address.
+func (f *forwarder) serving(t *testing.T) (addr string) {
+	t.Helper()
+	server := httptest.NewServer(f.handler)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// dial returns a connection that has sent these lines.
+func dial(t *testing.T, addr string, lines ...string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	_, err = io.WriteString(conn, strings.Join(lines, "\r\n"))
+	require.NoError(t, err)
+	return conn
+}
+
+// TestQueriesPassAsTheyCame, byte for byte, also those that are not understood.
+func TestQueriesPassAsTheyCame(t *testing.T) {
+	t.Parallel()
+	var seen string
+	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RequestURI }))
+	for _, query := range []string{
+		"?q=status:a;b&size=5", "?a;b;c", "?q=%zz&size=5", "?q=%", "?&&=&a=&=b", "?q=a+b%20c%2f", "?q={\"a\":[1]}", "?q=\xc3\xbc|#x", "?", "",
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/orders/_search"+query, http.NoBody)
+		p.handler.ServeHTTP(httptest.NewRecorder(), r)
+		assert.Equal(t, "/orders/_search"+query, seen)
+	}
+}
+
+func TestTrailersPass(t *testing.T) {
+	t.Parallel()
+	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-Echo")
+		_, _ = io.Copy(w, r.Body)
+		w.Header().Set("X-Echo", r.Trailer.Get("X-Sum"))
+	}))
+	conn := dial(t, p.serving(t), "POST /orders/_bulk HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "Trailer: X-Sum", "",
+		"4", "body", "0", "X-Sum: 42", "", "")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "body", string(body))
+	assert.Equal(t, "42", resp.Trailer.Get("X-Echo"))
+}
+
+// TestABodyIsAskedFor: a client that waits to be told that its body is wanted sends it then only.
+func TestABodyIsAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ path, want string }{{"/refused", "413"}, {"/taken", "100"}} {
+		var got string
+		p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/refused" {
+				w.WriteHeader(http.StatusRequestEntityTooLarge)
+				return
+			}
+			body, _ := io.ReadAll(r.Body)
+			got = string(body)
+		}))
+		conn := dial(t, p.serving(t), "POST "+tt.path+" HTTP/1.1", "Host: x", "Expect: 100-continue", "Content-Length: 4", "", "")
+		answer := textproto.NewReader(bufio.NewReader(conn))
+		line, err := answer.ReadLine()
+		require.NoError(t, err)
+		assert.Contains(t, line, "HTTP/1.1 "+tt.want)
+		if tt.want == "413" {
+			assert.Zero(t, p.records(1)[0].In)
+			continue
+		}
+		_, err = answer.ReadMIMEHeader()
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "body")
+		require.NoError(t, err)
+		line, err = answer.ReadLine()
+		require.NoError(t, err)
+		assert.Equal(t, "HTTP/1.1 200 OK", line, "it is told once")
+		assert.Equal(t, "body", got)
+	}
+}
+
+// TestTimingIsOfTheResponse, and not of a hint that comes before.
+func TestTimingIsOfTheResponse(t *testing.T) {
+	t.Parallel()
+	const wait = 200 * time.Millisecond
+	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		<-time.After(2 * wait)
+		_, _ = io.WriteString(w, "begun")
+		_ = http.NewResponseController(w).Flush()
+		<-time.After(wait)
+	}))
+	resp, err := http.Get("http://" + p.serving(t) + "/orders/_search")
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	got := p.records(1)[0].Timing
+	assert.GreaterOrEqual(t, got.Upstream, 2*wait.Microseconds())
+	assert.GreaterOrEqual(t, got.Response, wait.Microseconds()/2)
+	assert.InDelta(t, got.Total, got.Request+got.Upstream+got.Response, 3)
+}
+
+// TestTheTenantIsCutOffWhereItIsFound: what directives match is what the upstream is not sent.
+func TestTheTenantIsCutOffWhereItIsFound(t *testing.T) {
+	t.Parallel()
+	var seen string
+	p := forwarding(t, config{tenant: "path"}, tracer{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RequestURI }))
+	for i, tt := range []struct{ path, tenant, index, rest string }{
+		{"/acme/orders/_search", "acme", "orders", "/orders/_search"},
+		{"//acme/orders/_search", "acme", "orders", "/orders/_search"},
+		{"///acme//orders/_search", "acme", "orders", "//orders/_search"},
+		{"/a%2Fb/orders/_search", "a/b", "orders", "/orders/_search"},
+		{"/acme", "acme", "", "/"},
+		{"//", "", "", "//"},
+	} {
+		u, err := url.ParseRequestURI(tt.path)
+		require.NoError(t, err)
+		p.handler.ServeHTTP(httptest.NewRecorder(), (&http.Request{
+			Method: http.MethodGet, URL: u, Host: "x", Header: http.Header{}, Body: http.NoBody,
+		}).WithContext(t.Context()))
+		rec := p.records(i + 1)[i]
+		assert.Equal(t, [3]string{tt.tenant, tt.index, tt.rest}, [3]string{rec.Tenant, rec.Index, seen}, tt.path)
+	}
+}
+
+// TestALongNameIsCutEverywhere it is recorded.
+func TestALongNameIsCutEverywhere(t *testing.T) {
+	t.Parallel()
+	var spans testutil.Buffer
+	traced, err := newTracer(&spans)
+	require.NoError(t, err)
+	p := forwarding(t, config{}, traced, http.HandlerFunc(hello))
+	conn := dial(t, p.serving(t), fmt.Sprintf("GET /%s/_search HTTP/1.1", strings.Repeat("a,", 250<<10)), "Host: x",
+		"X-Tenant: "+strings.Repeat("t", 400<<10), "", "")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	rec := p.records(1)[0]
+	assert.Equal(t, strings.Repeat("t", maxName)+"…", rec.Tenant)
+	assert.Equal(t, strings.Repeat("a,", maxName/2)+"…", rec.Index)
+	require.NoError(t, traced.shutdown(t.Context()))
+	assert.Less(t, len(spans.String()), 10<<10)
+	assert.Contains(t, spans.String(), rec.Tenant)
+}
