@@ -199,7 +199,12 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 func (r row) holds(f *faulty) {
 	f.t.Helper()
 	before := f.connects()
-	for began := time.Now(); time.Since(began) < hold; time.Sleep(5 * time.Millisecond) {
+	looked := time.Now()
+	for began := looked; time.Since(began) < hold; time.Sleep(5 * time.Millisecond) {
+		if time.Since(looked) > 500*time.Millisecond {
+			f.lookAgain() // which finds what is there already, and has nothing to tell
+			looked = time.Now()
+		}
 		if !f.say(r.state) {
 			f.t.Errorf("after %v of the fault they do not say %s", time.Since(began), r.state)
 			return
@@ -207,6 +212,15 @@ func (r row) holds(f *faulty) {
 	}
 	if before >= 0 {
 		assert.Less(f.t, f.connects()-before, mostConnects, "connections")
+	}
+}
+
+// lookAgain has every subscriber look at the key.
+func (f *faulty) lookAgain() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+	defer cancel()
+	for _, sub := range f.subs {
+		_ = sub.Refresh(ctx)
 	}
 }
 
