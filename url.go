@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +27,8 @@ var (
 	errURL    = errors.New("not a valid URL (in a user name or a password, special characters have to be percent-encoded)")
 	errScheme = errors.New("the scheme is none of redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster and " +
 		"rediss+cluster")
+	errDatabase = errors.New("what the path names is not the number of a database (a / in a user name or a password is " +
+		"written %2F)")
 )
 
 // ParseURL returns the options of a client that suits a Subscriber and a Publisher, for redis.NewUniversalClient:
@@ -47,8 +51,9 @@ func ParseURL(rawURL string) (*redis.UniversalOptions, error) {
 }
 
 func parseURL(rawURL string) (*redis.UniversalOptions, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
+	rest, hosts := cutHosts(rawURL)
+	u, err := url.Parse(rest)
+	if err != nil || u.Fragment != "" { // a # in a password, say
 		return nil, errURL
 	}
 	scheme, kind, _ := strings.Cut(u.Scheme, "+")
@@ -60,37 +65,62 @@ func parseURL(rawURL string) (*redis.UniversalOptions, error) {
 	case "":
 		return single(u)
 	case "sentinel":
-		master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
-		if master == "" {
-			return nil, errors.New("the name of the master is missing: redis+sentinel://host/MASTER")
-		}
-		u.Path = "/" + db
-		opts, err := several(u, "26379")
-		if opts != nil {
-			opts.MasterName = master
-		}
-		return opts, err
+		return sentinel(u, hosts)
 	case "cluster":
-		if strings.Trim(u.Path, "/") != "" {
-			return nil, errors.New("a Cluster has no databases: leave the path out")
-		}
-		opts, err := several(u, "6379")
-		if opts != nil {
-			opts.IsClusterMode = true
-		}
-		return opts, err
+		return cluster(u, hosts)
 	}
 	return nil, errScheme
+}
+
+// cutHosts takes the hosts out of a Sentinel's or a Cluster's URL: net/url knows no list of them, and takes a port only
+// on the last.
+func cutHosts(rawURL string) (rest, hosts string) {
+	scheme, after, found := strings.Cut(rawURL, "://")
+	if !found || !strings.Contains(scheme, "+") {
+		return rawURL, ""
+	}
+	end := len(after)
+	if i := strings.IndexAny(after, "/?#"); i >= 0 {
+		end = i
+	}
+	start := strings.LastIndex(after[:end], "@") + 1
+	return scheme + "://" + after[:start] + after[end:], after[start:end]
+}
+
+func sentinel(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
+	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	switch {
+	case master == "":
+		return nil, errors.New("the name of the master is missing: redis+sentinel://host/MASTER")
+	case strings.Contains(master, "@"):
+		return nil, errURL // the path began within a password, which no Sentinel shall be asked for
+	}
+	u.Path, u.RawPath = "/"+db, ""
+	opts, err := several(u, hosts, "26379")
+	if err != nil {
+		return nil, err
+	}
+	opts.MasterName = master
+	return opts, nil
+}
+
+func cluster(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
+	if strings.Trim(u.Path, "/") != "" {
+		return nil, errors.New("a Cluster has no databases: leave the path out")
+	}
+	opts, err := several(u, hosts, "6379")
+	if err != nil {
+		return nil, err
+	}
+	opts.IsClusterMode = true
+	return opts, nil
 }
 
 // single has go-redis read what is left of a URL: one host, the database, the query.
 func single(u *url.URL) (*redis.UniversalOptions, error) {
 	o, err := redis.ParseURL(u.String())
 	if err != nil {
-		if _, isURL := errors.AsType[*url.Error](err); isURL {
-			err = errURL
-		}
-		return nil, err
+		return nil, whyRefused(u)
 	}
 	return &redis.UniversalOptions{
 		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, ClientName: o.ClientName,
@@ -112,17 +142,48 @@ func single(u *url.URL) (*redis.UniversalOptions, error) {
 	}, nil
 }
 
+// whyRefused says what go-redis does not take in a URL. Its own errors quote parts of the URL, which are parts of a
+// password where that is not percent-encoded; of an option, only a name that go-redis knows is told.
+func whyRefused(u *url.URL) error {
+	takes := func(query url.Values) bool {
+		part := *u
+		part.RawQuery = query.Encode()
+		_, err := redis.ParseURL(part.String())
+		return err == nil
+	}
+	if _, err := url.Parse(u.String()); err != nil {
+		return errURL
+	}
+	if !takes(nil) {
+		if u.Scheme == "unix" {
+			return errors.New("the path of the socket is missing")
+		}
+		return errDatabase
+	}
+	query := u.Query()
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !takes(url.Values{name: {""}}) { // of those that it knows, each may be empty
+			return errors.New("an option in the query is unknown (a ? in a user name or a password is written %3F)")
+		}
+		if !takes(url.Values{name: query[name]}) {
+			return fmt.Errorf("the option %s in the query has no valid value", name)
+		}
+	}
+	return errors.New("the query has two names of the same option")
+}
+
 // several is single for a list of hosts.
-func several(u *url.URL, defaultPort string) (*redis.UniversalOptions, error) {
+func several(u *url.URL, hosts, defaultPort string) (*redis.UniversalOptions, error) {
 	var addrs []string
-	for host := range strings.SplitSeq(u.Host, ",") {
+	for host := range strings.SplitSeq(hosts, ",") {
 		if host == "" {
 			return nil, errors.New("a host is missing")
 		}
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(strings.Trim(host, "[]"), defaultPort)
+		h, err := url.Parse("//" + host)
+		if err != nil || h.Hostname() == "" {
+			return nil, errURL
 		}
-		addrs = append(addrs, host)
+		addrs = append(addrs, net.JoinHostPort(h.Hostname(), cmp.Or(h.Port(), defaultPort)))
 	}
 	u.Host = addrs[0]
 	opts, err := single(u)
@@ -130,8 +191,8 @@ func several(u *url.URL, defaultPort string) (*redis.UniversalOptions, error) {
 		return nil, err
 	}
 	opts.Addrs = addrs
-	if opts.TLSConfig != nil && len(addrs) > 1 {
-		// go-redis fills in the host that it dials.
+	if opts.TLSConfig != nil {
+		// go-redis dials also what Sentinel or Cluster names; crypto/tls then expects the name that was dialled.
 		opts.TLSConfig.ServerName = ""
 	}
 	return opts, nil

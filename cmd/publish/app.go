@@ -48,7 +48,7 @@ func run(
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintln(stderr, "publish: "+printable(err.Error()))
+		fmt.Fprintln(stderr, "publish: "+printableLines(err.Error()))
 	}
 	return exitCode(err)
 }

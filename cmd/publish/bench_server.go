@@ -21,7 +21,7 @@ func (a *app) benchServer(ctx context.Context, f benchFlags) (stop func(), err e
 		if err != nil {
 			return nil, fmt.Errorf("start the embedded Redis: %w", err)
 		}
-		a.connection.redisURL = "redis://" + server.Addr()
+		a.connection = connection{redisURL: "redis://" + server.Addr()} // without the TLS files of the user's
 		return server.Close, nil
 	case f.start:
 		return a.startRedis(ctx)
@@ -52,7 +52,7 @@ func (a *app) startRedis(ctx context.Context) (stop func(), err error) {
 		_ = cmd.Wait()
 		_ = os.RemoveAll(dir)
 	}
-	a.connection.redisURL = "redis://" + addr.String()
+	a.connection = connection{redisURL: "redis://" + addr.String()}
 	client := redis.NewClient(&redis.Options{Addr: addr.String(), MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	for deadline := time.Now().Add(a.timeout); client.Ping(ctx).Err() != nil; {

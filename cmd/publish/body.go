@@ -19,7 +19,7 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if err := w.checkMaxTTL(); err != nil {
 		return err
 	}
-	body, err := a.readBody(file)
+	body, err := a.readBody(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ type body struct {
 	yaml bool
 }
 
-func (a *app) readBody(file string) (*body, error) {
-	data, err := a.readFile(file, fleetdial.MaxBodyBytes)
+func (a *app) readBody(ctx context.Context, file string) (*body, error) {
+	data, err := a.readFile(ctx, file, fleetdial.MaxBodyBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -87,35 +87,58 @@ func (a *app) readBody(file string) (*body, error) {
 	return b, nil
 }
 
-// readFile reads a file, or stdin for "-": of what is longer than the limit, one byte more.
-func (a *app) readFile(file string, limit int64) ([]byte, error) {
-	in := a.stdin
+// readFile reads a file, or stdin for "-": of what is longer than the limit, one byte more. A pipe may keep it waiting,
+// so that it ends with ctx, and leaves what waits to the end of the process.
+func (a *app) readFile(ctx context.Context, file string, limit int64) ([]byte, error) {
 	if file == "" {
 		return nil, usagef("name a file with -f; - is stdin")
 	}
+	type content struct {
+		data []byte
+		err  error
+	}
+	read := make(chan content, 1)
+	go func() {
+		data, err := a.readAll(file, limit+1)
+		read <- content{data, err}
+	}()
+	select {
+	case c := <-read:
+		return c.data, c.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read %s: %w", inputName(file), ctx.Err())
+	}
+}
+
+// readAll reads at most that many bytes.
+func (a *app) readAll(file string, most int64) ([]byte, error) {
+	in := a.stdin
 	if file != "-" {
-		f, err := os.Open(file)
+		f, err := os.Open(file) // of a FIFO, it waits for one who writes
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	data, err := io.ReadAll(io.LimitReader(in, most))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", inputName(file), err)
 	}
 	return data, nil
+}
+
+func inputName(file string) string {
+	if file == "-" {
+		return "stdin"
+	}
+	return file
 }
 
 func (b *body) parse(now time.Time, maxTTL time.Duration) (*fleetdial.Set, error) {
 	set, err := fleetdial.ParseSetWith(b.data, now, fleetdial.ParseOptions{MaxTTL: maxTTL, YAML: b.yaml})
 	if err != nil {
-		name := b.file
-		if name == "-" {
-			name = "stdin"
-		}
-		return nil, &refusedError{fmt.Errorf("%s: %w", name, err)}
+		return nil, &refusedError{fmt.Errorf("%s: %w", inputName(b.file), err)}
 	}
 	return set, nil
 }

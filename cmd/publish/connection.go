@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net/url"
 	"os"
 
 	"github.com/redis/go-redis/v9"
@@ -88,10 +87,9 @@ func (c *connection) addTLS(config *tls.Config) error {
 
 // showsPassword reports whether the arguments, which all users of the machine can see, hold a password.
 func (c *connection) showsPassword() bool {
-	u, err := url.Parse(c.redisURL)
-	if err != nil || !c.urlIsArgument {
+	if !c.urlIsArgument {
 		return false
 	}
-	_, has := u.User.Password()
-	return has
+	opts, err := fleetdial.ParseURL(c.redisURL)
+	return err == nil && opts.Password != ""
 }

@@ -16,12 +16,12 @@ func (a *app) decodeCommand() *cobra.Command {
 			"as JSON. It refuses what a proxy would refuse.",
 		Example: `  redis-cli --raw GET 'fleetdial:{default}' | publish decode`,
 		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			file := "-"
 			if len(args) == 1 {
 				file = args[0]
 			}
-			value, err := a.readFile(file, fleetdial.MaxValueBytes+1)
+			value, err := a.readFile(cmd.Context(), file, fleetdial.MaxValueBytes+1)
 			if err != nil {
 				return err
 			}

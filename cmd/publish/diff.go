@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +21,7 @@ const (
 
 func (a *app) diffCommand() *cobra.Command {
 	var file string
+	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "diff -f FILE | VERSION [VERSION]",
 		Short: "Show what differs: a file, or an older version, and what is published",
@@ -29,7 +31,10 @@ func (a *app) diffCommand() *cobra.Command {
 		Example: `  publish diff -f incident.json` + "\n" + `  publish diff 41 42`,
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := a.diff(cmd.Context(), file, cmd.Flags().Changed("file"), args)
+			err := w.checkFileMaxTTL(cmd)
+			if err == nil {
+				err = a.diff(cmd.Context(), file, cmd.Flags().Changed("file"), args, w.maxTTL)
+			}
 			if code := exitCode(err); code == exitDifferent {
 				if _, different := errors.AsType[*exitError](err); !different {
 					return &exitError{exitTrouble, err.Error()}
@@ -40,10 +45,11 @@ func (a *app) diffCommand() *cobra.Command {
 		ValidArgsFunction: argumentsFrom(a.completeVersions),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the file, JSON or YAML; - is stdin")
+	w.registerMaxTTL(cmd)
 	return cmd
 }
 
-func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string) error {
+func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string, maxTTL time.Duration) error {
 	if hasFile == (len(args) > 0) {
 		return usagef("diff takes -f FILE, or one or two versions")
 	}
@@ -55,6 +61,13 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		}
 		versions[i] = n
 	}
+	var b *body
+	if hasFile { // before --timeout, which is about Redis
+		var err error
+		if b, err = a.readBody(ctx, file); err != nil {
+			return err
+		}
+	}
 	return a.withPublisher(ctx, "", func(ctx context.Context, p *fleetdial.Publisher) error {
 		from, err := a.revision(ctx, p, versions[0])
 		if errors.Is(err, fleetdial.ErrNoRevision) && hasFile {
@@ -63,7 +76,7 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		if err != nil {
 			return a.noRevision(err)
 		}
-		to, err := a.other(ctx, p, file, hasFile, versions[1])
+		to, err := a.other(ctx, p, b, maxTTL, versions[1])
 		if err != nil {
 			return a.noRevision(err)
 		}
@@ -71,23 +84,19 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 	})
 }
 
-// other returns the set that diff leads to.
+// other returns the set that diff leads to: a file's, or without one a version's.
 func (a *app) other(
-	ctx context.Context, p *fleetdial.Publisher, file string, hasFile bool, version int64,
+	ctx context.Context, p *fleetdial.Publisher, b *body, maxTTL time.Duration, version int64,
 ) (*fleetdial.Set, error) {
-	if !hasFile {
+	if b == nil {
 		rev, err := a.revision(ctx, p, version)
 		return rev.Set, err
-	}
-	body, err := a.readBody(file)
-	if err != nil {
-		return nil, err
 	}
 	now, err := p.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return body.parse(now, fleetdial.DefaultMaxTTL)
+	return b.parse(now, maxTTL)
 }
 
 func (a *app) writeDiff(diff fleetdial.Diff) error {

@@ -19,6 +19,7 @@ type explainFlags struct {
 
 func (a *app) explainCommand() *cobra.Command {
 	var f explainFlags
+	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "explain",
 		Short: "Show what is decided for a request, and why",
@@ -27,7 +28,10 @@ func (a *app) explainCommand() *cobra.Command {
 		Example: `  publish explain --tenant acme --endpoint Search --request-id 0d9b5a7e-3f0a-4a53`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.explain(cmd.Context(), f, cmd.Flags().Changed("file"))
+			if err := w.checkFileMaxTTL(cmd); err != nil {
+				return err
+			}
+			return a.explain(cmd.Context(), f, cmd.Flags().Changed("file"), w.maxTTL)
 		},
 	}
 	flags := cmd.Flags()
@@ -37,11 +41,12 @@ func (a *app) explainCommand() *cobra.Command {
 	flags.StringVar(&f.principal, "principal", "", "the request's principal")
 	flags.StringVar(&f.endpoint, "endpoint", "", "the request's endpoint, such as Search; Unknown unless told")
 	flags.StringVar(&f.id, "request-id", "", "the request's id, which samples go by")
+	w.registerMaxTTL(cmd)
 	completeWith(cmd, "endpoint", endpointNames()...)
 	return cmd
 }
 
-func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool) error {
+func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool, maxTTL time.Duration) error {
 	req := fleetdial.Request{Tenant: f.tenant, Index: f.index, Principal: f.principal, Endpoint: fleetdial.Unknown, ID: f.id}
 	if f.endpoint != "" {
 		var err error
@@ -50,12 +55,12 @@ func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool) error {
 		}
 	}
 	if hasFile {
-		body, err := a.readBody(f.file)
+		body, err := a.readBody(ctx, f.file)
 		if err != nil {
 			return err
 		}
 		now := time.Now()
-		set, err := body.parse(now, fleetdial.DefaultMaxTTL)
+		set, err := body.parse(now, maxTTL)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// instance shows everything of one instance.
-func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string) error {
+// instance shows everything of one instance, and fails if it is in a state that was named.
+func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string, f statusFlags) error {
 	fleet, err := p.Fleet(ctx)
 	if err != nil {
 		return err
@@ -20,12 +20,19 @@ func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string)
 	if i < 0 {
 		return fmt.Errorf("fleet %q has no instance %q", a.fleet, name)
 	}
-	in := fleet.Instances[i]
+	fleet.Instances = fleet.Instances[i : i+1]
+	if err := a.writeInstance(fleet, fleet.Instances[0]); err != nil {
+		return err
+	}
+	return f.verdict(fleet)
+}
+
+func (a *app) writeInstance(fleet fleetdial.Fleet, in fleetdial.Instance) error {
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", name, printable(orDash(value))) }
+	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", printable(name), printable(orDash(value))) }
 	row("instance", in.Name)
 	row("state", string(in.State))
 	row("want", want(fleet))

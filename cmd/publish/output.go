@@ -86,10 +86,19 @@ func ends(at, now time.Time) string {
 	return "in " + at.Sub(now).Round(time.Second).String()
 }
 
-// printable quotes what a terminal would act upon or an eye could not see.
+// printable quotes what a terminal would act upon, an eye could not see, or a table would take for its own: what others
+// wrote is never a row.
 func printable(s string) string {
-	for _, r := range s {
-		if !unicode.IsPrint(r) && r != '\n' {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// printableLines is printable for a message that may have lines.
+func printableLines(s string) string {
+	for line := range strings.SplitSeq(s, "\n") {
+		if printable(line) != line {
 			return strconv.Quote(s)
 		}
 	}

@@ -44,7 +44,8 @@ WANT is the version that is published, LAG how long after it was published an
 instance applied its revision, SKEW how far Redis' clock is ahead of its own,
 SIGNED BY whose signature of it the instance has checked.
 --fail-on ends with code 6 if an instance is REJECTED and that was named, with
-5 if one is in another state that was.`,
+5 if one is in another state that was. With an INSTANCE, status shows all that it
+says of itself, and --fail-on is about that one alone.`,
 		Example: `  publish status --fail-on stale,rejected,gone` + "\n" + `  publish status web-3`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,16 +53,19 @@ SIGNED BY whose signature of it the instance has checked.
 				return err
 			}
 			if len(args) == 1 {
+				if f.wide || f.watch {
+					return usagef("--wide and --watch are for the whole roster, not for one instance")
+				}
 				return a.withPublisher(cmd.Context(), "", func(ctx context.Context, p *fleetdial.Publisher) error {
-					return a.instance(ctx, p, args[0])
+					return a.instance(ctx, p, args[0], f)
 				})
 			}
 			return a.status(cmd.Context(), f)
 		},
 		ValidArgsFunction: argumentsFrom(a.completeInstances),
 	}
-	cmd.Flags().BoolVar(&f.wide, "wide", false, "show more columns")
-	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on until Ctrl-C")
+	cmd.Flags().BoolVar(&f.wide, "wide", false, "show more columns of the roster")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on with the roster until Ctrl-C")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "fail if an instance is in one of these states")
 	completeWith(cmd, "fail-on", "stale", "rejected", "never", "gone")
 	return cmd

@@ -18,11 +18,11 @@ func (a *app) validateCommand() *cobra.Command {
 			"counts from this machine's clock.",
 		Example: `  publish validate -f incident.json`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := w.checkMaxTTL(); err != nil {
 				return err
 			}
-			body, err := a.readBody(file)
+			body, err := a.readBody(cmd.Context(), file)
 			if err != nil {
 				return err
 			}

@@ -49,6 +49,14 @@ func (w *writeFlags) checkMaxTTL() error {
 	return nil
 }
 
+// checkFileMaxTTL is checkMaxTTL for a command that need not have a file.
+func (w *writeFlags) checkFileMaxTTL(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("max-ttl") && !cmd.Flags().Changed("file") {
+		return usagef("--max-ttl is about the file that -f names")
+	}
+	return w.checkMaxTTL()
+}
+
 // expectedVersion is the value of --if-version, which unlike its zero may be absent.
 type expectedVersion struct{ flags *writeFlags }
 

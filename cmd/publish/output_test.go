@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+// forged is what one would write to have a row of one's own.
+const forged = "x\nweb  SYNCED"
+
+func TestStatusHasNoRowsOfOthers(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	fleet := fleetdial.Fleet{
+		Now: now, Err: errors.New(forged),
+		Instances: []fleetdial.Instance{
+			{Name: forged, State: fleetdial.InstanceStale, LastSeen: now, Report: &fleetdial.Report{
+				State: forged, Source: forged, Fleetdial: forged, Error: forged,
+				Applied:  &fleetdial.Applied{ID: forged, SignedBy: forged},
+				Rejected: &fleetdial.Rejected{ID: forged, Reason: forged, Error: forged},
+				Labels:   map[string]string{forged: forged}, Counters: map[string]int64{forged: 1},
+			}},
+			{Name: "unreadable", State: fleetdial.InstanceStale, LastSeen: now, Err: errors.New(forged)},
+		},
+	}
+	var out bytes.Buffer
+	a := &app{stdout: &out, output: "table"}
+	text, err := a.statusText(fleet, statusFlags{wide: true})
+	require.NoError(t, err)
+	assert.Equal(t, 4, strings.Count(text, "\n"), "a head, a row for each, a summary:\n%s", text)
+	for _, in := range fleet.Instances {
+		require.NoError(t, a.writeInstance(fleet, in))
+		assert.NotContains(t, out.String(), "\nweb ")
+		assert.NotContains(t, missing(in), "\n")
+	}
+}
+
+func TestTablesHaveNoRowsOfOthers(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	set, err := fleetdial.NewSet([]fleetdial.Directive{{
+		ID: forged, Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: now.Add(time.Hour), Capture: true,
+		Match: fleetdial.Match{Tenant: forged, Index: forged, Principal: forged},
+	}})
+	require.NoError(t, err)
+	rev := fleetdial.Revision{Version: 1, Publisher: forged, Reason: forged, Set: set}
+	var out bytes.Buffer
+	a := &app{stdout: &out, output: "table"}
+	require.NoError(t, a.writeTable(set, now))
+	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
+	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
+	diff := fleetdial.Compare(nil, set)
+	lines := append(changeLines(diff, palette{}), effects(diff)...)
+	lines = append(lines, a.headline(rev, now))
+	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"größer → 5": {"größer → 5", "größer → 5"},
+		"a\nb":       {`"a\nb"`, "a\nb"},
+		"a\tb":       {`"a\tb"`, `"a\tb"`},
+		"a\n\x1b[2J": {`"a\n\x1b[2J"`, `"a\n\x1b[2J"`},
+		"a\r\nb":     {`"a\r\nb"`, `"a\r\nb"`},
+	} {
+		assert.Equal(t, want[0], printable(text))
+		assert.Equal(t, want[1], printableLines(text))
+	}
+}
