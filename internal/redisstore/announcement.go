@@ -33,7 +33,7 @@ func spreadMillis(valueBytes int, subscribers int64) int64 {
 
 // spread returns what the announcement asks for, within reason.
 func (a announcement) spread() time.Duration {
-	return min(max(0, time.Duration(a.SpreadMillis)*time.Millisecond), longestSpread)
+	return time.Duration(min(max(0, a.SpreadMillis), longestSpread.Milliseconds())) * time.Millisecond
 }
 
 func (a announcement) encode() []byte {
