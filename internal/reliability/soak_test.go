@@ -122,7 +122,7 @@ var soakFaults = []soakFault{
 		s.publishing.Lock()
 		defer s.publishing.Unlock()
 		s.insist()
-		old, err := s.conn.Get(context.Background(), fleetKey).Result()
+		old, err := s.client.Get(context.Background(), fleetKey).Result()
 		require.NoError(s.t, err)
 		s.checker.mayGoBackTo(s.last)
 		s.insist()
