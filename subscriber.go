@@ -63,7 +63,8 @@ type SubscriberConfig struct {
 	VerifyKeys []ed25519.PublicKey
 	// SnapshotFile is where the last value that was applied is kept, for Startup: UseSnapshot; empty is nowhere. The file
 	// has mode 0600, is replaced in one step, and is written on a goroutine of its own, so that no request waits for it;
-	// its folder has to exist. Each Subscriber needs a file of its own.
+	// its folder has to exist. Each Subscriber needs a file of its own. With VerifyKeys it is read whatever Startup says: nothing
+	// older than what it holds is taken.
 	SnapshotFile string
 	// Logger gets one line for each change of state, each revision applied and each refused; nil is slog.Default().
 	// Lines hold ids, versions, reasons and publishers, never a directive's content.
