@@ -186,7 +186,7 @@ func TestP9FailedSessionsBackOff(t *testing.T) {
 			sessions++
 			return errors.New("connection refused")
 		}
-		s, err := s.start(t.Context())
+		_, err := s.start(t.Context())
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		require.NoError(t, s.Close())
@@ -212,7 +212,7 @@ func TestP9ASubscriberThatIsDeafSaysSoWhateverItReads(t *testing.T) {
 			<-ctx.Done() // the subscription is never confirmed
 			return context.Cause(ctx)
 		}
-		s, err := s.start(t.Context())
+		_, err := s.start(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, StateLive, s.Status().State)
 		close(lose)
@@ -322,7 +322,7 @@ func TestLiesAfterAReconnectCostNoWholeValues(t *testing.T) {
 			<-ctx.Done()
 			return context.Cause(ctx)
 		}
-		s, err := s.start(t.Context())
+		_, err := s.start(t.Context())
 		require.NoError(t, err)
 		synctest.Wait()
 		before := len(src.looks())

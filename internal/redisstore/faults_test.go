@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -132,10 +133,12 @@ func TestStartup(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnavailable, "FailFast")
 
 	cfg := testConfig()
-	cfg.Startup = StartEmpty
+	log := &logBuffer{}
+	cfg.Startup, cfg.Logger = StartEmpty, slog.New(slog.NewTextHandler(log, nil))
 	s := subscribe(t, client, cfg)
 	assert.Equal(t, StateStale, s.Status().State)
 	assert.Zero(t, s.Load().Len())
+	assert.Equal(t, 1, log.lines("starting without Redis"))
 	server.Restart()
 	publish(t, newPublisher(t, client, PublisherConfig{}), "b")
 	eventually(t, s, "b")

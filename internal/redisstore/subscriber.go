@@ -226,7 +226,11 @@ func (s *Subscriber) start(ctx context.Context) (*Subscriber, error) {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if err == nil || s.cfg.Startup != FailFast && !errors.Is(err, context.Canceled) {
+	if err == nil {
+		return s, nil
+	}
+	if s.cfg.Startup != FailFast && !errors.Is(err, context.Canceled) {
+		s.tracker.startsWithout(err)
 		return s, nil
 	}
 	_ = s.Close()

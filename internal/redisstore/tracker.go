@@ -297,6 +297,14 @@ func (t *tracker) took(before wire.Revision) {
 	}
 }
 
+// startsWithout tells that the first attempt to read the key failed: the state is the one that it begins with, so that no
+// change of it does.
+func (t *tracker) startsWithout(err error) {
+	t.mu.Lock()
+	defer t.unlock()
+	t.say(slog.LevelWarn, "starting without Redis", "state", t.status.State, "version", t.status.Revision.Version, "err", err)
+}
+
 // restores records the revision that a snapshot file held.
 func (t *tracker) restores(rev wire.Revision, m mark) {
 	t.mu.Lock()
