@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -70,6 +71,81 @@ func TestTheRulesAllowWhatIsNeeded(t *testing.T) {
 	assert.Zero(t, server.Client(t).Exists(t.Context(), "fleetdial:{prod}:instance:web").Val(), "it takes its row away")
 }
 
+// denials returns what a server has denied to anyone.
+func denials(t testing.TB, server *testutil.Redis) []any {
+	t.Helper()
+	log, err := server.Client(t).Do(t.Context(), "ACL", "LOG").Slice()
+	require.NoError(t, err)
+	return log
+}
+
+func TestTheRulesSufficeForADatabaseAndAName(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	acl, err := NewACL("prod")
+	require.NoError(t, err)
+	clients := make([]*redis.Client, 2)
+	for i, rules := range [][]string{acl.Proxy, acl.Publisher} {
+		opts := *as(t, server, fmt.Sprint("user", i), rules).Options()
+		opts.DB = 1
+		clients[i] = redis.NewClient(&opts)
+		t.Cleanup(func() { _ = clients[i].Close() })
+	}
+	server.Do(t, "ACL", "LOG", "RESET")
+	cfg := testConfig()
+	cfg.Fleet = "prod"
+	s := subscribe(t, clients[0], cfg)
+	publish(t, newPublisher(t, clients[1], PublisherConfig{Fleet: "prod"}), "a")
+	eventually(t, s, "a")
+	assert.Empty(t, denials(t, server))
+}
+
+func TestTheRulesSufficeOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testutil.StartCluster(t)
+	acl, err := NewACL("prod")
+	require.NoError(t, err)
+	var addrs []string
+	for _, node := range cluster.Nodes {
+		addrs = append(addrs, node.Addr())
+		for user, rules := range map[string][]string{"proxy": acl.Proxy, "publisher": acl.Publisher} {
+			args := []any{"ACL", "SETUSER", user}
+			for _, rule := range append(rules, ">secret") {
+				args = append(args, rule)
+			}
+			node.Do(t, args...)
+		}
+	}
+	client := func(user string) redis.UniversalClient {
+		c := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: addrs, Username: user, Password: "secret", ClientName: "fleetdial", Protocol: 2, ContextTimeoutEnabled: true,
+		})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	log := &logBuffer{}
+	cfg := testConfig()
+	cfg.Fleet, cfg.Instance, cfg.Heartbeat = "prod", "web", 20*time.Millisecond
+	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+	s := subscribe(t, client("proxy"), cfg)
+	p := newPublisher(t, client("publisher"), PublisherConfig{Fleet: "prod"})
+	var roster Fleet
+	testutil.Eventually(t, within, "the roster has it", func() bool {
+		roster, err = p.Fleet(context.Background())
+		return err == nil && len(roster.Instances) == 1
+	})
+	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.NoError(t, err)
+	_, err = p.Wait(t.Context(), rev, roster, WaitOptions{})
+	require.NoError(t, err)
+	eventually(t, s, "a")
+	require.NoError(t, s.Close())
+	assert.Zero(t, log.lines("NOPERM"))
+	for _, node := range cluster.Nodes {
+		assert.Empty(t, denials(t, node))
+	}
+}
+
 func TestTheRulesAllowNothingElse(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
@@ -87,6 +163,8 @@ func TestTheRulesAllowNothingElse(t *testing.T) {
 		{"SUBSCRIBE", "fleetdial:{other}"},
 		{"ZADD", "fleetdial:{other}:fleet", 1, "x"},
 		{"GET", "fleetdial:{prod}"},
+		{"LRANGE", "fleetdial:{prod}:history", 0, 1},
+		{"GETRANGE", "fleetdial:{prod}:history", 0, 1},
 		{"GETRANGE", "fleetdial:{prod}:instance:web", 0, 9},
 		{"EVAL", "return 1", 0},
 		{"FLUSHALL"},
