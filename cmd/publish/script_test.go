@@ -28,6 +28,9 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
+		// With a deadline, a script that fails has its processes killed a moment after they were interrupted: one that is
+		// stopped would keep it waiting for good.
+		Deadline:            time.Now().Add(5 * time.Minute),
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
