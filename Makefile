@@ -10,8 +10,8 @@ GO       ?= go
 FUZZTIME ?= 60s
 SOAK     ?= 10m
 
-# compat, which checks against Prometheus and OpenSearch, is a module of its own.
-MODULES = . compat
+# integration, which checks against Prometheus and OpenSearch, is a module of its own.
+MODULES = . integration
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -30,10 +30,10 @@ test: needs
 	done
 
 test-ha: needs
-	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/reliability
+	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/faulttest
 
 soak: needs
-	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/reliability
+	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/faulttest
 
 fleet: needs
 	$(GO) run ./examples/fleet

@@ -12,7 +12,7 @@ import (
 
 // FakeStore is a store for tests of code that embeds fleetdial: it needs no Redis, has the directives that the test
 // gives it, and a clock of its own, by which they end, and which goes on only when the test says so. What asks it through
-// fleetdial.Decide, as dialhttp's middleware does, goes by that clock. It is safe for concurrent use; Publish and Advance
+// fleetdial.Decide, as fleethttp's middleware does, goes by that clock. It is safe for concurrent use; Publish and Advance
 // are for one goroutine at a time.
 type FakeStore struct {
 	t testing.TB

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -52,7 +52,7 @@ func planted(t *testing.T, key string) (template *http.Request, body string, sec
 			"X-Tenant": {"acme"}, "Content-Type": {"application/json"},
 			"Authorization": {"Basic " + basic}, "Cookie": {"session=" + secretCanary}, "X-Api-Key": {secretCanary},
 			"Proxy-Authorization": {"Bearer " + secretCanary}, "X-Canary-Secret": {"1"}, "Referer": {"http://" + secretCanary},
-			"User-Agent": {secretCanary}, "Connection": {"X-Canary-Secret"}, dialhttp.DirectiveHeader: {token},
+			"User-Agent": {secretCanary}, "Connection": {"X-Canary-Secret"}, fleethttp.DirectiveHeader: {token},
 			"X-Forwarded-For": {secretCanary}, "X-Forwarded-Host": {secretCanary}, "Forwarded": {"for=" + secretCanary},
 			"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 			"Tracestate":  {"vendor=" + secretCanary}, "Baggage": {"user=" + secretCanary},

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 // classifier tells what directives can match of a request.
@@ -25,7 +25,7 @@ func (c classifier) classify(r *http.Request) fleetdial.Request {
 	} else {
 		u, tenant = cutTenant(u)
 	}
-	endpoint, index := dialhttp.OpenSearch(r.Method, u)
+	endpoint, index := fleethttp.OpenSearch(r.Method, u)
 	return fleetdial.Request{Tenant: tenant, Index: index, Principal: principal(r), Endpoint: endpoint}
 }
 

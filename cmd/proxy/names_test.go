@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 func TestIndexNames(t *testing.T) {
@@ -60,7 +60,7 @@ func TestARecordIsShort(t *testing.T) {
 func recordOf(size int) (rec record, sources []weak.Pointer[byte]) {
 	line := "POST /" + strings.Repeat("x", size) + "/_search"
 	tenant, id := strings.Repeat("t", size+1), strings.Repeat("0123456789abcdef", 1000)
-	endpoint, index := dialhttp.OpenSearch(line[:4], &url.URL{Path: line[5:]})
+	endpoint, index := fleethttp.OpenSearch(line[:4], &url.URL{Path: line[5:]})
 	e := newExchange(fleetdial.Decision{}, fleetdial.Request{
 		Tenant: tenant[1:], Index: index, Endpoint: endpoint, ID: id[:32],
 	}, line[:4])

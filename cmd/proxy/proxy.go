@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 // proxy forwards requests, and records those that a decision concerns.
@@ -44,7 +44,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(w, r)
 		return
 	}
-	req, _ := dialhttp.RequestFrom(r.Context())
+	req, _ := fleethttp.RequestFrom(r.Context())
 	e := newExchange(d, req, r.Method)
 	captured := d.Capture && p.captures != nil
 	if captured {
@@ -88,7 +88,7 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	pr.SetURL(p.upstream)
 	pr.SetXForwarded()
 	// Also where there is no key to check it with: whoever sees a token can use it.
-	delete(pr.Out.Header, dialhttp.DirectiveHeader)
+	delete(pr.Out.Header, fleethttp.DirectiveHeader)
 	e := exchangeFrom(pr.In.Context())
 	if e == nil {
 		return

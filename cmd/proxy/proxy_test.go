@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -84,9 +84,9 @@ func TestOneRequestByToken(t *testing.T) {
 	require.NoError(t, err)
 	p.send(http.MethodGet, "/orders/_search", "", tenant("acme"))
 	header := tenant("acme")
-	header[dialhttp.DirectiveHeader] = []string{token}
+	header[fleethttp.DirectiveHeader] = []string{token}
 	resp, _ := p.send(http.MethodGet, "/orders/_search", "", header)
-	assert.Equal(t, "applied", resp.Header.Get(dialhttp.DirectiveHeader))
+	assert.Equal(t, "applied", resp.Header.Get(fleethttp.DirectiveHeader))
 	assert.Equal(t, fleetdial.TokenID, p.lines(1)[0]["directive"])
 }
 

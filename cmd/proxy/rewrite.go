@@ -6,7 +6,7 @@ import (
 	"net/http/httputil"
 	"slices"
 
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 // rewrites are what the proxy changed of a request: names, never values.
@@ -32,7 +32,7 @@ func diff(pr *httputil.ProxyRequest) *rewrites {
 	if cmp.Or(pr.Out.Host, pr.Out.URL.Host) != pr.In.Host { // which are no headers to net/http
 		out.Changed = append(out.Changed, "Host")
 	}
-	added, removed := dialhttp.HeadersChanged(pr.In.Context())
+	added, removed := fleethttp.HeadersChanged(pr.In.Context())
 	out.Added, out.Removed = append(out.Added, added...), append(out.Removed, removed...)
 	for _, names := range []*[]string{&out.Added, &out.Removed, &out.Changed} {
 		*names = known(*names)

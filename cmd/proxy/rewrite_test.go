@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 func TestRewritesAreNamed(t *testing.T) {
@@ -83,8 +83,8 @@ func TestWhatIsChangedIsNamed(t *testing.T) {
 			want:   rewrites{Added: forwarded, Changed: []string{"Host"}},
 		},
 		"a token without a key": {
-			header: http.Header{dialhttp.DirectiveHeader: {"x"}},
-			want:   rewrites{Added: forwarded, Removed: []string{dialhttp.DirectiveHeader}, Changed: []string{"Host"}},
+			header: http.Header{fleethttp.DirectiveHeader: {"x"}},
+			want:   rewrites{Added: forwarded, Removed: []string{fleethttp.DirectiveHeader}, Changed: []string{"Host"}},
 		},
 		"headers of one hop": {
 			header: http.Header{"Connection": {"X-Mine"}, "X-Mine": {"1"}, "Te": {"trailers, x"}},
@@ -110,7 +110,7 @@ func TestWhatIsChangedIsNamed(t *testing.T) {
 			assert.Equal(t, tt.want, got)
 			assert.Equal(t, tt.header["Tracestate"], seen.Header["Tracestate"], "as the client sent it")
 			assert.Equal(t, tt.header["User-Agent"], seen.Header["User-Agent"])
-			assert.NotContains(t, seen.Header, dialhttp.DirectiveHeader)
+			assert.NotContains(t, seen.Header, fleethttp.DirectiveHeader)
 		})
 	}
 }

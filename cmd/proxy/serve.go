@@ -17,9 +17,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/dialhttp"
-	"github.com/fleetdial/fleetdial/dialprom"
-	"github.com/fleetdial/fleetdial/dialslog"
+	"github.com/fleetdial/fleetdial/fleethttp"
+	"github.com/fleetdial/fleetdial/fleetprom"
+	"github.com/fleetdial/fleetdial/fleetslog"
 )
 
 // serve runs the proxy until ctx ends and the requests under way are done.
@@ -27,7 +27,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	// Records go to stdout, through a handler that lets nothing through but by a decision; what happens to the proxy
 	// itself goes to stderr.
 	own := slog.New(slog.NewJSONHandler(stderr, nil))
-	records := slog.New(dialslog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: slog.LevelWarn}), dialslog.Config{}))
+	records := slog.New(fleetslog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: slog.LevelWarn}), fleetslog.Config{}))
 
 	f, err := startFleet(ctx, c, own)
 	if err != nil {
@@ -133,7 +133,7 @@ func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 	if c.withoutDirectives {
 		return p.forward, nil
 	}
-	wrap, err := dialhttp.Middleware(f.store, dialhttp.Config{
+	wrap, err := fleethttp.Middleware(f.store, fleethttp.Config{
 		Classify: classifier{c.tenantHeader}.classify, TokenKey: c.tokenKey,
 	})
 	if err != nil {
@@ -150,14 +150,14 @@ func isLoopback(addr string) bool {
 }
 
 func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
-	directives, err := dialhttp.AdminHandler(f.store, dialhttp.AdminConfig{
+	directives, err := fleethttp.AdminHandler(f.store, fleethttp.AdminConfig{
 		Token: c.adminToken, Publisher: f.pub, AllowPlainHTTP: c.adminPlain || isLoopback(c.adminListen),
 	})
 	if err != nil {
 		return nil, usagef("--admin-token: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(dialprom.NewCollector(f.store), collectors.NewGoCollector(),
+	registry.MustRegister(fleetprom.NewCollector(f.store), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if p.captures != nil {
 		registry.MustRegister(
@@ -168,7 +168,7 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 			}, func() float64 { return float64(p.captures.dropped.Load()) }))
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/healthz", dialhttp.Healthz(f.store))
+	mux.Handle("/healthz", fleethttp.Healthz(f.store))
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.Handle("/admin/directives", directives)
 	mux.Handle("/debug/breakglass", p.ring)

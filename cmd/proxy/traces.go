@@ -12,7 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/fleetdial/fleetdial/dialotel"
+	"github.com/fleetdial/fleetdial/fleetotel"
 )
 
 // tracer makes a span of each exchange. The zero tracer makes none.
@@ -27,7 +27,7 @@ func newTracer(w io.Writer) (tracer, error) {
 	if err != nil {
 		return tracer{}, err
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithSampler(dialotel.NewSampler(nil)))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithSampler(fleetotel.NewSampler(nil)))
 	return tracer{provider, provider.Tracer("github.com/fleetdial/fleetdial/cmd/proxy")}, nil
 }
 
@@ -50,9 +50,9 @@ func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (con
 		attribute.String("fleetdial.request_id", e.request.ID), attribute.String("fleetdial.tenant", e.request.Tenant),
 		attribute.String("db.collection.name", e.request.Index)))
 	return ctx, func(e *exchange, s stages) {
-		dialotel.Stage(ctx, "request", s.Request)
-		dialotel.Stage(ctx, "upstream", s.Upstream)
-		dialotel.Stage(ctx, "response", s.Response)
+		fleetotel.Stage(ctx, "request", s.Request)
+		fleetotel.Stage(ctx, "upstream", s.Upstream)
+		fleetotel.Stage(ctx, "response", s.Response)
 		span.SetAttributes(attribute.Int("http.response.status_code", e.status))
 		if failure := e.failure(); failure != "" {
 			span.SetStatus(codes.Error, failure)

@@ -1,0 +1,220 @@
+package fleethttp_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/fleethttp"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+const (
+	adminToken = "a-token-of-enough-bytes"
+	goodBody   = `{"directives":[{"id":"a","level":"Shape","tenant":"acme","ttl_secs":60}]}`
+)
+
+// call is one request to an admin handler; the zero call is a GET as it should be.
+type call struct {
+	method, query, body, auth string
+	plain                     bool
+}
+
+type answer struct {
+	code   int
+	body   map[string]any
+	header http.Header
+}
+
+func (c call) to(t *testing.T, h http.Handler) answer {
+	t.Helper()
+	if c.method == "" {
+		c.method = http.MethodGet
+	}
+	r := httptest.NewRequestWithContext(t.Context(), c.method, "/admin/directives?"+c.query, strings.NewReader(c.body))
+	if !c.plain {
+		r.TLS = &tls.ConnectionState{}
+	}
+	switch c.auth {
+	case "":
+		r.Header.Set("Authorization", "Bearer "+adminToken)
+	case "none":
+	default:
+		r.Header.Set("Authorization", c.auth)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	out := answer{code: w.Code, header: w.Header()}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &out.body), w.Body.String())
+	assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	return out
+}
+
+func adminOf(t *testing.T, store fleetdial.Store, cfg fleethttp.AdminConfig) http.Handler {
+	t.Helper()
+	h, err := fleethttp.AdminHandler(store, cfg)
+	require.NoError(t, err)
+	return h
+}
+
+func TestAdminRefuses(t *testing.T) {
+	t.Parallel()
+	store := storeOf(t, fleetdial.Directive{ID: "kept", Level: fleetdial.Shape})
+	memory := adminOf(t, store, fleethttp.AdminConfig{Token: adminToken})
+	disabled := adminOf(t, store, fleethttp.AdminConfig{})
+	static := adminOf(t, fleetdial.Static(nil), fleethttp.AdminConfig{Token: adminToken})
+	post := http.MethodPost
+	for name, tt := range map[string]struct {
+		h      http.Handler
+		call   call
+		code   int
+		reason fleethttp.Reason
+	}{
+		"no token configured": {disabled, call{}, 404, fleethttp.ReasonNotEnabled},
+		"plain HTTP":          {memory, call{plain: true}, 403, fleethttp.ReasonTLSRequired},
+		"no token":            {memory, call{auth: "none"}, 401, fleethttp.ReasonUnauthorized},
+		"wrong token":         {memory, call{auth: "Bearer " + adminToken + "x"}, 401, fleethttp.ReasonUnauthorized},
+		"another scheme":      {memory, call{auth: "Basic " + adminToken}, 401, fleethttp.ReasonUnauthorized},
+		"another method":      {memory, call{method: http.MethodDelete}, 405, fleethttp.ReasonMethod},
+		"nothing to publish":  {static, call{method: post, body: goodBody}, 404, fleethttp.ReasonNotEnabled},
+		"unknown parameter":   {memory, call{method: post, query: "ifversion=3", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"repeated parameter":  {memory, call{method: post, query: "reason=a&reason=b", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"version in memory":   {memory, call{method: post, query: "if_version=1", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"no version":          {memory, call{method: post, query: "if_version=x", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"malformed query":     {memory, call{method: post, query: "%zz", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"mistyped":            {memory, call{method: post, body: strings.Replace(goodBody, `"acme"`, "5", 1)}, 400, fleethttp.ReasonInvalid},
+		"no body":             {memory, call{method: post}, 400, fleethttp.ReasonInvalid},
+		"too large": {
+			memory, call{method: post, body: strings.Repeat(" ", fleetdial.MaxBodyBytes+1)}, 413, fleethttp.ReasonTooLarge,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := tt.call.to(t, tt.h)
+			assert.Equal(t, tt.code, got.code)
+			assert.Equal(t, string(tt.reason), got.body["error"])
+			assert.Equal(t, "application/problem+json", got.header.Get("Content-Type"))
+			assert.EqualValues(t, tt.code, got.body["status"])
+			assert.Equal(t, http.StatusText(tt.code), got.body["title"])
+			assert.Equal(t, "kept", store.Load().Directives()[0].ID)
+			if tt.code == http.StatusUnauthorized {
+				assert.Contains(t, got.header.Get("WWW-Authenticate"), "Bearer")
+			}
+		})
+	}
+	_, err := fleethttp.AdminHandler(store, fleethttp.AdminConfig{Token: "short"})
+	require.ErrorContains(t, err, "at least 16 bytes")
+}
+
+func TestAdminNamesTheField(t *testing.T) {
+	t.Parallel()
+	h := adminOf(t, fleetdial.NewMemory(), fleethttp.AdminConfig{Token: adminToken, AllowPlainHTTP: true})
+	got := call{method: http.MethodPost, plain: true, body: strings.Replace(goodBody, `"acme"`, "5", 1)}.to(t, h)
+	assert.Equal(t, "directives[0].tenant", got.body["field"])
+	assert.Equal(t, "directives[0].tenant: must be a string, not a number", got.body["detail"])
+}
+
+func TestAdminOfMemory(t *testing.T) {
+	t.Parallel()
+	store := storeOf(t, fleetdial.Directive{ID: "over", Level: fleetdial.Shape, ExpiresAt: time.Now().Add(-time.Second)})
+	h := adminOf(t, store, fleethttp.AdminConfig{Token: adminToken})
+	got := call{}.to(t, h)
+	require.Equal(t, http.StatusOK, got.code)
+	assert.Equal(t, true, got.body["directives"].([]any)[0].(map[string]any)["expired"])
+
+	got = call{method: http.MethodPost, body: goodBody}.to(t, h)
+	require.Equal(t, http.StatusOK, got.code)
+	assert.Equal(t, map[string]any{"directives": 1.0, "published": 1.0}, got.body)
+
+	got = call{}.to(t, h)
+	shown := got.body["directives"].([]any)[0].(map[string]any)
+	assert.NotEmpty(t, shown["expires_at"])
+	delete(shown, "expires_at")
+	assert.Equal(t, map[string]any{
+		"id": "a", "level": "Shape", "tenant": "acme", "sample_per_mille": 1000.0,
+		"ring_buffer": false, "capture": false, "expired": false,
+	}, shown)
+	assert.NotContains(t, got.body, "revision")
+
+	got = call{method: http.MethodPost, body: `{"directives":[]}`}.to(t, h)
+	require.Equal(t, http.StatusOK, got.code)
+	assert.Zero(t, store.Load().Len())
+}
+
+// TestAdminOfAFleet publishes through the handler of one proxy what another has then.
+func TestAdminOfAFleet(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Publisher: "admin"})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(t.Context(), client, fleetdial.SubscriberConfig{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer sub.Close()
+	h := adminOf(t, sub, fleethttp.AdminConfig{Token: adminToken, Publisher: pub})
+
+	got := call{method: http.MethodPost, query: "reason=slow+searches&if_version=0", body: goodBody}.to(t, h)
+	require.Equal(t, http.StatusOK, got.code, got.body)
+	assert.Equal(t, 1.0, got.body["revision"].(map[string]any)["version"])
+	assert.Equal(t, 1.0, got.body["published"])
+	got = call{method: http.MethodPost, query: "if_version=7", body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusConflict, got.code)
+	assert.Equal(t, string(fleethttp.ReasonConflict), got.body["error"])
+	assert.Equal(t, 1.0, got.body["version"])
+
+	require.NoError(t, sub.Refresh(t.Context()))
+	got = call{}.to(t, h)
+	assert.Equal(t, "slow searches", got.body["revision"].(map[string]any)["reason"])
+	assert.Equal(t, "admin", got.body["revision"].(map[string]any)["publisher"])
+	assert.Equal(t, "live", got.body["status"].(map[string]any)["state"])
+	assert.Len(t, got.body["directives"], 1)
+
+	server.Kill()
+	got = call{method: http.MethodPost, body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusServiceUnavailable, got.code)
+	assert.Equal(t, string(fleethttp.ReasonUnavailable), got.body["error"])
+	assert.NotContains(t, got.body, "detail", "errors of Redis name servers")
+}
+
+func TestHealthzIsNeverDead(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	_, err = pub.Publish(t.Context(), nil, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(t.Context(), client, fleetdial.SubscriberConfig{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer sub.Close()
+
+	health := func(store fleetdial.Store) (out map[string]any) {
+		w := httptest.NewRecorder()
+		fleethttp.Healthz(store).ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/healthz", http.NoBody))
+		require.Equal(t, http.StatusOK, w.Code)
+		body, err := io.ReadAll(w.Body)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(body, &out))
+		assert.NotContains(t, string(body), server.Addr())
+		return out
+	}
+	assert.Equal(t, "ok", health(fleetdial.NewMemory())["status"])
+	out := health(sub)
+	assert.Equal(t, "ok", out["status"])
+	assert.Equal(t, "live", out["state"])
+	assert.EqualValues(t, 1, out["version"])
+	server.Kill()
+	testutil.Eventually(t, 10*time.Second, "it is degraded", func() bool { return health(sub)["status"] == "degraded" })
+	assert.Equal(t, "stale", health(sub)["state"])
+}

@@ -1,0 +1,32 @@
+package fleetotel_test
+
+import (
+	"context"
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/fleetotel"
+)
+
+// The spans of one tenant's requests are exported, and no others.
+func ExampleNewSampler() {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithSampler(fleetotel.NewSampler(nil)))
+	tracer := provider.Tracer("proxy")
+
+	decided := fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: fleetdial.Shape, By: "acme-search"})
+	for name, ctx := range map[string]context.Context{"acme": decided, "globex": context.Background()} {
+		_, span := tracer.Start(ctx, name)
+		span.End()
+	}
+	for _, span := range exporter.GetSpans() {
+		fmt.Println(span.Name)
+	}
+	if err := provider.Shutdown(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output: acme
+}

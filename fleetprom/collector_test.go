@@ -1,0 +1,115 @@
+package fleetprom_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/fleetprom"
+	servers "github.com/fleetdial/fleetdial/testutil"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func setOf(t testing.TB) *fleetdial.Set {
+	t.Helper()
+	directive := func(id string, ttl time.Duration) fleetdial.Directive {
+		return fleetdial.Directive{
+			ID: id, Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(ttl),
+			Match: fleetdial.Match{Tenant: "tenant-canary", Principal: "principal-canary"},
+		}
+	}
+	set, err := fleetdial.NewSet([]fleetdial.Directive{
+		directive("id-canary-1", time.Hour), directive("id-canary-2", time.Hour), directive("id-canary-3", -time.Hour),
+	})
+	require.NoError(t, err)
+	return set
+}
+
+func TestAnyStore(t *testing.T) {
+	t.Parallel()
+	store := fleetdial.NewMemory()
+	store.Publish(setOf(t))
+	require.NoError(t, testutil.CollectAndCompare(fleetprom.NewCollector(store), strings.NewReader(`
+# HELP fleetdial_directives Directives of the set, by whether they have ended.
+# TYPE fleetdial_directives gauge
+fleetdial_directives{condition="active"} 2
+fleetdial_directives{condition="expired"} 1
+`)))
+}
+
+// TestSubscriber follows a subscriber that applies two revisions, the second announced, and refuses a third.
+func TestSubscriber(t *testing.T) {
+	t.Parallel()
+	server := servers.StartRedis(t)
+	client := server.Client(t)
+	ctx := t.Context()
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	_, err = pub.Publish(ctx, nil, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer sub.Close()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(fleetprom.NewCollector(sub)))
+
+	rev, err := pub.Publish(ctx, setOf(t), fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	servers.Eventually(t, 10*time.Second, "it has the revision", func() bool { return sub.Status().Revision.ID == rev.ID })
+	require.NoError(t, client.Set(ctx, "fleetdial:{default}", "junk", 0).Err())
+	require.Error(t, sub.Refresh(ctx))
+
+	got := gather(t, registry)
+	assert.Equal(t, 2.0, got[`fleetdial_applied_version`])
+	assert.Equal(t, 2.0, got[`fleetdial_applies_total`])
+	assert.Equal(t, 1.0, got[`fleetdial_state{rejected}`])
+	assert.Equal(t, 0.0, got[`fleetdial_state{live}`])
+	assert.Equal(t, 1.0, got[`fleetdial_rejections_total{malformed}`])
+	assert.Equal(t, 0.0, got[`fleetdial_rejections_total{replayed}`])
+	assert.Equal(t, 2.0, got[`fleetdial_directives{active}`])
+	assert.Equal(t, 1.0, got[`fleetdial_announcements_total`])
+	assert.Equal(t, 1.0, got[`fleetdial_announce_to_apply_seconds`])
+	assert.Equal(t, 1.0, got[`fleetdial_publish_to_apply_seconds`], "the first revision does not count")
+	assert.InDelta(t, time.Now().Unix(), got[`fleetdial_last_sync_timestamp_seconds`], 60)
+	for name := range got {
+		assert.NotContains(t, name, "canary")
+	}
+	problems, err := testutil.GatherAndLint(registry)
+	require.NoError(t, err)
+	assert.Empty(t, problems)
+}
+
+// gather returns all metrics by name and label; of a histogram, how many it has counted.
+func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	out := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			name := family.GetName()
+			for _, label := range m.GetLabel() {
+				name += "{" + label.GetValue() + "}"
+			}
+			switch family.GetType() {
+			case dto.MetricType_GAUGE:
+				out[name] = m.GetGauge().GetValue()
+			case dto.MetricType_COUNTER:
+				out[name] = m.GetCounter().GetValue()
+			default:
+				out[name] = float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,250 @@
+package faulttest
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+// topologies are more than one server, of which one, or a link, is lost.
+type topologies struct{ *table }
+
+func TestTopologies(t *testing.T) {
+	t.Parallel()
+	all := topologies{newTable("topology", "fault", "took over after", "published after", "converged after")}
+	t.Run("group", func(t *testing.T) {
+		t.Run("sentinel", all.sentinel)
+		t.Run("replica", all.replica)
+		t.Run("cluster, a slot moves", all.clusterSlot)
+		t.Run("cluster, an owner is lost", all.clusterOwner)
+	})
+	all.show(t, "topologies", []string{"Sentinel", "replica", "Cluster"})
+}
+
+func (table topologies) sentinel(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ fault, mend func(*testutil.Redis) }{
+		"killed":                   {(*testutil.Redis).Kill, (*testutil.Redis).Restart},
+		"stopped, and later woken": {(*testutil.Redis).Stop, (*testutil.Redis).Continue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := testutil.StartSentinels(t)
+			f := newFleet(t, 5, s.URL(), s.URL(), nil)
+			f.insist()
+			f.eventuallyHave(within)
+			f.replicated(s.Servers...)
+			f.checker.mayGoBackTo(f.last)
+
+			old := s.Master()
+			began := time.Now()
+			c.fault(old)
+			f.eventually(within, "another master", func() bool { return s.Master() != nil && s.Master() != old })
+			tookOver := time.Since(began)
+			f.insist()
+			published := time.Since(began)
+			f.eventuallyHave(within)
+			converged := time.Since(began)
+			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			f.checker.goesBackNoMore()
+			f.allSubscribeTo(s.Master(), s.Servers...)
+
+			// The old one comes back as a replica, and nobody goes back to it.
+			c.mend(old)
+			replica := old.Client(t)
+			f.eventually(within, "the old master follows the new one", func() bool {
+				role, err := replica.Do(context.Background(), "ROLE").Slice()
+				return err == nil && role[0] == "slave" && role[3] == "connected"
+			})
+			f.soonHave()
+			f.allSubscribeTo(s.Master(), s.Servers...)
+			f.calm()
+			f.checker.verdict(t)
+			table.add("Sentinel", "master "+name, took(tookOver), took(published), took(converged))
+		})
+	}
+}
+
+// replicated waits until all these servers hold the same revision.
+func (f *fleet) replicated(servers ...*testutil.Redis) {
+	f.t.Helper()
+	clients := make([]*redis.Client, len(servers))
+	for i := range servers {
+		clients[i] = servers[i].Client(f.t)
+	}
+	f.eventually(within, "replicas have it", func() bool {
+		first := clients[0].Get(context.Background(), fleetKey)
+		for _, c := range clients[1:] {
+			if got := c.Get(context.Background(), fleetKey); got.Err() != nil || got.Val() != first.Val() {
+				return false
+			}
+		}
+		return first.Err() == nil
+	})
+}
+
+// soonHave publishes, and sees that all have it sooner than a resync would bring it.
+func (f *fleet) soonHave() {
+	f.t.Helper()
+	f.insist()
+	f.eventuallyHave(convergedWithin)
+}
+
+// allSubscribeTo sees that every subscriber listens to that server, and none to another.
+func (f *fleet) allSubscribeTo(server *testutil.Redis, all ...*testutil.Redis) {
+	f.t.Helper()
+	f.allListen((*redis.Client).PubSubNumSub, server, all...)
+}
+
+// allListen is allSubscribeTo, where count counts subscriptions of the kind that the subscribers have.
+func (f *fleet) allListen(
+	count func(*redis.Client, context.Context, ...string) *redis.MapStringIntCmd, server *testutil.Redis, all ...*testutil.Redis,
+) {
+	f.t.Helper()
+	for _, other := range all {
+		want := 0
+		if other == server {
+			want = len(f.subs)
+		}
+		client := other.Client(f.t)
+		f.eventually(within, "each listens to the right server", func() bool {
+			n, err := count(client, context.Background(), fleetKey).Result()
+			if err != nil {
+				return other != server // it is not there
+			}
+			return n[fleetKey] == int64(want)
+		})
+	}
+}
+
+// replica has the subscribers on one, and the publisher on its master.
+func (table topologies) replica(t *testing.T) {
+	t.Parallel()
+	master := testutil.StartRedis(t, "--repl-diskless-sync-delay", "0")
+	link := testutil.StartLink(t, master.Addr())
+	// A replica that has lost its master says so rather than serve what may be old.
+	replica := testutil.StartRedis(t, "--replicaof", "127.0.0.1 "+portOf(link.Addr()), "--replica-serve-stale-data", "no",
+		"--repl-diskless-sync-delay", "0")
+	client := replica.Client(t)
+	testutil.Eventually(t, within, "the replica follows", func() bool { return client.Exists(t.Context(), fleetKey).Err() == nil })
+	f := newFleet(t, 3, replica.URL(), master.URL(), nil)
+	f.insist()
+	f.eventuallyHave(within)
+
+	began := time.Now()
+	link.To("")
+	f.eventually(within, "they cannot tell any more", func() bool { return f.say(fleetdial.StateStale) })
+	noticed := time.Since(began)
+	assert.Less(t, noticed, noticedWithin)
+	f.insist()
+	link.To(master.Addr())
+	f.eventually(within, "the replica follows again", func() bool { return client.Exists(context.Background(), fleetKey).Err() == nil })
+	mended := time.Now()
+	f.eventuallyHave(within)
+	converged := time.Since(mended)
+	assert.Less(t, converged, convergedWithin)
+	f.soonHave()
+	f.calm()
+	f.checker.verdict(t)
+	table.add("replica", "its link lost", took(noticed)+" (noticed)", "-", took(converged)+" after the link")
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+func (table topologies) clusterSlot(t *testing.T) {
+	t.Parallel()
+	c := testutil.StartCluster(t)
+	f := newFleet(t, 5, c.URL(), c.URL(), nil)
+	f.insist()
+	f.eventuallyHave(within)
+	stop := make(chan struct{})
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = f.publish(5 * time.Second) // whether it works or not is seen by the next one
+			}
+		}
+	})
+	began := time.Now()
+	first := c.Owner(fleetKey)
+	for i := range 4 {
+		c.MoveSlot(fleetKey, (first+1+i)%3)
+	}
+	moved := time.Now()
+	close(stop)
+	publishing.Wait()
+	f.insist()
+	published := time.Since(moved)
+	f.eventuallyHave(within)
+	assert.Less(t, time.Since(moved), convergedWithin)
+	f.checker.verdict(t)
+	table.add("Cluster", "the slot moves four times", took(moved.Sub(began)), took(published), took(time.Since(moved))+" after the last")
+	f.listenInCluster(c)
+
+	// While the slot is between two nodes, nothing is published, and nobody is told that it was.
+	end := c.BeginMove(fleetKey, first)
+	require.ErrorIs(t, f.publish(5*time.Second), fleetdial.ErrUnavailable)
+	f.checker.mayNotBe()
+	end()
+	f.soonHave()
+	f.listenInCluster(c)
+	f.calm()
+	f.checker.verdict(t)
+}
+
+// listenInCluster sees that every subscriber listens to the node that has the fleet's slot, and none to another.
+func (f *fleet) listenInCluster(c *testutil.Cluster) {
+	f.t.Helper()
+	f.allListen((*redis.Client).PubSubShardNumSub, c.Nodes[c.Owner(fleetKey)], c.Nodes...)
+}
+
+func (table topologies) clusterOwner(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ fault, mend func(*testutil.Redis) }{
+		"killed":  {(*testutil.Redis).Kill, (*testutil.Redis).Restart},
+		"stopped": {(*testutil.Redis).Stop, (*testutil.Redis).Continue},
+	} {
+		t.Run("the owner is "+name, func(t *testing.T) {
+			t.Parallel()
+			cluster := testutil.StartCluster(t)
+			f := newFleet(t, 5, cluster.URL(), cluster.URL(), nil)
+			f.insist()
+			f.eventuallyHave(within)
+			owner := cluster.Owner(fleetKey)
+			f.checker.mayGoBackTo(f.last)
+			began := time.Now()
+			c.fault(cluster.Nodes[owner])
+			f.eventually(within, "the replica takes over", func() bool { return cluster.OwnerNow(fleetKey, owner) != owner })
+			tookOver := time.Since(began)
+			f.insist()
+			published := time.Since(began)
+			f.eventuallyHave(within)
+			converged := time.Since(began)
+			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			f.checker.goesBackNoMore()
+			c.mend(cluster.Nodes[owner])
+			f.eventually(within, "the old owner follows", func() bool { return cluster.Follows(owner) })
+			f.soonHave()
+			f.listenInCluster(cluster)
+			f.calm()
+			f.checker.verdict(t)
+			table.add("Cluster", "owner "+name, took(tookOver), took(published), took(converged))
+		})
+	}
+}
