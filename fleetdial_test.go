@@ -92,7 +92,7 @@ func TestTheFace(t *testing.T) {
 	require.NoError(t, err)
 	set, err := fleetdial.ParseSet(examples.Incident, now)
 	require.NoError(t, err)
-	rev, err := pub.Publish(ctx, set, fleetdial.PublishOptions{Reason: "slow", IfVersion: fleetdial.IfNothing})
+	rev, err := pub.Publish(ctx, set, fleetdial.PublishOptions{Reason: "slow", IfVersion: fleetdial.IfAbsent})
 	require.NoError(t, err)
 
 	change := <-changes

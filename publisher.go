@@ -11,8 +11,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// IfNothing as PublishOptions.IfVersion publishes only where nothing is published.
-const IfNothing = redisstore.IfNothing
+// IfAbsent as PublishOptions.IfVersion publishes only where nothing is published.
+const IfAbsent = redisstore.IfAbsent
 
 // PublisherConfig says how a Publisher publishes. The zero value works.
 type PublisherConfig struct {
@@ -34,7 +34,7 @@ type PublisherConfig struct {
 type PublishOptions struct {
 	// Reason is why, for the revision and all who see it: at most 1,024 bytes of UTF-8.
 	Reason string
-	// IfVersion makes the publish fail with a *ConflictError unless the fleet's revision has this version. IfNothing
+	// IfVersion makes the publish fail with a *ConflictError unless the fleet's revision has this version. IfAbsent
 	// asks for no revision, neither a key nor an empty value. 0 asks for nothing.
 	IfVersion int64
 	// DryRun does everything but the write, and returns the revision that would have been written.

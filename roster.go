@@ -53,15 +53,15 @@ type Rejected = wire.Rejected
 func (p *Publisher) Fleet(ctx context.Context) (Fleet, error) { return p.inner.Fleet(ctx) }
 
 var (
-	// ErrNobody is returned by Publisher.Wait where there is no instance to wait for.
-	ErrNobody = redisstore.ErrNobody
-	// ErrRefused is wrapped by the error of Publisher.Wait when an instance refused the revision.
-	ErrRefused = redisstore.ErrRefused
-	// ErrNotEverywhere is wrapped by the error of Publisher.Wait when its context's deadline came first.
-	ErrNotEverywhere = redisstore.ErrNotEverywhere
-	// ErrOverwritten is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one that
+	// ErrNoInstances is returned by Publisher.Wait where there is no instance to wait for.
+	ErrNoInstances = redisstore.ErrNoInstances
+	// ErrRejected is wrapped by the error of Publisher.Wait when an instance refused the revision.
+	ErrRejected = redisstore.ErrRejected
+	// ErrWaitIncomplete is wrapped by the error of Publisher.Wait when its context's deadline came first.
+	ErrWaitIncomplete = redisstore.ErrWaitIncomplete
+	// ErrRevisionLost is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one that
 	// was waited for is lost.
-	ErrOverwritten = redisstore.ErrOverwritten
+	ErrRevisionLost = redisstore.ErrRevisionLost
 )
 
 // NoMinimum as WaitOptions.MinInstances is content with an empty roster.
@@ -90,7 +90,7 @@ type WaitStatus = redisstore.WaitStatus
 // applied it or a newer one; those that were gone already are not waited for. It asks the roster, at first 50 times a
 // second, then 4 times. Where rev has no ID, any revision of that version will do.
 //
-// The status is valid with any error: ErrNobody, ErrRefused, ErrOverwritten, ErrNotEverywhere at ctx's deadline, ctx's
+// The status is valid with any error: ErrNoInstances, ErrRejected, ErrRevisionLost, ErrWaitIncomplete at ctx's deadline, ctx's
 // error if it was cancelled, or one of Redis. While Redis cannot be reached, Wait tries again.
 func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Fleet, opts WaitOptions) (WaitStatus, error) {
 	return p.inner.Wait(ctx, wire.Revision(rev), roster, redisstore.WaitOptions(opts))

@@ -240,7 +240,7 @@ func publishOptions(query string) (opts fleetdial.PublishOptions, err error) {
 			case err != nil || version < 0:
 				return opts, errors.New("if_version: must be a version")
 			case version == 0:
-				version = fleetdial.IfNothing
+				version = fleetdial.IfAbsent
 			}
 			opts.IfVersion = version
 		default:

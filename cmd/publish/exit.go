@@ -62,9 +62,9 @@ func exitCode(err error) int {
 	switch {
 	case errors.Is(err, fleetdial.ErrUnverified):
 		return exitRefused
-	case errors.Is(err, fleetdial.ErrRefused):
+	case errors.Is(err, fleetdial.ErrRejected):
 		return exitRejected
-	case errors.Is(err, fleetdial.ErrNotEverywhere):
+	case errors.Is(err, fleetdial.ErrWaitIncomplete):
 		return exitWaited
 	case errors.Is(err, fleetdial.ErrOutcomeUnknown):
 		return exitUnavailable

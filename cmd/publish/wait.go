@@ -121,7 +121,7 @@ func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFl
 			return roster, nil
 		}
 	}
-	return roster, fmt.Errorf("fleet %q: %w; --min-instances 0 does without", a.fleet, fleetdial.ErrNobody)
+	return roster, fmt.Errorf("fleet %q: %w; --min-instances 0 does without", a.fleet, fleetdial.ErrNoInstances)
 }
 
 // follow waits for a revision, and tells how far it has come.
@@ -142,7 +142,7 @@ func (a *app) follow(
 	switch {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("no longer waiting; version %d is published: publish wait --version %d goes on", rev.Version, rev.Version)
-	case errors.Is(err, fleetdial.ErrOverwritten), errors.Is(err, fleetdial.ErrUnavailable):
+	case errors.Is(err, fleetdial.ErrRevisionLost), errors.Is(err, fleetdial.ErrUnavailable):
 		return fmt.Errorf("version %d was published, but: %w", rev.Version, err)
 	case err != nil:
 		return fmt.Errorf("version %d is published, but %w", rev.Version, err)

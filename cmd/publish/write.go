@@ -76,7 +76,7 @@ func (w *writeFlags) options() fleetdial.PublishOptions {
 	opts := fleetdial.PublishOptions{Reason: w.reason, DryRun: w.dryRun}
 	switch {
 	case w.hasIf && w.ifVersion == 0:
-		opts.IfVersion = fleetdial.IfNothing
+		opts.IfVersion = fleetdial.IfAbsent
 	case w.hasIf:
 		opts.IfVersion = w.ifVersion
 	}
@@ -105,7 +105,7 @@ func (a *app) publishUnseen(
 	ctx context.Context, p *fleetdial.Publisher, w writeFlags, write write, supposed int64,
 ) error {
 	roster, err := a.rosterBefore(ctx, p, w.wait)
-	if errors.Is(err, fleetdial.ErrNobody) {
+	if errors.Is(err, fleetdial.ErrNoInstances) {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
 	if err != nil {

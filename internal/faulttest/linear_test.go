@@ -134,7 +134,7 @@ func race(p *fleetdial.Publisher, record func(int, operation, func() outcome), c
 	record(client, operation{seen, token}, func() outcome {
 		opts := fleetdial.PublishOptions{Reason: token, IfVersion: seen}
 		if seen == 0 {
-			opts.IfVersion = fleetdial.IfNothing
+			opts.IfVersion = fleetdial.IfAbsent
 		}
 		rev, err := p.Publish(ctx, nil, opts)
 		if conflict, ok := errors.AsType[*fleetdial.ConflictError](err); ok {

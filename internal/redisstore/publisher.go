@@ -18,8 +18,8 @@ const (
 	DefaultHistory = 20
 	// MaxHistory is how many it may be told to hold.
 	MaxHistory = 1000
-	// IfNothing as PublishOptions.IfVersion publishes only where nothing is published.
-	IfNothing = -1
+	// IfAbsent as PublishOptions.IfVersion publishes only where nothing is published.
+	IfAbsent = -1
 	// settleTime bounds how long a publish whose reply was lost goes on asking after its context has ended.
 	settleTime = 3 * time.Second
 	// firstRetry and longestRetry bound the wait between the attempts of a publish.
@@ -135,7 +135,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (wire.Revision, 
 	if err := wire.CheckNote("reason", t.opts.Reason, wire.MaxReasonBytes); err != nil {
 		return wire.Revision{}, err
 	}
-	if t.opts.IfVersion < IfNothing {
+	if t.opts.IfVersion < IfAbsent {
 		return wire.Revision{}, errors.New("the expected version is negative")
 	}
 	t.publisher = p

@@ -118,10 +118,10 @@ func TestP8ConflictTellsWhatIsThere(t *testing.T) {
 	assert.EqualError(t, err, "conflict: expected version 7, but nothing is published")
 	require.Zero(t, client.Exists(ctx, testKey).Val())
 
-	_, err = p.Publish(ctx, setOf(t, "a"), PublishOptions{IfVersion: IfNothing, Reason: "first"})
+	_, err = p.Publish(ctx, setOf(t, "a"), PublishOptions{IfVersion: IfAbsent, Reason: "first"})
 	require.NoError(t, err)
 	before := client.Get(ctx, testKey).Val()
-	for _, want := range []int64{IfNothing, 2} {
+	for _, want := range []int64{IfAbsent, 2} {
 		_, err = p.Publish(ctx, setOf(t, "b"), PublishOptions{IfVersion: want})
 		require.ErrorAs(t, err, &conflict)
 		assert.EqualValues(t, 1, conflict.Version)

@@ -11,15 +11,15 @@ import (
 )
 
 var (
-	// ErrNobody is returned by Publisher.Wait where there is no instance to wait for.
-	ErrNobody = errors.New("no instance is known")
-	// ErrRefused is wrapped by the error of Publisher.Wait when an instance refused the revision.
-	ErrRefused = errors.New("the revision was refused")
-	// ErrNotEverywhere is wrapped by the error of Publisher.Wait when its context's deadline came first.
-	ErrNotEverywhere = errors.New("not every instance has the revision")
-	// ErrOverwritten is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one
+	// ErrNoInstances is returned by Publisher.Wait where there is no instance to wait for.
+	ErrNoInstances = errors.New("no instance is known")
+	// ErrRejected is wrapped by the error of Publisher.Wait when an instance refused the revision.
+	ErrRejected = errors.New("the revision was refused")
+	// ErrWaitIncomplete is wrapped by the error of Publisher.Wait when its context's deadline came first.
+	ErrWaitIncomplete = errors.New("not every instance has the revision")
+	// ErrRevisionLost is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one
 	// that was waited for is lost.
-	ErrOverwritten = errors.New("the revision is no longer there")
+	ErrRevisionLost = errors.New("the revision is no longer there")
 )
 
 // WaitOptions say what Wait waits for; the zero value waits for all of the roster, and at least one.
@@ -90,7 +90,7 @@ func (p *Publisher) Wait(ctx context.Context, rev wire.Revision, roster Fleet, o
 	}
 	w.status.Expected = len(w.status.Pending)
 	if w.status.Expected == 0 && opts.MinInstances != NoMinimum {
-		return w.status, ErrNobody
+		return w.status, ErrNoInstances
 	}
 	return w.run(ctx)
 }
@@ -129,7 +129,7 @@ func (w *wait) giveUp(ctx context.Context) (WaitStatus, error) {
 		return w.status, ctx.Err()
 	}
 	err := fmt.Errorf("%w: %d of %d within %v",
-		ErrNotEverywhere, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
+		ErrWaitIncomplete, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
 	if w.lost != nil {
 		err = fmt.Errorf("%w; by the end it could not be asked: %w", err, w.lost)
 	}
@@ -141,7 +141,7 @@ func (w *wait) refusals() error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w by %d of %d", ErrRefused, n, w.status.Expected)
+	return fmt.Errorf("%w by %d of %d", ErrRejected, n, w.status.Expected)
 }
 
 // arrived reports whether as many have the revision as was asked for.
@@ -187,9 +187,9 @@ func (w *wait) look(ctx context.Context) error {
 
 func (w *wait) overwritten(head *Fleet) error {
 	if head.Err != nil {
-		return fmt.Errorf("%w: %w", ErrOverwritten, head.Err)
+		return fmt.Errorf("%w: %w", ErrRevisionLost, head.Err)
 	}
-	return fmt.Errorf("%w: the key holds version %d", ErrOverwritten, head.Version)
+	return fmt.Errorf("%w: the key holds version %d", ErrRevisionLost, head.Version)
 }
 
 // sort moves those out of the pending that have applied or refused the revision.

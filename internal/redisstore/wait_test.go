@@ -47,7 +47,7 @@ func TestWaitEndsWhenAllHaveIt(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, silent)
 	_, err := f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{})
-	require.ErrorIs(t, err, ErrNobody)
+	require.ErrorIs(t, err, ErrNoInstances)
 	_, err = f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{MinInstances: NoMinimum})
 	require.NoError(t, err)
 
@@ -91,7 +91,7 @@ func TestWaitNamesWhoIsMissing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	status, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrNotEverywhere)
+	require.ErrorIs(t, err, ErrWaitIncomplete)
 	assert.Equal(t, []string{"killed"}, names(status.Pending))
 	assert.Equal(t, InstanceGone, status.Pending[0].State)
 	assert.Equal(t, []string{"leaves"}, names(status.Left))
@@ -116,11 +116,11 @@ func TestWaitEndsAtARefusal(t *testing.T) {
 	roster := f.roster(t, 2)
 	rev := f.publishOne(t, "x")
 	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrRefused)
+	require.ErrorIs(t, err, ErrRejected)
 	assert.Equal(t, []string{"small"}, names(status.Rejected))
 
 	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{KeepGoing: true})
-	require.ErrorIs(t, err, ErrRefused)
+	require.ErrorIs(t, err, ErrRejected)
 	assert.Equal(t, []string{"small"}, names(status.Rejected))
 	assert.Equal(t, 1, status.Applied)
 	assert.Empty(t, status.Pending)
@@ -140,7 +140,7 @@ func TestWaitCountsThoseWhoJoin(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err = f.pub.Wait(ctx, rev, roster, WaitOptions{MinInstances: 3})
-	require.ErrorIs(t, err, ErrNotEverywhere)
+	require.ErrorIs(t, err, ErrWaitIncomplete)
 }
 
 func TestP6WaitTellsWhenTheRevisionIsLost(t *testing.T) {
@@ -151,10 +151,10 @@ func TestP6WaitTellsWhenTheRevisionIsLost(t *testing.T) {
 	rev := f.publishOne(t, "x")
 	f.set(t, value(t, rev.Version, setOf(t, "y")))
 	_, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrOverwritten, "another revision of the same version")
+	require.ErrorIs(t, err, ErrRevisionLost, "another revision of the same version")
 	require.NoError(t, f.client.Del(t.Context(), testKey).Err())
 	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrOverwritten)
+	require.ErrorIs(t, err, ErrRevisionLost)
 	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: 2})
 	require.ErrorContains(t, err, "from 0 to 1")
 }
@@ -173,20 +173,20 @@ func TestP6WaitCountsNoVersionFromBeforeTheyWentBack(t *testing.T) {
 	current, err := f.pub.Current(t.Context())
 	require.NoError(t, err)
 	status, err := waits(current)
-	require.ErrorIs(t, err, ErrNotEverywhere, "the panic button")
+	require.ErrorIs(t, err, ErrWaitIncomplete, "the panic button")
 	assert.Zero(t, status.Applied)
 
 	rev := f.publishOne(t, "x")
 	require.EqualValues(t, 1, rev.Version)
 	_, err = waits(rev)
-	require.ErrorIs(t, err, ErrNotEverywhere, "versions that began anew")
+	require.ErrorIs(t, err, ErrWaitIncomplete, "versions that began anew")
 
 	f.reports(t, wire.Report{
 		Instance: "stopped", State: "rejected", Applied: applied,
 		Rejected: &wire.Rejected{Version: 1, ID: rev.ID, Reason: "replayed", At: time.Now()},
 	})
 	status, err = waits(rev)
-	require.ErrorIs(t, err, ErrRefused, "a signed fleet's")
+	require.ErrorIs(t, err, ErrRejected, "a signed fleet's")
 	assert.Equal(t, []string{"stopped"}, names(status.Rejected))
 }
 
@@ -200,7 +200,7 @@ func TestWaitGoesOnWhileRedisIsAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrNotEverywhere)
+	require.ErrorIs(t, err, ErrWaitIncomplete)
 	require.ErrorIs(t, err, ErrUnavailable)
 
 	var group sync.WaitGroup
