@@ -27,8 +27,8 @@ const (
 	FieldCapture    = directive.FieldCapture
 )
 
-// Compare returns what has to be done to from to make it to. A nil set is empty.
-func Compare(from, to *Set) Diff { return directive.Compare(from, to) }
+// DiffSets returns what has to be done to from to make it to. A nil set is empty.
+func DiffSets(from, to *Set) Diff { return directive.DiffSets(from, to) }
 
 // Explanation is what Set.Explain returns for one request: the Decision; Bucket, the one of the request's id, 0 to 999,
 // which a sample includes if it is above it; and Directives, a Ground for each directive of the set, in its order.

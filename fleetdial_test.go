@@ -62,7 +62,7 @@ func TestTheFaceOfTheRoster(t *testing.T) {
 	back, expired, err := pub.Rollback(ctx, 1, fleetdial.RollbackOptions{})
 	require.NoError(t, err)
 	assert.Empty(t, expired)
-	assert.Zero(t, fleetdial.Compare(back.Set, set).Len())
+	assert.Zero(t, fleetdial.DiffSets(back.Set, set).Len())
 	assert.EqualValues(t, 3, back.Version)
 	_, _, err = pub.Rollback(ctx, 99, fleetdial.RollbackOptions{})
 	assert.ErrorIs(t, err, fleetdial.ErrNotInHistory)

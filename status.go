@@ -135,4 +135,4 @@ type Change struct {
 
 // Diff returns which directives came, went and changed from one revision to the other. It takes about a millisecond for
 // 10,000 directives, which is why it is only done when asked for.
-func (c Change) Diff() Diff { return Compare(c.From.Set, c.To.Set) }
+func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }

@@ -80,7 +80,7 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		if err != nil {
 			return a.noRevision(err)
 		}
-		return a.writeDiff(fleetdial.Compare(from.Set, to))
+		return a.writeDiff(fleetdial.DiffSets(from.Set, to))
 	})
 }
 

@@ -47,9 +47,9 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
 		}
 		changed := "?" // the one before is not there any more
 		if before := i + 1; before < len(entries) && entries[before].Err == nil {
-			changed = differences(fleetdial.Compare(entries[before].Revision.Set, rev.Set))
+			changed = differences(fleetdial.DiffSets(entries[before].Revision.Set, rev.Set))
 		} else if rev.Version == 1 {
-			changed = differences(fleetdial.Compare(nil, rev.Set))
+			changed = differences(fleetdial.DiffSets(nil, rev.Set))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", rev.Version, rev.PublishedAt.UTC().Format(time.RFC3339),
 			printable(orDash(rev.Publisher)), rev.Set.Len(), orDash(changed), printable(orDash(rev.Reason)))

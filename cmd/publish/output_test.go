@@ -57,7 +57,7 @@ func TestTablesHaveNoRowsOfOthers(t *testing.T) {
 	require.NoError(t, a.writeTable(set, now))
 	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
 	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
-	diff := fleetdial.Compare(nil, set)
+	diff := fleetdial.DiffSets(nil, set)
 	lines := append(changeLines(diff, palette{}), effects(diff)...)
 	lines = append(lines, a.headline(rev, now))
 	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")

@@ -22,7 +22,7 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	if err != nil {
 		return err
 	}
-	diff := fleetdial.Compare(from.Set, to.Set)
+	diff := fleetdial.DiffSets(from.Set, to.Set)
 	would := ""
 	if w.dryRun {
 		would = "would change, "

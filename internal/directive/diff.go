@@ -13,8 +13,8 @@ type Changed struct {
 	Before, After Directive
 }
 
-// Compare returns what has to be done to from to make it to. A nil set is empty.
-func Compare(from, to *Set) Diff {
+// DiffSets returns what has to be done to from to make it to. A nil set is empty.
+func DiffSets(from, to *Set) Diff {
 	var diff Diff
 	if from == to {
 		return diff

@@ -17,16 +17,16 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 	to := newSet(t, dir("new", nil), dir("changed", func(d *Directive) {
 		d.Level, d.ExpiresAt, d.Match.Tenant = ShapeTiming, later, "acme"
 	}), dir("same", nil))
-	diff := Compare(from, to)
+	diff := DiffSets(from, to)
 	require.Equal(t, 3, diff.Len())
 	require.Equal(t, "new", diff.Added[0].ID)
 	require.Equal(t, "gone", diff.Removed[0].ID)
 	require.Equal(t, []Field{FieldLevel, FieldTenant, FieldExpiresAt}, diff.Changed[0].Fields())
 
-	require.Zero(t, Compare(from, from).Len())
-	require.Zero(t, Compare(nil, new(Set)).Len())
-	require.Len(t, Compare(from, nil).Removed, 3)
-	require.Len(t, Compare(nil, from).Added, 3)
+	require.Zero(t, DiffSets(from, from).Len())
+	require.Zero(t, DiffSets(nil, new(Set)).Len())
+	require.Len(t, DiffSets(from, nil).Removed, 3)
+	require.Len(t, DiffSets(nil, from).Added, 3)
 }
 
 // TestADiffLeadsFromOneSetToTheOther applies differences, and holds that every change has a field that says so.
@@ -40,7 +40,7 @@ func TestADiffLeadsFromOneSetToTheOther(t *testing.T) {
 		for _, d := range from.Directives() {
 			got[d.ID] = d
 		}
-		diff := Compare(from, to)
+		diff := DiffSets(from, to)
 		for _, d := range diff.Removed {
 			delete(got, d.ID)
 		}
