@@ -20,7 +20,7 @@ var (
 )
 
 // ConflictError is returned by Publisher.Publish and Update when the fleet's revision is not the expected one; nothing
-// was written. Its fields are Expected, the version asked for (0: none at all), and Version, ID, PublishedAt, Publisher
+// was written. Its fields are Expected, the version asked for (0: none at all), and Version, ID, PublishedAt, PublishedBy
 // and Reason of the revision that is there; Version is 0 if there is none.
 type ConflictError = redisstore.ConflictError
 

@@ -86,7 +86,7 @@ func TestTheFace(t *testing.T) {
 	changes := make(chan fleetdial.Change, 10)
 	defer sub.OnChange(func(c fleetdial.Change) { changes <- c })()
 
-	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: "prod", Publisher: "alice"})
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: "prod", PublishedBy: "alice"})
 	require.NoError(t, err)
 	now, err := pub.Now(ctx)
 	require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestTheFace(t *testing.T) {
 	assert.Equal(t, rev.ID, change.To.ID)
 	status := sub.Status()
 	assert.Equal(t, fleetdial.StateLive, status.State)
-	assert.Equal(t, "alice", status.Revision.Publisher)
+	assert.Equal(t, "alice", status.Revision.PublishedBy)
 	assert.Equal(t, "slow", status.Revision.Reason)
 	assert.False(t, status.AppliedAt.IsZero())
 	assert.EqualValues(t, 1, status.Counters.Applies)

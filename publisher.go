@@ -18,8 +18,8 @@ const IfAbsent = redisstore.IfAbsent
 type PublisherConfig struct {
 	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and dash; empty is "default".
 	Fleet string
-	// Publisher is who publishes, for the revision and all who see it: at most 256 bytes of UTF-8, empty unless told.
-	Publisher string
+	// PublishedBy is who publishes, for the revision and all who see it: at most 256 bytes of UTF-8, empty unless told.
+	PublishedBy string
 	// History is how many revisions the history keeps, 1 to 1,000; 0 is 20.
 	History int
 	// SignKey signs what is published, for subscribers with VerifyKeys; nil signs nothing. A signing publisher picks a

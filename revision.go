@@ -14,9 +14,9 @@ type Revision struct {
 	ID string
 	// PublishedAt is when it was published, by the clock of Redis.
 	PublishedAt time.Time
-	// Publisher and Reason say who published it, and why; either may be empty.
-	Publisher string
-	Reason    string
+	// PublishedBy and Reason say who published it, and why; either may be empty.
+	PublishedBy string
+	Reason      string
 	// Set is never nil.
 	Set *Set
 	// SignedBy is the id of the key that the revision names as its signer, as KeyID returns it; empty if it is not signed.

@@ -113,7 +113,7 @@ type revisionView struct {
 	Version     int64      `json:"version"`
 	ID          string     `json:"id,omitempty"`
 	PublishedAt *time.Time `json:"published_at,omitempty"`
-	Publisher   string     `json:"publisher,omitempty"`
+	PublishedBy string     `json:"publisher,omitempty"`
 	Reason      string     `json:"reason,omitempty"`
 	SignedBy    string     `json:"signed_by,omitempty"`
 }
@@ -150,7 +150,7 @@ func (h *admin) introspect(now time.Time) introspection {
 
 func newRevisionView(rev fleetdial.Revision) revisionView {
 	return revisionView{
-		Version: rev.Version, ID: rev.ID, PublishedAt: moment(rev.PublishedAt), Publisher: rev.Publisher,
+		Version: rev.Version, ID: rev.ID, PublishedAt: moment(rev.PublishedAt), PublishedBy: rev.PublishedBy,
 		Reason: rev.Reason, SignedBy: rev.SignedBy,
 	}
 }

@@ -157,7 +157,7 @@ func TestAdminOfAFleet(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
-	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Publisher: "admin"})
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{PublishedBy: "admin"})
 	require.NoError(t, err)
 	sub, err := fleetdial.Subscribe(t.Context(), client, fleetdial.SubscriberConfig{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)

@@ -114,7 +114,7 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	if len(c.keys) > 0 {
 		return f, nil // a signed fleet takes nothing from a proxy, which has no key
 	}
-	if f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: c.fleet, Publisher: "proxy"}); err != nil {
+	if f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: c.fleet, PublishedBy: "proxy"}); err != nil {
 		f.close()
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (a *app) connect() (redis.UniversalClient, error) {
 
 // withPublisher calls f with a publisher, in the time that --timeout gives.
 func (a *app) withPublisher(ctx context.Context, as string, f func(context.Context, *fleetdial.Publisher) error) error {
-	p, done, err := a.publisher(fleetdial.PublisherConfig{Publisher: as})
+	p, done, err := a.publisher(fleetdial.PublisherConfig{PublishedBy: as})
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (a *app) withPublisher(ctx context.Context, as string, f func(context.Conte
 
 // writer returns a publisher for a command that writes, and what ends its client.
 func (a *app) writer(w writeFlags) (p *fleetdial.Publisher, done func(), err error) {
-	cfg := fleetdial.PublisherConfig{Publisher: w.as}
+	cfg := fleetdial.PublisherConfig{PublishedBy: w.as}
 	if w.signKey != "" {
 		if cfg.SignKey, err = readSignKey(w.signKey); err != nil {
 			return nil, nil, err

@@ -67,7 +67,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if b.client, err = b.connect(); err != nil {
 		return err
 	}
-	b.publisher, err = fleetdial.NewPublisher(b.client, fleetdial.PublisherConfig{Fleet: b.fleet, Publisher: "bench"})
+	b.publisher, err = fleetdial.NewPublisher(b.client, fleetdial.PublisherConfig{Fleet: b.fleet, PublishedBy: "bench"})
 	if err != nil {
 		return &usageError{err}
 	}

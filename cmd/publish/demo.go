@@ -68,7 +68,7 @@ func (a *app) demo(ctx context.Context) error {
 	defer d.close()
 	client := d.client(server.Addr())
 	defer client.Close()
-	if d.publisher, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Publisher: operator()}); err != nil {
+	if d.publisher, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{PublishedBy: operator()}); err != nil {
 		return err
 	}
 	for i := range demoProxies {

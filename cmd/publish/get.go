@@ -70,8 +70,8 @@ func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
 	}
 	line := fmt.Sprintf("fleet %s: version %d, published %s ago", a.fleet, rev.Version,
 		max(0, now.Sub(rev.PublishedAt)).Round(time.Second))
-	if rev.Publisher != "" {
-		line += " by " + printable(rev.Publisher)
+	if rev.PublishedBy != "" {
+		line += " by " + printable(rev.PublishedBy)
 	}
 	if rev.Reason != "" {
 		line += ": " + printable(rev.Reason)

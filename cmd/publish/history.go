@@ -52,7 +52,7 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
 			changed = differences(fleetdial.DiffSets(nil, rev.Set))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", rev.Version, rev.PublishedAt.UTC().Format(time.RFC3339),
-			printable(orDash(rev.Publisher)), rev.Set.Len(), orDash(changed), printable(orDash(rev.Reason)))
+			printable(orDash(rev.PublishedBy)), rev.Set.Len(), orDash(changed), printable(orDash(rev.Reason)))
 	}
 	return w.Flush()
 }

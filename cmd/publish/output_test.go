@@ -51,7 +51,7 @@ func TestTablesHaveNoRowsOfOthers(t *testing.T) {
 		Match: fleetdial.Match{Tenant: forged, Index: forged, Principal: forged},
 	}})
 	require.NoError(t, err)
-	rev := fleetdial.Revision{Version: 1, Publisher: forged, Reason: forged, Set: set}
+	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
 	a := &app{stdout: &out, output: "table"}
 	require.NoError(t, a.writeTable(set, now))

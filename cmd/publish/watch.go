@@ -97,8 +97,8 @@ func (a *app) writeChange(c fleetdial.Change) error {
 	if names := differences(c.Diff()); names != "" {
 		line += "  " + names
 	}
-	if to.Publisher != "" {
-		line += "  by " + printable(to.Publisher)
+	if to.PublishedBy != "" {
+		line += "  by " + printable(to.PublishedBy)
 	}
 	if to.Reason != "" {
 		line += ": " + printable(to.Reason)

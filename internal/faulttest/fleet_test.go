@@ -68,7 +68,7 @@ func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string,
 	publisherClient := newClient(t, publisherURL)
 	t.Cleanup(func() { _ = publisherClient.Close() })
 	var err error
-	f.pub, err = fleetdial.NewPublisher(publisherClient, fleetdial.PublisherConfig{Fleet: fleetName, Publisher: "test"})
+	f.pub, err = fleetdial.NewPublisher(publisherClient, fleetdial.PublisherConfig{Fleet: fleetName, PublishedBy: "test"})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	var watchers sync.WaitGroup
@@ -108,7 +108,7 @@ func newSignedFleet(t testing.TB, subscribers int, subscriberURL, publisherURL s
 	})
 	client := newClient(t, publisherURL)
 	t.Cleanup(func() { _ = client.Close() })
-	f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: fleetName, Publisher: "test", SignKey: private})
+	f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: fleetName, PublishedBy: "test", SignKey: private})
 	require.NoError(t, err)
 	return f
 }

@@ -33,7 +33,7 @@ type ConflictError struct {
 	Version     int64
 	ID          string
 	PublishedAt time.Time
-	Publisher   string
+	PublishedBy string
 	Reason      string
 }
 
@@ -50,8 +50,8 @@ func (e *ConflictError) Error() string {
 		msg = "conflict: expected that nothing is published"
 	}
 	msg += fmt.Sprintf(", but version %d is, since %s", e.Version, e.PublishedAt.UTC().Format(time.RFC3339))
-	if e.Publisher != "" {
-		msg += fmt.Sprintf(", by %q", e.Publisher)
+	if e.PublishedBy != "" {
+		msg += fmt.Sprintf(", by %q", e.PublishedBy)
 	}
 	if e.Reason != "" {
 		msg += fmt.Sprintf(" (%q)", e.Reason)

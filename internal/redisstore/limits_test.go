@@ -121,11 +121,11 @@ func TestTheRosterIsBounded(t *testing.T) {
 func TestNotesToTheByte(t *testing.T) {
 	t.Parallel()
 	client := testutil.StartRedis(t).Client(t)
-	p := newPublisher(t, client, PublisherConfig{Publisher: strings.Repeat("p", wire.MaxPublisherBytes)})
+	p := newPublisher(t, client, PublisherConfig{PublishedBy: strings.Repeat("p", wire.MaxPublisherBytes)})
 	_, err := p.Publish(t.Context(), nil, PublishOptions{Reason: strings.Repeat("r", wire.MaxReasonBytes)})
 	require.NoError(t, err)
 	_, err = p.Publish(t.Context(), nil, PublishOptions{Reason: strings.Repeat("r", wire.MaxReasonBytes+1)})
 	require.ErrorContains(t, err, "the limit is 1024")
-	_, err = NewPublisher(client, PublisherConfig{Publisher: strings.Repeat("p", wire.MaxPublisherBytes+1)})
+	_, err = NewPublisher(client, PublisherConfig{PublishedBy: strings.Repeat("p", wire.MaxPublisherBytes+1)})
 	require.ErrorContains(t, err, "the limit is 256")
 }

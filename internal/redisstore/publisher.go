@@ -31,9 +31,9 @@ const (
 
 // PublisherConfig says how a Publisher publishes; the zero value works.
 type PublisherConfig struct {
-	Fleet     string
-	Publisher string
-	History   int
+	Fleet       string
+	PublishedBy string
+	History     int
 	// SignKey signs what is published, VerifyKeys and SignKey's other half check what is there.
 	SignKey    ed25519.PrivateKey
 	VerifyKeys []ed25519.PublicKey
@@ -65,7 +65,7 @@ func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher
 	if err != nil {
 		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
 	}
-	if err := wire.CheckNote("publisher", cfg.Publisher, wire.MaxPublisherBytes); err != nil {
+	if err := wire.CheckNote("publisher", cfg.PublishedBy, wire.MaxPublisherBytes); err != nil {
 		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
 	}
 	if cfg.History == 0 {

@@ -44,7 +44,7 @@ func TestPublishWritesKeyHistoryAndAnnouncement(t *testing.T) {
 	defer listener.Close()
 	_, err := listener.Receive(t.Context())
 	require.NoError(t, err)
-	p := newPublisher(t, client, PublisherConfig{Publisher: "ops@host", History: 3})
+	p := newPublisher(t, client, PublisherConfig{PublishedBy: "ops@host", History: 3})
 
 	var last wire.Revision
 	for range 5 {
@@ -60,7 +60,7 @@ func TestPublishWritesKeyHistoryAndAnnouncement(t *testing.T) {
 	current, err := p.Current(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, last.ID, current.ID)
-	assert.Equal(t, "ops@host", current.Publisher)
+	assert.Equal(t, "ops@host", current.PublishedBy)
 	assert.Equal(t, "because", current.Reason)
 	assert.True(t, last.PublishedAt.Equal(current.PublishedAt))
 	stored, err := client.Get(t.Context(), testKey).Bytes()
@@ -109,7 +109,7 @@ func TestP8ConflictTellsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
-	p := newPublisher(t, client, PublisherConfig{Publisher: "alice"})
+	p := newPublisher(t, client, PublisherConfig{PublishedBy: "alice"})
 	ctx := t.Context()
 
 	conflict := new(ConflictError)
@@ -125,7 +125,7 @@ func TestP8ConflictTellsWhatIsThere(t *testing.T) {
 		_, err = p.Publish(ctx, setOf(t, "b"), PublishOptions{IfVersion: want})
 		require.ErrorAs(t, err, &conflict)
 		assert.EqualValues(t, 1, conflict.Version)
-		assert.Equal(t, "alice", conflict.Publisher)
+		assert.Equal(t, "alice", conflict.PublishedBy)
 		assert.Equal(t, "first", conflict.Reason)
 	}
 	assert.Equal(t, before, client.Get(ctx, testKey).Val())
@@ -385,7 +385,7 @@ func TestNewPublisherRefusesWrongConfigurations(t *testing.T) {
 		"ring":           {ring, PublisherConfig{}},
 		"fleet":          {client, PublisherConfig{Fleet: "a}b"}},
 		"long fleet":     {client, PublisherConfig{Fleet: strings.Repeat("x", 65)}},
-		"long publisher": {client, PublisherConfig{Publisher: strings.Repeat("x", 257)}},
+		"long publisher": {client, PublisherConfig{PublishedBy: strings.Repeat("x", 257)}},
 		"history":        {client, PublisherConfig{History: -1}},
 	} {
 		_, err := NewPublisher(c.client, c.cfg)

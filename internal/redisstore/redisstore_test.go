@@ -92,7 +92,7 @@ func TestPublishReachesSubscribers(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
-	p := newPublisher(t, client, PublisherConfig{Publisher: "ops"})
+	p := newPublisher(t, client, PublisherConfig{PublishedBy: "ops"})
 	s := subscribe(t, client, testConfig())
 	require.Equal(t, StateAbsent, s.Status().State)
 
@@ -103,7 +103,7 @@ func TestPublishReachesSubscribers(t *testing.T) {
 	testutil.Eventually(t, within, "state is live", func() bool { return s.Status().State == StateLive })
 	status := s.Status()
 	require.EqualValues(t, 2, status.Revision.Version)
-	require.Equal(t, "ops", status.Revision.Publisher)
+	require.Equal(t, "ops", status.Revision.PublishedBy)
 	require.EqualValues(t, 2, status.Counters.Applies)
 	require.EqualValues(t, 2, status.Counters.Announcements)
 	require.Zero(t, status.Counters.Corrections)

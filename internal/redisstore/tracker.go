@@ -273,7 +273,7 @@ func (t *tracker) applies(rev wire.Revision, m mark, session uint64) {
 	t.changed()
 	args := []any{
 		"state", t.status.State, "version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(),
-		"publisher", rev.Publisher, "reason", rev.Reason,
+		"publisher", rev.PublishedBy, "reason", rev.Reason,
 	}
 	if rev.Version != 0 && rev.Version < before.Version {
 		t.status.Counters.Regressions++

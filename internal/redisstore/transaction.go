@@ -186,7 +186,7 @@ func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Rev
 	}
 	return wire.Revision{
 		Version: version, ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
-		Publisher: t.publisher.cfg.Publisher, Reason: t.opts.Reason, Set: set,
+		PublishedBy: t.publisher.cfg.PublishedBy, Reason: t.opts.Reason, Set: set,
 	}, nil
 }
 
@@ -202,7 +202,7 @@ func (t *transaction) conflict(ctx context.Context, tx *redis.Tx, expected int64
 		there, _ = wire.Peek(value)
 	}
 	conflict.Version, conflict.ID, conflict.PublishedAt = there.Version, there.ID, there.PublishedAt
-	conflict.Publisher, conflict.Reason = there.Publisher, there.Reason
+	conflict.PublishedBy, conflict.Reason = there.PublishedBy, there.Reason
 	return conflict
 }
 

@@ -26,7 +26,7 @@ func fleetSet(t testing.TB, n int) *directive.Set {
 
 func benchValue(b *testing.B, n int) []byte {
 	value, err := Encode(Revision{
-		Version: 1, ID: NewID(), PublishedAt: time.UnixMilli(1_790_000_000_000), Publisher: "p", Set: fleetSet(b, n),
+		Version: 1, ID: NewID(), PublishedAt: time.UnixMilli(1_790_000_000_000), PublishedBy: "p", Set: fleetSet(b, n),
 	})
 	require.NoError(b, err)
 	b.SetBytes(int64(len(value)))
@@ -68,7 +68,7 @@ type plainRevision struct {
 	ID          string           `msgpack:"id"`
 	Version     int64            `msgpack:"version"`
 	PublishedAt int64            `msgpack:"published_at"`
-	Publisher   string           `msgpack:"publisher"`
+	PublishedBy string           `msgpack:"publisher"`
 	Reason      string           `msgpack:"reason"`
 	Directives  []plainDirective `msgpack:"directives"`
 }

@@ -56,7 +56,7 @@ func decodeRevision(r *reader) (rev Revision, err error) {
 		}
 		switch field {
 		case "publisher":
-			rev.Publisher, err = r.text(field)
+			rev.PublishedBy, err = r.text(field)
 		case "reason":
 			rev.Reason, err = r.text(field)
 		case "directives":

@@ -23,7 +23,7 @@ func Encode(r Revision) ([]byte, error) {
 	e.text("id", r.ID)
 	e.integer("version", r.Version)
 	e.integer("published_at", r.PublishedAt.UnixMilli())
-	e.text("publisher", r.Publisher)
+	e.text("publisher", r.PublishedBy)
 	e.text("reason", r.Reason)
 	e.directives(r.Set.Directives())
 	if buf.Len() > MaxValueBytes {

@@ -31,7 +31,7 @@ type jsonRevision struct {
 	Version     int64  `json:"version"`
 	ID          string `json:"id"`
 	PublishedAt string `json:"published_at"`
-	Publisher   string `json:"publisher"`
+	PublishedBy string `json:"publisher"`
 	Reason      string `json:"reason"`
 	SignedBy    string `json:"signed_by,omitempty"`
 	jsonBody
@@ -65,7 +65,7 @@ func AppendRevision(dst []byte, r Revision) []byte {
 		published = r.PublishedAt.UTC().Format(millis)
 	}
 	return appendJSON(dst, jsonRevision{
-		Version: r.Version, ID: r.ID, PublishedAt: published, Publisher: r.Publisher, Reason: r.Reason,
+		Version: r.Version, ID: r.ID, PublishedAt: published, PublishedBy: r.PublishedBy, Reason: r.Reason,
 		SignedBy: r.SignedBy, jsonBody: newJSONBody(r.Set),
 	})
 }

@@ -31,7 +31,7 @@ type Revision struct {
 	Version     int64
 	ID          string
 	PublishedAt time.Time
-	Publisher   string
+	PublishedBy string
 	Reason      string
 	Set         *directive.Set
 	// SignedBy is the id of the key that the seal names, Verified whether that signature was checked, and is right.
@@ -57,7 +57,7 @@ func (r *Revision) validate() error {
 	if err := checkRange("published_at", r.PublishedAt.UnixMilli()); err != nil {
 		return err
 	}
-	if err := CheckNote("publisher", r.Publisher, MaxPublisherBytes); err != nil {
+	if err := CheckNote("publisher", r.PublishedBy, MaxPublisherBytes); err != nil {
 		return err
 	}
 	return CheckNote("reason", r.Reason, MaxReasonBytes)

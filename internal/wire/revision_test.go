@@ -35,7 +35,7 @@ func goldenRevisions(t testing.TB) map[string]Revision {
 	}
 	empty, incident := head, head
 	empty.Set = newSet(t)
-	incident.Publisher = "ops@host"
+	incident.PublishedBy = "ops@host"
 	incident.Reason = "Störung bei acme"
 	incident.Set = newSet(t,
 		directive.Directive{
