@@ -32,9 +32,9 @@ func TestTheFaceOfTheRoster(t *testing.T) {
 	require.NoError(t, err)
 	defer sub.Close()
 	assert.Equal(t, fleetdial.SourceStart, sub.Status().Source)
-	var roster fleetdial.Fleet
+	var roster fleetdial.Roster
 	testutil.Eventually(t, 10*time.Second, "the instance reports", func() bool {
-		roster, err = pub.Fleet(ctx)
+		roster, err = pub.Roster(ctx)
 		return err == nil && len(roster.Instances) == 1
 	})
 	assert.Equal(t, fleetdial.InstanceNever, roster.Instances[0].State)

@@ -23,10 +23,10 @@ const (
 	InstanceGone = redisstore.InstanceGone
 )
 
-// Fleet is the roster at one moment, as Publisher.Fleet returns it: Now, the clock of Redis; what the key holds, that
+// Roster is the state of a fleet at one moment, as Publisher.Roster returns it: Now, the clock of Redis; what the key holds, that
 // is, Published, whether it holds a revision, with its Version, ID and PublishedAt, and Err, why it does not; and
 // Instances, a []Instance in the order of their names.
-type Fleet = redisstore.Fleet
+type Roster = redisstore.Roster
 
 // Instance is one row of a roster: its Name; its State; LastSeen, by the clock of Redis; Report, what it last said of
 // itself, nil if it is gone; and Err, why its report cannot be read, if that is so. What an instance says is its own
@@ -48,9 +48,9 @@ type Applied = wire.Applied
 // RejectReason; Error, in words; and At, when it was.
 type Rejected = wire.Rejected
 
-// Fleet returns the fleet's roster: every subscriber that reports, and those that vanished within the last hour. Those
+// Roster returns the fleet's roster: every subscriber that reports, and those that vanished within the last hour. Those
 // beyond 20,000, the ones seen longest ago, are left out.
-func (p *Publisher) Fleet(ctx context.Context) (Fleet, error) { return p.inner.Fleet(ctx) }
+func (p *Publisher) Roster(ctx context.Context) (Roster, error) { return p.inner.Roster(ctx) }
 
 var (
 	// ErrNoInstances is returned by Publisher.Wait where there is no instance to wait for.
@@ -92,6 +92,6 @@ type WaitStatus = redisstore.WaitStatus
 //
 // The status is valid with any error: ErrNoInstances, ErrRejected, ErrRevisionLost, ErrWaitIncomplete at ctx's deadline, ctx's
 // error if it was cancelled, or one of Redis. While Redis cannot be reached, Wait tries again.
-func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Fleet, opts WaitOptions) (WaitStatus, error) {
+func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
 	return p.inner.Wait(ctx, wire.Revision(rev), roster, redisstore.WaitOptions(opts))
 }

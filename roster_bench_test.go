@@ -31,8 +31,8 @@ func bigFleet(b *testing.B, heartbeat time.Duration) (*fleetdial.Publisher, *red
 	require.NoError(b, err)
 	if heartbeat > 0 {
 		testutil.Eventually(b, 30*time.Second, "all report", func() bool {
-			fleet, err := pub.Fleet(context.Background())
-			return err == nil && len(fleet.Instances) == subscribers
+			roster, err := pub.Roster(context.Background())
+			return err == nil && len(roster.Instances) == subscribers
 		})
 	}
 	return pub, client
@@ -74,7 +74,7 @@ func BenchmarkWait(b *testing.B) {
 	set := tenants(b, 10)
 	var took []time.Duration
 	for b.Loop() {
-		roster, err := pub.Fleet(ctx)
+		roster, err := pub.Roster(ctx)
 		require.NoError(b, err)
 		rev, err := pub.Publish(ctx, set, fleetdial.PublishOptions{})
 		require.NoError(b, err)
@@ -93,7 +93,7 @@ func BenchmarkWait(b *testing.B) {
 func BenchmarkRoster(b *testing.B) {
 	pub, _ := bigFleet(b, fleetdial.DefaultHeartbeat)
 	for b.Loop() {
-		_, err := pub.Fleet(context.Background())
+		_, err := pub.Roster(context.Background())
 		require.NoError(b, err)
 	}
 }

@@ -63,8 +63,8 @@ func (a *app) completeVersions(ctx context.Context) []string {
 
 func (a *app) completeInstances(ctx context.Context) []string {
 	return a.ask(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
-		fleet, _ := p.Fleet(ctx)
-		return instanceNames(fleet.Instances)
+		roster, _ := p.Roster(ctx)
+		return instanceNames(roster.Instances)
 	})
 }
 

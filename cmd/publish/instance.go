@@ -12,22 +12,22 @@ import (
 
 // instance shows everything of one instance, and fails if it is in a state that was named.
 func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string, f statusFlags) error {
-	fleet, err := p.Fleet(ctx)
+	roster, err := p.Roster(ctx)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(fleet.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
+	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
 		return fmt.Errorf("fleet %q has no instance %q", a.fleet, name)
 	}
-	fleet.Instances = fleet.Instances[i : i+1]
-	if err := a.writeInstance(fleet, fleet.Instances[0]); err != nil {
+	roster.Instances = roster.Instances[i : i+1]
+	if err := a.writeInstance(roster, roster.Instances[0]); err != nil {
 		return err
 	}
-	return f.verdict(fleet)
+	return f.verdict(roster)
 }
 
-func (a *app) writeInstance(fleet fleetdial.Fleet, in fleetdial.Instance) error {
+func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) error {
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
@@ -35,8 +35,8 @@ func (a *app) writeInstance(fleet fleetdial.Fleet, in fleetdial.Instance) error 
 	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", printable(name), printable(orDash(value))) }
 	row("instance", in.Name)
 	row("state", string(in.State))
-	row("want", want(fleet))
-	row("last seen", moment(in.LastSeen)+", "+age(fleet, in)+" ago")
+	row("want", want(roster))
+	row("last seen", moment(in.LastSeen)+", "+age(roster, in)+" ago")
 	row("error", statusError(in))
 	if r := in.Report; r != nil {
 		row("subscriber", r.State+" since "+moment(r.Since))
@@ -98,15 +98,15 @@ type revisionJSON struct {
 	Error   string `json:"error,omitempty"`
 }
 
-func newFleetJSON(fleet fleetdial.Fleet) fleetJSON {
+func newFleetJSON(roster fleetdial.Roster) fleetJSON {
 	out := fleetJSON{
-		Version: fleet.Version, ID: fleet.ID, Published: fleet.Published,
-		Instances: make([]instanceJSON, len(fleet.Instances)),
+		Version: roster.Version, ID: roster.ID, Published: roster.Published,
+		Instances: make([]instanceJSON, len(roster.Instances)),
 	}
-	if fleet.Err != nil {
-		out.Error = fleet.Err.Error()
+	if roster.Err != nil {
+		out.Error = roster.Err.Error()
 	}
-	for i, in := range fleet.Instances {
+	for i, in := range roster.Instances {
 		out.Instances[i] = newInstanceJSON(in)
 	}
 	return out

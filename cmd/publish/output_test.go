@@ -19,7 +19,7 @@ const forged = "x\nweb  SYNCED"
 func TestStatusHasNoRowsOfOthers(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	fleet := fleetdial.Fleet{
+	roster := fleetdial.Roster{
 		Now: now, Err: errors.New(forged),
 		Instances: []fleetdial.Instance{
 			{Name: forged, State: fleetdial.InstanceStale, LastSeen: now, Report: &fleetdial.Report{
@@ -33,11 +33,11 @@ func TestStatusHasNoRowsOfOthers(t *testing.T) {
 	}
 	var out bytes.Buffer
 	a := &app{stdout: &out, output: "table"}
-	text, err := a.statusText(fleet, statusFlags{wide: true})
+	text, err := a.statusText(roster, statusFlags{wide: true})
 	require.NoError(t, err)
 	assert.Equal(t, 4, strings.Count(text, "\n"), "a head, a row for each, a summary:\n%s", text)
-	for _, in := range fleet.Instances {
-		require.NoError(t, a.writeInstance(fleet, in))
+	for _, in := range roster.Instances {
+		require.NoError(t, a.writeInstance(roster, in))
 		assert.NotContains(t, out.String(), "\nweb ")
 		assert.NotContains(t, missing(in), "\n")
 	}

@@ -90,7 +90,7 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	view := newPane(a.stdout)
 	shown := ""
 	for {
-		fleet, err := a.fleetNow(ctx, p)
+		roster, err := a.rosterNow(ctx, p)
 		if err != nil && (!f.watch || shown == "") {
 			return err
 		}
@@ -100,13 +100,13 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 		text := ""
 		if err != nil {
 			text = fmt.Sprintf("fleet %s: %s\n", a.fleet, printable(err.Error()))
-		} else if text, err = a.statusText(fleet, f); err != nil {
+		} else if text, err = a.statusText(roster, f); err != nil {
 			return err
 		}
 		if !f.watch {
 			_, err := fmt.Fprint(a.stdout, text)
 			if err == nil {
-				err = f.verdict(fleet)
+				err = f.verdict(roster)
 			}
 			return err
 		}
@@ -122,16 +122,16 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	}
 }
 
-func (a *app) fleetNow(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Fleet, error) {
+func (a *app) rosterNow(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Roster, error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
-	return p.Fleet(ctx)
+	return p.Roster(ctx)
 }
 
 // verdict is the error for a fleet in which an instance is in a state that was named.
-func (f *statusFlags) verdict(fleet fleetdial.Fleet) error {
+func (f *statusFlags) verdict(roster fleetdial.Roster) error {
 	code := exitDone
-	for _, in := range fleet.Instances {
+	for _, in := range roster.Instances {
 		if !slices.Contains(f.failOn, string(in.State)) {
 			continue
 		}
@@ -146,25 +146,25 @@ func (f *statusFlags) verdict(fleet fleetdial.Fleet) error {
 	return nil
 }
 
-func (a *app) statusText(fleet fleetdial.Fleet, f statusFlags) (string, error) {
+func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error) {
 	var out bytes.Buffer
 	if a.json() {
 		if f.watch {
-			err := encodeJSON(&out, newFleetJSON(fleet), "")
+			err := encodeJSON(&out, newFleetJSON(roster), "")
 			return out.String(), err
 		}
-		err := encodeJSON(&out, newFleetJSON(fleet), "  ")
+		err := encodeJSON(&out, newFleetJSON(roster), "  ")
 		return out.String(), err
 	}
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	signed := slices.ContainsFunc(fleet.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
+	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
 	head := statusHead(f.wide)
 	if signed {
 		head = append(head, "SIGNED BY")
 	}
 	fmt.Fprintln(w, strings.Join(head, "\t"))
-	for _, in := range fleet.Instances {
-		cells := statusRow(fleet, in, f.wide)
+	for _, in := range roster.Instances {
+		cells := statusRow(roster, in, f.wide)
 		if signed {
 			cells = append(cells, signer(in))
 		}
@@ -176,7 +176,7 @@ func (a *app) statusText(fleet fleetdial.Fleet, f statusFlags) (string, error) {
 	if err := w.Flush(); err != nil {
 		return "", err
 	}
-	fmt.Fprintln(&out, a.summary(fleet))
+	fmt.Fprintln(&out, a.summary(roster))
 	return out.String(), nil
 }
 
@@ -188,8 +188,8 @@ func statusHead(wide bool) []string {
 	return head
 }
 
-func statusRow(fleet fleetdial.Fleet, in fleetdial.Instance, wide bool) []string {
-	row := []string{in.Name, string(in.State), "", want(fleet), age(fleet, in), "", "", "", statusError(in)}
+func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []string {
+	row := []string{in.Name, string(in.State), "", want(roster), age(roster, in), "", "", "", statusError(in)}
 	r := in.Report
 	if r == nil {
 		if wide {
@@ -216,15 +216,15 @@ func signer(in fleetdial.Instance) string {
 	return in.Report.Applied.SignedBy
 }
 
-func want(fleet fleetdial.Fleet) string {
-	if !fleet.Published {
+func want(roster fleetdial.Roster) string {
+	if !roster.Published {
 		return ""
 	}
-	return fmt.Sprint(fleet.Version)
+	return fmt.Sprint(roster.Version)
 }
 
-func age(fleet fleetdial.Fleet, in fleetdial.Instance) string {
-	return max(0, fleet.Now.Sub(in.LastSeen)).Round(100 * time.Millisecond).String()
+func age(roster fleetdial.Roster, in fleetdial.Instance) string {
+	return max(0, roster.Now.Sub(in.LastSeen)).Round(100 * time.Millisecond).String()
 }
 
 // lag is how long after it was published a revision was applied. An empty value was published at no known time.
@@ -256,21 +256,21 @@ func labelText(labels map[string]string) string {
 }
 
 // summary tells of the fleet in one line.
-func (a *app) summary(fleet fleetdial.Fleet) string {
+func (a *app) summary(roster fleetdial.Roster) string {
 	line := fmt.Sprintf("fleet %s: ", a.fleet)
 	switch {
-	case fleet.Err != nil:
-		line += printable(fleet.Err.Error())
-	case fleet.Version == 0:
+	case roster.Err != nil:
+		line += printable(roster.Err.Error())
+	case roster.Version == 0:
 		line += "the empty value, which clears it"
 	default:
-		line += fmt.Sprintf("version %d, published %v ago", fleet.Version,
-			max(0, fleet.Now.Sub(fleet.PublishedAt)).Round(time.Second))
+		line += fmt.Sprintf("version %d, published %v ago", roster.Version,
+			max(0, roster.Now.Sub(roster.PublishedAt)).Round(time.Second))
 	}
-	line += "; " + count(len(fleet.Instances), "instance")
+	line += "; " + count(len(roster.Instances), "instance")
 	for _, state := range instanceStates {
 		n := 0
-		for _, in := range fleet.Instances {
+		for _, in := range roster.Instances {
 			if in.State == state {
 				n++
 			}

@@ -103,16 +103,16 @@ func (a *app) waitFor(ctx context.Context, version int64, w waitFlags) error {
 }
 
 // rosterBefore returns the roster that a wait is going to go by; it says so if there is nobody to wait for.
-func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFlags) (fleetdial.Fleet, error) {
+func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFlags) (fleetdial.Roster, error) {
 	if !w.wait {
-		return fleetdial.Fleet{}, nil
+		return fleetdial.Roster{}, nil
 	}
 	if err := w.check(); err != nil {
-		return fleetdial.Fleet{}, err
+		return fleetdial.Roster{}, err
 	}
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
-	roster, err := p.Fleet(ctx)
+	roster, err := p.Roster(ctx)
 	if err != nil || w.minInstances == 0 {
 		return roster, err
 	}
@@ -126,7 +126,7 @@ func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFl
 
 // follow waits for a revision, and tells how far it has come.
 func (a *app) follow(
-	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Fleet, w waitFlags,
+	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Roster, w waitFlags,
 ) error {
 	view := &waitView{app: a, live: !a.json() && !a.quiet && isTerminal(a.stderr)}
 	opts := fleetdial.WaitOptions{

@@ -40,7 +40,7 @@ var goneRows = []row{
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
 		mend: func(f *faulty) {
 			f.eventually(within, "the roster tells what they had", func() bool {
-				roster, err := f.pub.Fleet(context.Background())
+				roster, err := f.pub.Roster(context.Background())
 				return err == nil && len(roster.Instances) == matrixSubscribers
 			})
 		},

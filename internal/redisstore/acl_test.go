@@ -48,10 +48,10 @@ func TestTheRulesAllowWhatIsNeeded(t *testing.T) {
 	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 	sub := subscribe(t, proxy, cfg)
 	testutil.Eventually(t, within, "the roster has it", func() bool {
-		fleet, err := pub.Fleet(context.Background())
-		return err == nil && len(fleet.Instances) == 1
+		roster, err := pub.Roster(context.Background())
+		return err == nil && len(roster.Instances) == 1
 	})
-	roster, err := pub.Fleet(t.Context())
+	roster, err := pub.Roster(t.Context())
 	require.NoError(t, err)
 	rev, err := pub.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 	require.NoError(t, err)
@@ -129,9 +129,9 @@ func TestTheRulesSufficeOnACluster(t *testing.T) {
 	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s := subscribe(t, client("proxy"), cfg)
 	p := newPublisher(t, client("publisher"), PublisherConfig{Fleet: "prod"})
-	var roster Fleet
+	var roster Roster
 	testutil.Eventually(t, within, "the roster has it", func() bool {
-		roster, err = p.Fleet(context.Background())
+		roster, err = p.Roster(context.Background())
 		return err == nil && len(roster.Instances) == 1
 	})
 	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})

@@ -108,11 +108,11 @@ func TestTheRosterIsBounded(t *testing.T) {
 		require.NoError(t, client.ZAdd(t.Context(), testKey+":fleet", members...).Err())
 	}
 	add(0, MaxInstances)
-	roster, err := p.Fleet(t.Context())
+	roster, err := p.Roster(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, roster.Instances, MaxInstances)
 	add(MaxInstances, MaxInstances+1)
-	roster, err = p.Fleet(t.Context())
+	roster, err = p.Roster(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, roster.Instances, MaxInstances)
 	assert.Equal(t, "i00001", roster.Instances[0].Name, "the one seen longest ago is left out")

@@ -45,8 +45,8 @@ type Instance struct {
 	Err      error
 }
 
-// Fleet is the roster at one moment.
-type Fleet struct {
+// Roster is the state of a fleet at one moment.
+type Roster struct {
 	Now         time.Time
 	Published   bool
 	Version     int64
@@ -56,41 +56,41 @@ type Fleet struct {
 	Instances   []Instance
 }
 
-// Fleet returns the roster, and what the key holds.
-func (p *Publisher) Fleet(ctx context.Context) (Fleet, error) {
-	instances, err := p.roster(ctx)
+// Roster returns the roster, and what the key holds.
+func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
+	instances, err := p.members(ctx)
 	if err != nil {
-		return Fleet{}, err
+		return Roster{}, err
 	}
 	if err := p.readReports(ctx, instances); err != nil {
-		return Fleet{}, err
+		return Roster{}, err
 	}
 	// What the key holds is read last: an instance is then behind it, but never ahead.
-	fleet, err := p.head(ctx)
+	roster, err := p.head(ctx)
 	if err != nil {
-		return Fleet{}, err
+		return Roster{}, err
 	}
 	for _, in := range instances {
-		if in.Report == nil && fleet.Now.Sub(in.LastSeen) > rosterMemory {
+		if in.Report == nil && roster.Now.Sub(in.LastSeen) > rosterMemory {
 			continue
 		}
-		in.State = fleet.stateOf(&in)
-		fleet.Instances = append(fleet.Instances, in)
+		in.State = roster.stateOf(&in)
+		roster.Instances = append(roster.Instances, in)
 	}
-	slices.SortFunc(fleet.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
-	return fleet, nil
+	slices.SortFunc(roster.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
+	return roster, nil
 }
 
 // head returns what the key holds, as far as its first bytes tell, and the time.
-func (p *Publisher) head(ctx context.Context) (Fleet, error) {
+func (p *Publisher) head(ctx context.Context) (Roster, error) {
 	got, err := p.remote.read(ctx, wire.PeekBytes)
 	if err != nil {
-		return Fleet{}, err
+		return Roster{}, err
 	}
 	if got.clock.err != nil {
-		return Fleet{}, classify("ask Redis for the time", got.clock.err)
+		return Roster{}, classify("ask Redis for the time", got.clock.err)
 	}
-	out := Fleet{Now: time.Unix(0, int64(time.Since(got.clock.epoch)))}
+	out := Roster{Now: time.Unix(0, int64(time.Since(got.clock.epoch)))}
 	switch {
 	case got.wrongType:
 		out.Err = wrongType(p.remote.keys.revision)
@@ -107,8 +107,8 @@ func (p *Publisher) head(ctx context.Context) (Fleet, error) {
 	return out, nil
 }
 
-// roster returns a row for each name.
-func (p *Publisher) roster(ctx context.Context) ([]Instance, error) {
+// members returns a row for each name.
+func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
 	members, err := p.remote.client.ZRevRangeWithScores(ctx, p.remote.keys.fleet, 0, MaxInstances-1).Result()
 	if isWrongType(err) {
 		return nil, wrongType(p.remote.keys.fleet)
@@ -167,18 +167,18 @@ func (in *Instance) read(reply *redis.StringCmd) {
 }
 
 // stateOf returns how an instance stands to what the key holds.
-func (f *Fleet) stateOf(in *Instance) InstanceState {
+func (roster *Roster) stateOf(in *Instance) InstanceState {
 	r := in.Report
 	switch {
 	case in.Err != nil:
 		return InstanceStale
 	case r == nil:
 		return InstanceGone
-	case r.Rejected != nil && r.Rejected.ID == f.ID && r.State == string(StateRejected):
+	case r.Rejected != nil && r.Rejected.ID == roster.ID && r.State == string(StateRejected):
 		return InstanceRejected
 	case r.Applied == nil:
 		return InstanceNever
-	case f.Published && r.Applied.ID == f.ID && (r.State == string(StateLive) || r.State == string(StateEmpty)):
+	case roster.Published && r.Applied.ID == roster.ID && (r.State == string(StateLive) || r.State == string(StateEmpty)):
 		return InstanceSynced
 	}
 	return InstanceStale

@@ -32,7 +32,7 @@ func silent(cfg *SubscriberConfig) { cfg.Heartbeat = -1 }
 // rows returns the state of each instance.
 func (f *fleet) rows(t testing.TB) map[string]InstanceState {
 	t.Helper()
-	roster, err := f.pub.Fleet(context.Background())
+	roster, err := f.pub.Roster(context.Background())
 	require.NoError(t, err)
 	rows := make(map[string]InstanceState)
 	for _, in := range roster.Instances {
@@ -66,7 +66,7 @@ func TestTheRosterTellsOfEachInstance(t *testing.T) {
 
 	publish(t, f.pub, "one", "two", "three")
 	f.becomes(t, map[string]InstanceState{"a": InstanceSynced, "small": InstanceRejected})
-	roster, err := f.pub.Fleet(t.Context())
+	roster, err := f.pub.Roster(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, roster.Version)
 	row := roster.Instances[0]

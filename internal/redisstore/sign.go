@@ -111,7 +111,7 @@ func (t *transaction) certain(ctx context.Context, tx *redis.Tx, there wire.Revi
 // appliedVersions returns what the roster says was applied. A roster that is of another type, or may not be read, says
 // nothing: it must not keep anyone from publishing.
 func (p *Publisher) appliedVersions(ctx context.Context) ([]int64, error) {
-	instances, err := p.roster(ctx)
+	instances, err := p.members(ctx)
 	if err == nil {
 		err = p.readReports(ctx, instances)
 	}

@@ -116,7 +116,7 @@ func TestTheVersionOfASignedFleetIsAboveAllThatWereApplied(t *testing.T) {
 		publish(t, f.pub, "a")
 	}
 	testutil.Eventually(t, within, "the roster has version 5", func() bool {
-		roster, err := f.pub.Fleet(t.Context())
+		roster, err := f.pub.Roster(t.Context())
 		return err == nil && len(roster.Instances) == 1 && roster.Instances[0].State == InstanceSynced
 	})
 	// Redis loses all but the roster.
@@ -132,7 +132,7 @@ func TestTheVersionOfASignedFleetIsAboveAllThatWereApplied(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, rev.Version)
 	testutil.Eventually(t, within, "the roster tells", func() bool {
-		roster, err := f.pub.Fleet(t.Context())
+		roster, err := f.pub.Roster(t.Context())
 		return err == nil && len(roster.Instances) == 1 && roster.Instances[0].State == InstanceRejected
 	})
 	publish(t, f.pub, "d")

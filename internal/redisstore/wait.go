@@ -68,7 +68,7 @@ type wait struct {
 }
 
 // Wait follows a revision until the instances of the roster, those that are gone excepted, have applied it.
-func (p *Publisher) Wait(ctx context.Context, rev wire.Revision, roster Fleet, opts WaitOptions) (WaitStatus, error) {
+func (p *Publisher) Wait(ctx context.Context, rev wire.Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
 	w := &wait{
 		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
 		status: WaitStatus{Version: rev.Version},
@@ -185,7 +185,7 @@ func (w *wait) look(ctx context.Context) error {
 	return nil
 }
 
-func (w *wait) overwritten(head *Fleet) error {
+func (w *wait) overwritten(head *Roster) error {
 	if head.Err != nil {
 		return fmt.Errorf("%w: %w", ErrRevisionLost, head.Err)
 	}
@@ -193,7 +193,7 @@ func (w *wait) overwritten(head *Fleet) error {
 }
 
 // sort moves those out of the pending that have applied or refused the revision.
-func (w *wait) sort(head *Fleet) {
+func (w *wait) sort(head *Roster) {
 	s := &w.status
 	var pending []Instance
 	for _, in := range s.Pending {
@@ -212,7 +212,7 @@ func (w *wait) sort(head *Fleet) {
 }
 
 // has reports whether an instance has applied the revision, or a newer one that took its place.
-func (w *wait) has(in *Instance, head *Fleet) bool {
+func (w *wait) has(in *Instance, head *Roster) bool {
 	if in.Report == nil || in.Report.Applied == nil {
 		return false
 	}
@@ -222,11 +222,11 @@ func (w *wait) has(in *Instance, head *Fleet) bool {
 
 // isNewer reports whether a version came after the revision. One beyond what the key holds is from before the versions went
 // back: with the key, or its history, lost or cleared.
-func (w *wait) isNewer(version int64, head *Fleet) bool {
+func (w *wait) isNewer(version int64, head *Roster) bool {
 	return w.status.Version < version && version <= head.Version
 }
 
-func (w *wait) refused(in *Instance, head *Fleet) bool {
+func (w *wait) refused(in *Instance, head *Roster) bool {
 	if in.Report == nil || in.Report.Rejected == nil || in.Report.State != string(StateRejected) {
 		return false
 	}
@@ -272,12 +272,12 @@ func (w *wait) lookForLeft(ctx context.Context) error {
 }
 
 // lookForJoined counts those who came after the roster was taken and have the revision, where they are needed.
-func (w *wait) lookForJoined(ctx context.Context, head *Fleet) error {
+func (w *wait) lookForJoined(ctx context.Context, head *Roster) error {
 	s := &w.status
 	if s.Applied+len(s.Pending) >= w.opts.MinInstances {
 		return nil
 	}
-	all, err := w.publisher.roster(ctx)
+	all, err := w.publisher.members(ctx)
 	if err != nil {
 		return err
 	}

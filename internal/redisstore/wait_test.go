@@ -25,12 +25,12 @@ func names(instances []Instance) (names []string) {
 }
 
 // roster waits until that many instances are known.
-func (f *fleet) roster(t testing.TB, n int) Fleet {
+func (f *fleet) roster(t testing.TB, n int) Roster {
 	t.Helper()
-	var roster Fleet
+	var roster Roster
 	testutil.Eventually(t, within, "the roster", func() (ok bool) {
 		var err error
-		roster, err = f.pub.Fleet(context.Background())
+		roster, err = f.pub.Roster(context.Background())
 		return err == nil && len(roster.Instances) == n
 	})
 	return roster
@@ -46,9 +46,9 @@ func (f *fleet) publishOne(t testing.TB, id string) wire.Revision {
 func TestWaitEndsWhenAllHaveIt(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, silent)
-	_, err := f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{})
+	_, err := f.pub.Wait(t.Context(), f.publishOne(t, "x"), Roster{}, WaitOptions{})
 	require.ErrorIs(t, err, ErrNoInstances)
-	_, err = f.pub.Wait(t.Context(), f.publishOne(t, "x"), Fleet{}, WaitOptions{MinInstances: NoMinimum})
+	_, err = f.pub.Wait(t.Context(), f.publishOne(t, "x"), Roster{}, WaitOptions{MinInstances: NoMinimum})
 	require.NoError(t, err)
 
 	for i := range 5 {
