@@ -19,12 +19,12 @@ const (
 	InstanceRejected = redisstore.InstanceRejected
 	// InstanceNever has not applied any revision.
 	InstanceNever = redisstore.InstanceNever
-	// InstanceGone has vanished without leaving: it has not been heard of for three of its heartbeats.
+	// InstanceGone has vanished without leaving: it has not been heard of for three of its report intervals.
 	InstanceGone = redisstore.InstanceGone
 )
 
-// Roster is the state of a fleet at one moment, as Publisher.Roster returns it: Now, the clock of Redis; what the key holds, that
-// is, Published, whether it holds a revision, with its Version, ID and PublishedAt, and Err, why it does not; and
+// Roster is the state of a fleet at one moment, as Publisher.Roster returns it: Now, the clock of Redis; what the key
+// holds, that is, Published, whether it holds a revision, with its Version, ID and PublishedAt, and Err, why it does not; and
 // Instances, a []Instance in the order of their names.
 type Roster = redisstore.Roster
 

@@ -16,12 +16,12 @@ import (
 )
 
 // bigFleet starts 1,000 subscribers of one fleet in this process, and returns its publisher.
-func bigFleet(b *testing.B, heartbeat time.Duration) (*fleetdial.Publisher, *redis.Client) {
+func bigFleet(b *testing.B, reportInterval time.Duration) (*fleetdial.Publisher, *redis.Client) {
 	const subscribers = 1000
 	server := testutil.StartRedis(b)
 	for i := range subscribers {
 		sub, err := fleetdial.Subscribe(context.Background(), newURLClient(b, server.URL()), fleetdial.SubscriberConfig{
-			Instance: fmt.Sprintf("proxy-%04d", i), Heartbeat: heartbeat, Logger: quiet,
+			Instance: fmt.Sprintf("proxy-%04d", i), ReportInterval: reportInterval, Logger: quiet,
 		})
 		require.NoError(b, err)
 		b.Cleanup(func() { require.NoError(b, sub.Close()) })
@@ -29,7 +29,7 @@ func bigFleet(b *testing.B, heartbeat time.Duration) (*fleetdial.Publisher, *red
 	client := server.Client(b)
 	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
 	require.NoError(b, err)
-	if heartbeat > 0 {
+	if reportInterval > 0 {
 		testutil.Eventually(b, 30*time.Second, "all report", func() bool {
 			roster, err := pub.Roster(context.Background())
 			return err == nil && len(roster.Instances) == subscribers
@@ -39,12 +39,12 @@ func bigFleet(b *testing.B, heartbeat time.Duration) (*fleetdial.Publisher, *red
 }
 
 // BenchmarkIdleFleet reports what 1,000 subscribers that nothing is published to cost Redis, in percent of a core: their
-// pings and resyncs, and with "reports" their heartbeats too. An iteration takes 30 s, the time between two resyncs; one
+// pings and resyncs, and with "reports" their reports too. An iteration takes 30 s, the time between two resyncs; one
 // is enough.
 func BenchmarkIdleFleet(b *testing.B) {
-	for name, heartbeat := range map[string]time.Duration{"silent": -1, "reports": fleetdial.DefaultHeartbeat} {
+	for name, reportInterval := range map[string]time.Duration{"silent": -1, "reports": fleetdial.DefaultReportInterval} {
 		b.Run(name, func(b *testing.B) {
-			_, client := bigFleet(b, heartbeat)
+			_, client := bigFleet(b, reportInterval)
 			began := redisCPU(b, client)
 			b.ResetTimer()
 			for b.Loop() {
@@ -70,7 +70,7 @@ func redisCPU(b *testing.B, client *redis.Client) (total float64) {
 // BenchmarkWait reports the time from a publish having returned until Wait knows that 1,000 instances have it.
 func BenchmarkWait(b *testing.B) {
 	ctx := context.Background()
-	pub, _ := bigFleet(b, fleetdial.DefaultHeartbeat)
+	pub, _ := bigFleet(b, fleetdial.DefaultReportInterval)
 	set := tenants(b, 10)
 	var took []time.Duration
 	for b.Loop() {
@@ -91,7 +91,7 @@ func BenchmarkWait(b *testing.B) {
 
 // BenchmarkRoster reads the roster of 1,000 instances.
 func BenchmarkRoster(b *testing.B) {
-	pub, _ := bigFleet(b, fleetdial.DefaultHeartbeat)
+	pub, _ := bigFleet(b, fleetdial.DefaultReportInterval)
 	for b.Loop() {
 		_, err := pub.Roster(context.Background())
 		require.NoError(b, err)

@@ -28,8 +28,8 @@ const (
 	UseSnapshot = redisstore.UseSnapshot
 )
 
-// DefaultHeartbeat is how often a Subscriber reports to the roster unless told.
-const DefaultHeartbeat = redisstore.DefaultHeartbeat
+// DefaultReportInterval is how often a Subscriber reports to the roster unless told.
+const DefaultReportInterval = redisstore.DefaultReportInterval
 
 // SubscriberConfig says how a Subscriber follows its fleet. The zero value works.
 type SubscriberConfig struct {
@@ -37,13 +37,13 @@ type SubscriberConfig struct {
 	Fleet string
 	// Startup says what Subscribe does while Redis cannot be reached; FailFast unless told.
 	Startup Startup
-	// Resync is how often, at least, the key is looked at, so that a lost announcement does no harm; 0 is 30 s, the
+	// ResyncInterval is how often, at least, the key is looked at, so that a lost announcement does no harm; 0 is 30 s, the
 	// least is 10 ms. Each wait is shortened by up to a fifth, at random.
-	Resync time.Duration
-	// DeadAfter is how long the subscription may be silent before it is given up for another; 0 is 3 s, the least is
+	ResyncInterval time.Duration
+	// SubscriptionTimeout is how long the subscription may be silent before it is given up for another; 0 is 3 s, the least is
 	// 10 ms. The subscriber pings it twice as often, which is most of what an idle one
 	// costs Redis.
-	DeadAfter time.Duration
+	SubscriptionTimeout time.Duration
 	// MaxBytes is the size of the largest value that is taken, 128 bytes to 4 MiB; 0 is 4 MiB. A larger one is refused.
 	MaxBytes int
 	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII without spaces; empty is the
@@ -53,10 +53,10 @@ type SubscriberConfig struct {
 	// Labels tell operators more of it, such as its zone or build: at most 16, names of 1 to 64 bytes and values of up to
 	// 256, UTF-8.
 	Labels map[string]string
-	// Heartbeat is how often the subscriber reports to the roster, beside the times at which it applies or refuses a
+	// ReportInterval is how often the subscriber reports to the roster, beside the times at which it applies or refuses a
 	// revision; after three in silence it counts as gone. 0 is 10 s, the least is 10 ms, and a negative one turns reports
 	// off. Each wait is shortened by up to a fifth, at random.
-	Heartbeat time.Duration
+	ReportInterval time.Duration
 	// VerifyKeys are those whose signatures are believed; with none, sets need no signature. With any, what is unsigned,
 	// signed by another key, altered, signed for another fleet, or not newer than what the subscriber had, is refused, and
 	// so is the empty value. Each look at the key then reads the whole value.

@@ -53,7 +53,7 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 		row("clock offset", r.ClockOffset.String())
 		row("fleetdial", r.Fleetdial)
 		row("started", moment(r.StartedAt))
-		row("heartbeat", r.Every.String())
+		row("report interval", r.Every.String())
 		row("labels", labelText(r.Labels))
 		for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
 			row(name, fmt.Sprint(r.Counters[name]))

@@ -46,8 +46,8 @@ func serve(name string, n, maxBytes int, verifyKey string) error {
 	defer stop()
 	for i := range n {
 		cfg := fleetdial.SubscriberConfig{
-			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, Heartbeat: 300 * time.Millisecond,
-			Resync: time.Second, Logger: discard, VerifyKeys: keys,
+			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, ReportInterval: 300 * time.Millisecond,
+			ResyncInterval: time.Second, Logger: discard, VerifyKeys: keys,
 		}
 		if n > 1 {
 			cfg.Instance = fmt.Sprintf("%s-%02d", name, i)

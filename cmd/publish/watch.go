@@ -39,7 +39,7 @@ func (a *app) watch(ctx context.Context) error {
 	start, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{
-		Fleet: a.fleet, Logger: a.logger(), Heartbeat: -1, // an onlooker is no proxy
+		Fleet: a.fleet, Logger: a.logger(), ReportInterval: -1, // an onlooker is no proxy
 		VerifyKeys: keys,
 	})
 	if err != nil {

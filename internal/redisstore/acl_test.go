@@ -43,7 +43,7 @@ func TestTheRulesAllowWhatIsNeeded(t *testing.T) {
 
 	pub := newPublisher(t, publisher, PublisherConfig{Fleet: "prod"})
 	cfg := testConfig()
-	cfg.Fleet, cfg.Instance, cfg.Heartbeat = "prod", "web", 20*time.Millisecond
+	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 20*time.Millisecond
 	log := &logBuffer{}
 	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 	sub := subscribe(t, proxy, cfg)
@@ -125,7 +125,7 @@ func TestTheRulesSufficeOnACluster(t *testing.T) {
 	}
 	log := &logBuffer{}
 	cfg := testConfig()
-	cfg.Fleet, cfg.Instance, cfg.Heartbeat = "prod", "web", 20*time.Millisecond
+	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 20*time.Millisecond
 	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s := subscribe(t, client("proxy"), cfg)
 	p := newPublisher(t, client("publisher"), PublisherConfig{Fleet: "prod"})

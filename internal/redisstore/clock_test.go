@@ -64,7 +64,7 @@ func (f *fakeSource) looks() []int {
 // subscribeFake starts a subscriber without a socket: its session stands until it is lost.
 func subscribeFake(t *testing.T, src *fakeSource, resync time.Duration) *Subscriber {
 	t.Helper()
-	s := startFake(t, src, SubscriberConfig{Resync: resync, Logger: quiet})
+	s := startFake(t, src, SubscriberConfig{ResyncInterval: resync, Logger: quiet})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
@@ -197,7 +197,7 @@ func TestP9FailedSessionsBackOff(t *testing.T) {
 
 func TestP9ASubscriberThatIsDeafSaysSoWhateverItReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := SubscriberConfig{Resync: time.Second, Logger: quiet}
+		cfg := SubscriberConfig{ResyncInterval: time.Second, Logger: quiet}
 		require.NoError(t, cfg.check())
 		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
 		s := newSubscriber(src, cfg)
@@ -313,7 +313,7 @@ func TestASecondMessageDoesNotEndASpread(t *testing.T) {
 func TestLiesAfterAReconnectCostNoWholeValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
-		cfg := SubscriberConfig{Resync: time.Hour, Logger: quiet}
+		cfg := SubscriberConfig{ResyncInterval: time.Hour, Logger: quiet}
 		require.NoError(t, cfg.check())
 		s := newSubscriber(src, cfg)
 		s.follow = func(ctx context.Context) error {
@@ -359,7 +359,7 @@ func TestP4WithoutTheClockOfRedisTheLocalOneMayBePutRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &ownClock{fakeSource: &fakeSource{value: fleetValue(t, 0, time.Minute)}}
 		src.behind.Store(int64(time.Hour))
-		s := startFake(t, src, SubscriberConfig{Resync: time.Second, Logger: quiet})
+		s := startFake(t, src, SubscriberConfig{ResyncInterval: time.Second, Logger: quiet})
 		time.Sleep(2 * time.Second)
 		src.behind.Store(0)
 		time.Sleep(2 * time.Second)

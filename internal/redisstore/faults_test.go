@@ -37,7 +37,7 @@ func TestP2AKilledServerThatComesBackWithItsData(t *testing.T) {
 
 func TestP9AHungServerIsNoticedAndSurvived(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, func(cfg *SubscriberConfig) { cfg.DeadAfter = 600 * time.Millisecond })
+	f := newFleet(t, func(cfg *SubscriberConfig) { cfg.SubscriptionTimeout = 600 * time.Millisecond })
 	publish(t, f.pub, "a")
 	eventually(t, f.sub, "a")
 	f.server.Stop()
@@ -59,7 +59,7 @@ func TestP9AHalfOpenConnectionIsNoticed(t *testing.T) {
 	server := testutil.StartRedis(t)
 	link := testutil.StartLink(t, server.Addr())
 	cfg := testConfig()
-	cfg.DeadAfter = 600 * time.Millisecond
+	cfg.SubscriptionTimeout = 600 * time.Millisecond
 	client := impatient(t, link.Addr())
 	s := subscribe(t, client, cfg)
 	p := newPublisher(t, server.Client(t), PublisherConfig{})

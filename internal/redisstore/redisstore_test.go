@@ -25,7 +25,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // testConfig never resyncs, so that a test sees what announcements alone do.
 func testConfig() SubscriberConfig {
-	return SubscriberConfig{Resync: time.Hour, Logger: quiet}
+	return SubscriberConfig{ResyncInterval: time.Hour, Logger: quiet}
 }
 
 func subscribe(t testing.TB, client redis.UniversalClient, cfg SubscriberConfig) *Subscriber {

@@ -21,7 +21,7 @@ const (
 	// courtesyFactor is how many times as long as the last look took a report waits at most, and longestCourtesy the end of
 	// that.
 	courtesyFactor, longestCourtesy = 10, 250 * time.Millisecond
-	// goneAfter is after how many heartbeats in silence an instance counts as gone: so long does its report live.
+	// goneAfter is after how many report intervals in silence an instance counts as gone: so long does its report live.
 	goneAfter = 3
 	// rosterMemory is how long the roster remembers an instance that vanished.
 	rosterMemory = time.Hour
@@ -52,7 +52,7 @@ type reporter struct {
 
 func newReporter(r *remote, t *tracker, cfg SubscriberConfig) *reporter {
 	return &reporter{
-		remote: r, tracker: t, log: t.log, name: cfg.Instance, labels: cfg.Labels, every: cfg.Heartbeat,
+		remote: r, tracker: t, log: t.log, name: cfg.Instance, labels: cfg.Labels, every: cfg.ReportInterval,
 		started: time.Now(), version: libraryVersion(), wake: make(chan struct{}, 1),
 	}
 }
@@ -68,14 +68,14 @@ func (r *reporter) ask() {
 func (r *reporter) run(ctx context.Context) {
 	defer r.leave()
 	for {
-		heartbeat := time.NewTimer(r.every - rand.N(r.every/5+1))
+		timer := time.NewTimer(r.every - rand.N(r.every/5+1))
 		select {
 		case <-r.wake:
 			sleep(ctx, r.courtesy())
-		case <-heartbeat.C:
+		case <-timer.C:
 		case <-ctx.Done():
 		}
-		heartbeat.Stop()
+		timer.Stop()
 		if ctx.Err() != nil {
 			return
 		}

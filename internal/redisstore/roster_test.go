@@ -19,7 +19,7 @@ import (
 func (f *fleet) join(t testing.TB, name string, change func(*SubscriberConfig)) *Subscriber {
 	t.Helper()
 	cfg := testConfig()
-	cfg.Instance, cfg.Heartbeat = name, 50*time.Millisecond
+	cfg.Instance, cfg.ReportInterval = name, 50*time.Millisecond
 	if change != nil {
 		change(&cfg)
 	}
@@ -27,7 +27,7 @@ func (f *fleet) join(t testing.TB, name string, change func(*SubscriberConfig)) 
 }
 
 // silent is a fleet whose first subscriber does not report.
-func silent(cfg *SubscriberConfig) { cfg.Heartbeat = -1 }
+func silent(cfg *SubscriberConfig) { cfg.ReportInterval = -1 }
 
 // rows returns the state of each instance.
 func (f *fleet) rows(t testing.TB) map[string]InstanceState {
@@ -146,7 +146,7 @@ func TestP9AProxyThatMayOnlyReadSaysSoOnce(t *testing.T) {
 	t.Cleanup(func() { _ = client.Close() })
 	log := &logBuffer{}
 	cfg := testConfig()
-	cfg.Instance, cfg.Heartbeat, cfg.Logger = "reader", 20*time.Millisecond, slog.New(slog.NewTextHandler(log, nil))
+	cfg.Instance, cfg.ReportInterval, cfg.Logger = "reader", 20*time.Millisecond, slog.New(slog.NewTextHandler(log, nil))
 	sub := subscribe(t, client, cfg)
 	for i := range 5 {
 		publish(t, f.pub, fmt.Sprint("d", i))
@@ -174,11 +174,11 @@ func TestConfigurationsOfInstances(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	for name, change := range map[string]func(*SubscriberConfig){
-		"instance":  func(cfg *SubscriberConfig) { cfg.Instance = "a b" },
-		"labels":    func(cfg *SubscriberConfig) { cfg.Labels = map[string]string{"": "x"} },
-		"heartbeat": func(cfg *SubscriberConfig) { cfg.Heartbeat = time.Millisecond },
-		"small":     func(cfg *SubscriberConfig) { cfg.MaxBytes = 100 },
-		"large":     func(cfg *SubscriberConfig) { cfg.MaxBytes = wire.MaxValueBytes + 1 },
+		"instance":        func(cfg *SubscriberConfig) { cfg.Instance = "a b" },
+		"labels":          func(cfg *SubscriberConfig) { cfg.Labels = map[string]string{"": "x"} },
+		"report interval": func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Millisecond },
+		"small":           func(cfg *SubscriberConfig) { cfg.MaxBytes = 100 },
+		"large":           func(cfg *SubscriberConfig) { cfg.MaxBytes = wire.MaxValueBytes + 1 },
 	} {
 		cfg := testConfig()
 		change(&cfg)

@@ -15,9 +15,9 @@ var errUnseated = errors.New("the subscription was taken away, or made anew behi
 // session is one subscription on a connection of its own, from SUBSCRIBE to the first sign that it may have missed
 // something. go-redis would repair it in silence, and the messages in between would be lost in silence.
 type session struct {
-	client    redis.UniversalClient
-	channel   string
-	deadAfter time.Duration
+	client              redis.UniversalClient
+	channel             string
+	subscriptionTimeout time.Duration
 	// subscribed is called when the subscription stands, message for each message, on the goroutine of run.
 	subscribed func()
 	message    func(payload string)
@@ -30,8 +30,8 @@ func (s *session) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ps, subscribe := s.open(ctx)
 	// No reply of any kind for that long ends the session. Only what the server sends puts it off.
-	watchdog := time.AfterFunc(s.deadAfter, func() {
-		cancel(fmt.Errorf("follow the channel: %w: no reply for %v", ErrUnavailable, s.deadAfter))
+	watchdog := time.AfterFunc(s.subscriptionTimeout, func() {
+		cancel(fmt.Errorf("follow the channel: %w: no reply for %v", ErrUnavailable, s.subscriptionTimeout))
 	})
 	confirmed := make(chan struct{})
 	var wg sync.WaitGroup
@@ -60,7 +60,7 @@ func (s *session) run(ctx context.Context) error {
 			cancel(classify("follow the channel", err))
 		}
 		if stands {
-			watchdog.Reset(s.deadAfter)
+			watchdog.Reset(s.subscriptionTimeout)
 		}
 	}
 	watchdog.Stop()
@@ -107,7 +107,7 @@ func (s *session) ping(ctx context.Context, ps *redis.PubSub, confirmed <-chan s
 		return
 	case <-confirmed:
 	}
-	ticker := time.NewTicker(s.deadAfter / 2)
+	ticker := time.NewTicker(s.subscriptionTimeout / 2)
 	defer ticker.Stop()
 	for {
 		select {

@@ -109,7 +109,7 @@ func TestTheVersionOfASignedFleetIsAboveAllThatWereApplied(t *testing.T) {
 	t.Parallel()
 	key, public := newKey(t)
 	f := newFleet(t, func(cfg *SubscriberConfig) {
-		cfg.VerifyKeys, cfg.Heartbeat, cfg.Instance = []ed25519.PublicKey{public}, DefaultHeartbeat, "web"
+		cfg.VerifyKeys, cfg.ReportInterval, cfg.Instance = []ed25519.PublicKey{public}, DefaultReportInterval, "web"
 	})
 	f.pub = newPublisher(t, f.client, PublisherConfig{SignKey: key})
 	for range 5 {

@@ -160,7 +160,7 @@ func TestP4ASnapshotFollowsTheFleetsClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "set")
 		src := &fakeSource{value: fleetValue(t, 0, time.Minute)}
-		cfg := SubscriberConfig{Startup: UseSnapshot, SnapshotFile: file, Resync: time.Second, Logger: quiet}
+		cfg := SubscriberConfig{Startup: UseSnapshot, SnapshotFile: file, ResyncInterval: time.Second, Logger: quiet}
 		s := startFake(t, src, cfg)
 		time.Sleep(time.Second)
 		src.change(func() { src.skew = 30 * time.Second }) // by which the directive has half a minute less
@@ -190,7 +190,7 @@ func TestP4ASnapshotProlongsNothingWhereTheFleetsClockGoesBack(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "set")
 				src := &fakeSource{value: fleetValue(t, 0, time.Minute)}
 				over := time.Now().Add(time.Minute)
-				cfg := SubscriberConfig{Startup: UseSnapshot, SnapshotFile: file, Resync: time.Second, Logger: quiet}
+				cfg := SubscriberConfig{Startup: UseSnapshot, SnapshotFile: file, ResyncInterval: time.Second, Logger: quiet}
 				s := startFake(t, src, cfg)
 				src.change(func() { src.skew = -time.Hour }) // as of a server that takes over
 				time.Sleep(3 * time.Second)
@@ -215,7 +215,7 @@ func TestASnapshotFileThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 		require.NoError(t, os.Mkdir(dir, 0o700))
 		file := filepath.Join(dir, "set")
 		src := &fakeSource{value: fleetValue(t, 0, time.Hour)}
-		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, Resync: time.Second, Logger: quiet})
+		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, ResyncInterval: time.Second, Logger: quiet})
 		time.Sleep(time.Second)
 		require.NoError(t, os.Rename(dir, dir+"-away"))
 		src.change(func() { src.value = fleetValue(t, 0, time.Hour) })
@@ -248,7 +248,7 @@ func TestASnapshotHasWhatIsAppliedWhileTheSubscriberCloses(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		file := filepath.Join(t.TempDir(), "set")
 		src := &slowSource{fakeSource: &fakeSource{value: fleetValue(t, 0, time.Hour)}}
-		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, Resync: time.Hour, Logger: quiet})
+		s := startFake(t, src, SubscriberConfig{SnapshotFile: file, ResyncInterval: time.Hour, Logger: quiet})
 		synctest.Wait()
 		src.value, src.arrive = fleetValue(t, 0, time.Hour), make(chan struct{})
 		s.message("look")

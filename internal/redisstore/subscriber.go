@@ -36,14 +36,14 @@ const (
 
 // SubscriberConfig says how a Subscriber follows its fleet; the zero value works.
 type SubscriberConfig struct {
-	Fleet     string
-	Startup   Startup
-	Resync    time.Duration
-	DeadAfter time.Duration
-	MaxBytes  int
-	Instance  string
-	Labels    map[string]string
-	Heartbeat time.Duration
+	Fleet               string
+	Startup             Startup
+	ResyncInterval      time.Duration
+	SubscriptionTimeout time.Duration
+	MaxBytes            int
+	Instance            string
+	Labels              map[string]string
+	ReportInterval      time.Duration
 	// VerifyKeys are those whose signatures are believed; with none, sets need no signature.
 	VerifyKeys   []ed25519.PublicKey
 	SnapshotFile string
@@ -52,9 +52,9 @@ type SubscriberConfig struct {
 
 // The defaults of a SubscriberConfig, and what else a subscriber goes by.
 const (
-	DefaultResync    = 30 * time.Second
-	DefaultDeadAfter = 3 * time.Second
-	DefaultHeartbeat = 10 * time.Second
+	DefaultResyncInterval      = 30 * time.Second
+	DefaultSubscriptionTimeout = 3 * time.Second
+	DefaultReportInterval      = 10 * time.Second
 	// shortestBackoff and longestBackoff bound the wait between attempts to reach Redis.
 	shortestBackoff = 50 * time.Millisecond
 	longestBackoff  = 2 * time.Second
@@ -73,18 +73,18 @@ func (cfg *SubscriberConfig) check() error {
 	if err := cfg.checkSnapshot(); err != nil {
 		return err
 	}
-	if cfg.Resync == 0 {
-		cfg.Resync = DefaultResync
+	if cfg.ResyncInterval == 0 {
+		cfg.ResyncInterval = DefaultResyncInterval
 	}
-	if cfg.DeadAfter == 0 {
-		cfg.DeadAfter = DefaultDeadAfter
+	if cfg.SubscriptionTimeout == 0 {
+		cfg.SubscriptionTimeout = DefaultSubscriptionTimeout
 	}
-	if cfg.Heartbeat == 0 {
-		cfg.Heartbeat = DefaultHeartbeat
+	if cfg.ReportInterval == 0 {
+		cfg.ReportInterval = DefaultReportInterval
 	}
 	const shortest = 10 * time.Millisecond
-	if cfg.Resync < shortest || cfg.DeadAfter < shortest || 0 < cfg.Heartbeat && cfg.Heartbeat < shortest {
-		return fmt.Errorf("a resync, a dead connection and a heartbeat take at least %v", shortest)
+	if cfg.ResyncInterval < shortest || cfg.SubscriptionTimeout < shortest || 0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
+		return fmt.Errorf("ResyncInterval, SubscriptionTimeout and ReportInterval must be at least %v", shortest)
 	}
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = wire.MaxValueBytes
@@ -142,7 +142,7 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 	}
 	s := newSubscriber(r, cfg)
 	session := &session{
-		client: client, channel: r.keys.channel, deadAfter: cfg.DeadAfter,
+		client: client, channel: r.keys.channel, subscriptionTimeout: cfg.SubscriptionTimeout,
 		subscribed: s.subscribed, message: s.message, unwell: s.unwell,
 	}
 	again := false
@@ -153,7 +153,7 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 		again = true
 		return session.run(ctx)
 	}
-	if cfg.Heartbeat > 0 {
+	if cfg.ReportInterval > 0 {
 		s.reporter = newReporter(r, s.tracker, cfg)
 		s.tracker.changed = s.reporter.ask
 	}
@@ -253,7 +253,7 @@ func (s *Subscriber) followSessions() {
 		}
 		s.tracker.sessionEnds(err)
 		s.first(err)
-		if time.Since(began) > s.cfg.DeadAfter {
+		if time.Since(began) > s.cfg.SubscriptionTimeout {
 			pause.reset()
 		}
 		if pause.wait(s.ctx) != nil {
@@ -288,7 +288,7 @@ var errMissed = errors.New("an announcement went missing")
 func (s *Subscriber) resync() {
 	for {
 		// Up to a fifth earlier, so that a fleet that began together does not look together.
-		wait := s.cfg.Resync - rand.N(s.cfg.Resync/5+1)
+		wait := s.cfg.ResyncInterval - rand.N(s.cfg.ResyncInterval/5+1)
 		if !sleep(s.ctx, wait) {
 			return
 		}

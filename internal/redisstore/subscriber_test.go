@@ -88,7 +88,7 @@ func (f *fleet) set(t testing.TB, v []byte) {
 	require.NoError(t, f.client.Set(context.Background(), testKey, v, 0).Err())
 }
 
-func often(cfg *SubscriberConfig) { cfg.Resync = 50 * time.Millisecond }
+func often(cfg *SubscriberConfig) { cfg.ResyncInterval = 50 * time.Millisecond }
 
 func TestP2ALostAnnouncementIsCorrectedByTheResync(t *testing.T) {
 	t.Parallel()
@@ -354,7 +354,7 @@ func TestP9RefusalsDoNotFloodTheLog(t *testing.T) {
 		log := &logBuffer{}
 		src := &fakeSource{value: []byte("junk")}
 		s := startFake(t, src, SubscriberConfig{
-			Resync: time.Hour, VerifyKeys: []ed25519.PublicKey{public}, Logger: slog.New(slog.NewTextHandler(log, nil)),
+			ResyncInterval: time.Hour, VerifyKeys: []ed25519.PublicKey{public}, Logger: slog.New(slog.NewTextHandler(log, nil)),
 		})
 		const minutes = 5
 		for i := range minutes * 600 {

@@ -72,7 +72,7 @@ func TestTLS(t *testing.T) {
 			has := tlsClient{cert: c.shows != ""}
 			p := newPublisher(t, server.client(t, has), PublisherConfig{})
 			cfg := testConfig()
-			cfg.DeadAfter = 600 * time.Millisecond
+			cfg.SubscriptionTimeout = 600 * time.Millisecond
 			s := subscribe(t, server.client(t, has), cfg)
 
 			publish(t, p, "a")

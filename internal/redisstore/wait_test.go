@@ -79,7 +79,7 @@ func TestWaitNamesWhoIsMissing(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, silent)
 	f.join(t, "fine", nil)
-	f.join(t, "deaf", func(cfg *SubscriberConfig) { cfg.Heartbeat = time.Hour })
+	f.join(t, "deaf", func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Hour })
 	leaves := f.join(t, "leaves", nil)
 	roster := f.roster(t, 3)
 	// As if they had been killed: they say no more.
