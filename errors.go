@@ -13,7 +13,7 @@ var (
 	// did not show in time what became of it: the revision may be published or not, or even become so later.
 	ErrOutcomeUnknown = redisstore.ErrOutcomeUnknown
 	// ErrNoRevision is returned by Publisher.Current where the fleet's key does not exist. It is what Status.Err holds
-	// while a Subscriber's state is StateAbsent.
+	// while a Subscriber's state is StateMissing.
 	ErrNoRevision = redisstore.ErrNoRevision
 	// ErrClosed is wrapped by the error of Subscriber.Refresh after Close.
 	ErrClosed = redisstore.ErrClosed

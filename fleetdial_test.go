@@ -81,7 +81,7 @@ func TestTheFace(t *testing.T) {
 	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Fleet: "prod", Logger: quiet})
 	require.NoError(t, err)
 	defer sub.Close()
-	assert.Equal(t, fleetdial.StateAbsent, sub.Status().State)
+	assert.Equal(t, fleetdial.StateMissing, sub.Status().State)
 	assert.ErrorIs(t, sub.Status().Err, fleetdial.ErrNoRevision)
 	changes := make(chan fleetdial.Change, 10)
 	defer sub.OnChange(func(c fleetdial.Change) { changes <- c })()

@@ -6,7 +6,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 )
 
-// State is how a Subscriber stands to its fleet's key, as a word: "live", "stale", "absent", "rejected" or "empty".
+// State is how a Subscriber stands to its fleet's key, as a word: "live", "stale", "missing", "rejected" or "empty".
 type State = redisstore.State
 
 const (
@@ -14,8 +14,8 @@ const (
 	StateLive = redisstore.StateLive
 	// StateStale: the Subscriber cannot tell whether the key still holds its set, which it keeps.
 	StateStale = redisstore.StateStale
-	// StateAbsent: there is no key. The Subscriber keeps its set.
-	StateAbsent = redisstore.StateAbsent
+	// StateMissing: there is no key. The Subscriber keeps its set.
+	StateMissing = redisstore.StateMissing
 	// StateRejected: the key holds something that was refused. The Subscriber keeps its set.
 	StateRejected = redisstore.StateRejected
 	// StateEmpty: the key holds the empty value, which clears the set.

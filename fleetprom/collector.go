@@ -36,7 +36,7 @@ var (
 
 // states are the values of the label of fleetdial_state.
 var states = []fleetdial.State{
-	fleetdial.StateLive, fleetdial.StateStale, fleetdial.StateAbsent, fleetdial.StateRejected, fleetdial.StateEmpty,
+	fleetdial.StateLive, fleetdial.StateStale, fleetdial.StateMissing, fleetdial.StateRejected, fleetdial.StateEmpty,
 }
 
 // reasons are the values of the label of fleetdial_rejections_total.

@@ -58,7 +58,7 @@ func checkQuery(t *testing.T, query string, names []string) {
 		assert.Contains(t, names, selector.Name, query)
 		for _, m := range selector.LabelMatchers {
 			if m.Name == "state" {
-				assert.Contains(t, []string{"live", "stale", "absent", "rejected", "empty"}, m.Value, query)
+				assert.Contains(t, []string{"live", "stale", "missing", "rejected", "empty"}, m.Value, query)
 			}
 		}
 		return nil

@@ -31,12 +31,12 @@ var goneRows = []row{
 		mend: func(f *faulty) { f.server.Restart() },
 	},
 	{
-		name: "back, but empty", how: "SIGKILL, restart in a new folder", lasts: true, state: fleetdial.StateAbsent,
+		name: "back, but empty", how: "SIGKILL, restart in a new folder", lasts: true, state: fleetdial.StateMissing,
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
 	},
 	{
 		name: "back, but empty, signed", how: "the same of a fleet that verifies signatures", signed: true,
-		lasts: true, state: fleetdial.StateAbsent,
+		lasts: true, state: fleetdial.StateMissing,
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
 		mend: func(f *faulty) {
 			f.eventually(within, "the roster tells what they had", func() bool {
@@ -277,7 +277,7 @@ func look(f *faulty) { f.do("PUBLISH", fleetKey, "look") }
 // contentRows are those in which it is what Redis holds that is wrong.
 var contentRows = []row{
 	{
-		name: "the key is gone", how: "FLUSHALL, a look", lasts: true, state: fleetdial.StateAbsent,
+		name: "the key is gone", how: "FLUSHALL, a look", lasts: true, state: fleetdial.StateMissing,
 		fault: func(f *faulty) { f.do("FLUSHALL"); look(f) },
 	},
 	{

@@ -19,7 +19,7 @@ type mark struct {
 func (m mark) has(id string) bool { return id != "" && m.id == id }
 
 var (
-	markAbsent    = mark{prefix: "absent"}
+	markMissing   = mark{prefix: "missing"}
 	markEmpty     = mark{prefix: "empty"}
 	markWrongType = mark{prefix: "wrong type"}
 )
@@ -29,8 +29,8 @@ func markOf(r reading, whole bool) mark {
 	switch {
 	case r.wrongType:
 		return markWrongType
-	case r.absent:
-		return markAbsent
+	case r.missing:
+		return markMissing
 	case len(r.value) == 0:
 		return markEmpty
 	}

@@ -101,7 +101,7 @@ func (p *Publisher) Current(ctx context.Context) (wire.Revision, error) {
 		return wire.Revision{}, err
 	case got.wrongType:
 		return wire.Revision{}, wrongType(p.remote.keys.revision)
-	case got.absent:
+	case got.missing:
 		return wire.Revision{}, ErrNoRevision
 	}
 	return p.decode(got.value)

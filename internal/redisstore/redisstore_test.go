@@ -94,7 +94,7 @@ func TestPublishReachesSubscribers(t *testing.T) {
 	client := server.Client(t)
 	p := newPublisher(t, client, PublisherConfig{PublishedBy: "ops"})
 	s := subscribe(t, client, testConfig())
-	require.Equal(t, StateAbsent, s.Status().State)
+	require.Equal(t, StateMissing, s.Status().State)
 
 	publish(t, p, "a", "b")
 	eventually(t, s, "a", "b")

@@ -85,8 +85,8 @@ func (r *remote) lookAround(ctx context.Context) {
 // reading is what the key held at one moment, and the fleet's clock then.
 type reading struct {
 	// value is no longer than what was asked for. It is empty if the key holds nothing or does not exist.
-	value  []byte
-	absent bool
+	value   []byte
+	missing bool
 	// wrongType says that the key holds something else than a string.
 	wrongType bool
 	clock     clockReading
@@ -121,7 +121,7 @@ func (r *remote) read(ctx context.Context, limit int) (reading, error) {
 	return out, err
 }
 
-// readNothing tells an empty value from an absent key. The two commands have to see the same moment: if a publish came
+// readNothing tells an empty value from a missing key. The two commands have to see the same moment: if a publish came
 // in between, the new revision would pass for an order to clear the fleet.
 func (r *remote) readNothing(ctx context.Context, node pipeliner, limit int, out *reading) error {
 	var exists *redis.IntCmd
@@ -137,7 +137,7 @@ func (r *remote) readNothing(ctx context.Context, node pipeliner, limit int, out
 	if err != nil {
 		return classify("read the fleet's key", commandError(err, exists, value))
 	}
-	out.absent = exists.Val() == 0
+	out.missing = exists.Val() == 0
 	out.value, err = value.Bytes()
 	return err
 }

@@ -94,7 +94,7 @@ func (p *Publisher) head(ctx context.Context) (Roster, error) {
 	switch {
 	case got.wrongType:
 		out.Err = wrongType(p.remote.keys.revision)
-	case got.absent:
+	case got.missing:
 		out.Err = ErrNoRevision
 	case len(got.value) == 0:
 		out.Published = true

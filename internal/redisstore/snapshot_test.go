@@ -36,7 +36,7 @@ func (f *fleet) restart(t *testing.T) {
 func TestASnapshotServesWhileRedisIsDown(t *testing.T) {
 	t.Parallel()
 	f, file := withSnapshot(t)
-	f.state(t, StateAbsent)
+	f.state(t, StateMissing)
 	assert.Equal(t, SourceStart, f.sub.Status().Source)
 	publish(t, f.pub, "a", "b")
 	eventually(t, f.sub, "a", "b")
@@ -55,7 +55,7 @@ func TestASnapshotServesWhileRedisIsDown(t *testing.T) {
 
 	// Redis comes back with nothing: that is no order to drop anything.
 	f.server.RestartEmpty()
-	f.state(t, StateAbsent)
+	f.state(t, StateMissing)
 	assert.Equal(t, []string{"a", "b"}, idsOf(f.sub))
 	assert.Equal(t, SourceSnapshot, f.sub.Status().Source)
 	publish(t, f.pub, "c")

@@ -14,8 +14,8 @@ const (
 	StateLive State = "live"
 	// StateStale: the subscriber cannot tell whether the key still holds its set. It keeps it.
 	StateStale State = "stale"
-	// StateAbsent: there is no key. The subscriber keeps its set.
-	StateAbsent State = "absent"
+	// StateMissing: there is no key. The subscriber keeps its set.
+	StateMissing State = "missing"
 	// StateRejected: the key holds something that was refused. The subscriber keeps its set.
 	StateRejected State = "rejected"
 	// StateEmpty: the key holds the empty value, which clears the set.

@@ -90,7 +90,7 @@ func (t *tracker) update(told bool) {
 		state, err = StateStale, t.sessionErr
 	case t.lookErr != nil:
 		state, err = StateStale, t.lookErr
-	case state == StateAbsent:
+	case state == StateMissing:
 		err = ErrNoRevision
 	case state == StateRejected:
 		err = t.status.Rejected.Err
@@ -343,8 +343,8 @@ func (t *tracker) known(m mark) (State, bool) {
 	t.mu.Lock()
 	defer t.unlock()
 	switch m {
-	case markAbsent:
-		return StateAbsent, true
+	case markMissing:
+		return StateMissing, true
 	case t.refused:
 		return StateRejected, true
 	case t.applied:
