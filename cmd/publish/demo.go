@@ -128,7 +128,7 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.watchExpiry(ctx); err != nil {
 		return err
 	}
-	err := d.take(ctx, "publish off --all: an empty set, which clears the fleet", func() (fleetdial.Revision, error) {
+	err := d.take(ctx, "publish clear: an empty set, which clears the fleet", func() (fleetdial.Revision, error) {
 		return d.publisher.Publish(ctx, nil, fleetdial.PublishOptions{Reason: "done"})
 	})
 	if err == nil {

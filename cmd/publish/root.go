@@ -11,10 +11,9 @@ import (
 const longHelp = `publish makes a set of diagnostics directives a proxy fleet's. Every proxy of the
 fleet has it within milliseconds, and each directive ends by itself.
 
-Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was refused,
-nothing was written; 4 conflict: the version is not the expected one; 5 waited in
-vain; 6 an instance refused the revision; 7 Redis is unreachable, or it denied
-access.`
+Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was rejected,
+nothing was written; 4 conflict: not the expected version; 5 timed out; 6 an
+instance rejected the revision; 7 Redis is unreachable, or it denied access.`
 
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
   publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`
@@ -65,7 +64,8 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	a.registerWrite(root, &write)
 	write.registerMaxTTL(root)
 	root.AddCommand(
-		a.addCommand(), a.offCommand(), a.getCommand(), a.validateCommand(), a.decodeCommand(), a.watchCommand(),
+		a.addCommand(), a.removeCommand(), a.clearCommand(), a.offCommand(), a.getCommand(), a.validateCommand(),
+		a.decodeCommand(), a.watchCommand(),
 		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
 		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)

@@ -181,7 +181,7 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 }
 
 func statusHead(wide bool) []string {
-	head := []string{"INSTANCE", "STATE", "APPLIED", "WANT", "AGE", "LAG", "SKEW", "VERSION", "ERROR"}
+	head := []string{"INSTANCE", "STATE", "APPLIED", "WANT", "AGE", "LAG", "SKEW", "LIBRARY", "ERROR"}
 	if wide {
 		head = append(head, "ID", "SUBSCRIBER", "SINCE", "SOURCE", "STARTED", "LABELS")
 	}

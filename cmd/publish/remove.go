@@ -11,16 +11,38 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
+func (a *app) removeCommand() *cobra.Command {
+	var w writeFlags
+	cmd := &cobra.Command{
+		Use:   "remove ID…",
+		Short: "Take directives out",
+		Long: "remove takes directives out of the fleet's set, together with those that have expired. An id that is not there\n" +
+			"is an error, and nothing is written.",
+		Example: `  publish remove acme-search`,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			if len(ids) == 0 {
+				return usagef("remove needs the ids of directives; publish clear takes out all of them")
+			}
+			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+				return a.remove(cmd.Context(), p, ids, w)
+			})
+		},
+		ValidArgsFunction: argumentsFrom(a.completeIDs),
+	}
+	a.registerWrite(cmd, &w)
+	return cmd
+}
+
+// offCommand returns the command that was there before remove and clear, and does what they do.
 func (a *app) offCommand() *cobra.Command {
 	var all bool
 	var w writeFlags
 	cmd := &cobra.Command{
-		Use:   "off ID… | --all",
-		Short: "Take directives out",
-		Long: "off takes directives out of the fleet's set, together with those that have expired. An id that is not there\n" +
-			"is an error, and nothing is written. --all publishes an empty set, whatever is there.",
-		Example: `  publish off acme-search` + "\n" + `  publish off --all --reason "incident over"`,
-		Args:    cobra.ArbitraryArgs,
+		Use:    "off ID… | --all",
+		Short:  "Take directives out, as remove and clear do",
+		Hidden: true,
+		Args:   cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
 			case all && len(ids) > 0:
@@ -28,21 +50,12 @@ func (a *app) offCommand() *cobra.Command {
 			case !all && len(ids) == 0:
 				return usagef("off needs the ids of directives, or --all")
 			}
-			p, done, err := a.writer(w)
-			if err != nil {
-				return err
-			}
-			defer done()
-			if err := a.confirmUnsigned(cmd.Context(), p, w); err != nil {
-				return err
-			}
-			if all {
-				clearAll := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-					return p.Publish(ctx, nil, opts)
+			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+				if all {
+					return a.clear(cmd.Context(), p, w)
 				}
-				return a.publishUnseen(cmd.Context(), p, w, clearAll, 0)
-			}
-			return a.off(cmd.Context(), p, ids, w)
+				return a.remove(cmd.Context(), p, ids, w)
+			})
 		},
 		ValidArgsFunction: argumentsFrom(a.completeIDs),
 	}
@@ -51,7 +64,20 @@ func (a *app) offCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) off(ctx context.Context, p *fleetdial.Publisher, ids []string, w writeFlags) error {
+// withWriter calls f with a publisher, once it is confirmed that an unsigned set may take the place of a signed one.
+func (a *app) withWriter(ctx context.Context, w writeFlags, f func(*fleetdial.Publisher) error) error {
+	p, done, err := a.writer(w)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := a.confirmUnsigned(ctx, p, w); err != nil {
+		return err
+	}
+	return f(p)
+}
+
+func (a *app) remove(ctx context.Context, p *fleetdial.Publisher, ids []string, w writeFlags) error {
 	now, err := a.redisTime(ctx, p)
 	if err != nil {
 		return err

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+)
+
+func (a *app) clearCommand() *cobra.Command {
+	var w writeFlags
+	cmd := &cobra.Command{
+		Use:     "clear",
+		Short:   "Publish an empty set",
+		Long:    "clear publishes an empty set, whatever the key holds.",
+		Example: `  publish clear --reason "incident over"`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+				return a.clear(cmd.Context(), p, w)
+			})
+		},
+	}
+	a.registerWrite(cmd, &w)
+	return cmd
+}
+
+func (a *app) clear(ctx context.Context, p *fleetdial.Publisher, w writeFlags) error {
+	publishEmpty := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+		return p.Publish(ctx, nil, opts)
+	}
+	return a.publishUnseen(ctx, p, w, publishEmpty, 0)
+}
