@@ -1,88 +1,171 @@
 package directive
 
 import (
+	"maps"
 	"sync/atomic"
 	"time"
 )
 
-// tolerance is how far two measurements of the fleet's clock may lie apart and still count as the same: more than the
-// round trips that they differ by, less than anyone notices of an expiry.
-const tolerance = 100 * time.Millisecond
+// ClockTolerance is how far two measurements of the fleet's clock may lie apart and still
+// count as the same. It is more than the round trips by which they differ, and less than
+// anyone notices of an expiry.
+const ClockTolerance = 100 * time.Millisecond
 
-// Anchor returns the set with its expiries counted on another clock: one that read zero (Unix time) at the local time
-// epoch. If epoch has a monotonic reading, the expiries become deadlines on the monotonic clock, which no change of
-// the wall clock moves. The set itself stays as it is; the two share their directives.
+// anchor says on which clock the expiries of a set count.
+type anchor struct {
+	// epoch is the local time at which that clock read zero. It is the Unix epoch in a set
+	// that is not anchored to another clock.
+	epoch    time.Time
+	anchored bool
+	// origin is the epoch by which the directives of the set were first anchored, and origins
+	// has those of the directives for which it is another. A directive never ends later than
+	// it does by its origin. The zero origin is a clock that was read only once: it limits
+	// nothing.
+	origin  time.Time
+	origins map[string]time.Time
+	// shortened says that rules expire before their directives' expiries.
+	shortened bool
+}
+
+// Anchor returns the set with its expiries counted on another clock, one that read zero
+// (Unix time) at the local time epoch. If epoch has a monotonic reading, the expiries become
+// deadlines on the monotonic clock, which no change of the wall clock moves. The set itself
+// stays as it is. The two share their directives.
 func Anchor(s *Set, epoch time.Time) *Set {
-	if s == nil {
-		s = &Set{}
-	}
-	return &Set{
-		directives: s.directives, program: s.program, epoch: epoch, anchored: true, cut: s.cut, over: new(atomic.Bool),
-	}
+	return anchorAs(s, anchor{epoch: epoch, origin: epoch})
 }
 
-// AnchorAfter is Anchor for a set that takes the place of prev on the same subscriber: no measurement prolongs what is
-// left of a directive. One that differs from prev's by no more than the round trip might leaves the earlier of the two
-// in force. Where the fleet's clock went back, a directive that prev had as well, with the same id and expiry, keeps
-// the deadline it had.
-func AnchorAfter(s, prev *Set, epoch time.Time) *Set {
-	if prev.Len() == 0 {
-		return Anchor(s, epoch)
+// AnchorAfter is Anchor for a set that replaces prev on the same subscriber. A directive that
+// prev had too, with the same id and expiry, ends no later than it did when it was first
+// anchored, because no measurement of a clock extends a directive. Provisional says that the
+// clock was read only once, so that [Settle] may anchor the set again.
+func AnchorAfter(s, prev *Set, epoch time.Time, provisional bool) *Set {
+	a := anchor{epoch: epoch, origin: epoch}
+	if back := epoch.Sub(prev.epoch); prev.Len() > 0 && 0 < back && back <= ClockTolerance {
+		a.epoch, a.origin = prev.epoch, prev.epoch
 	}
-	back := epoch.Sub(prev.epoch)
-	if back > 0 && back <= tolerance {
-		epoch, back = prev.epoch, 0
+	if provisional {
+		a.origin = time.Time{}
 	}
-	next := Anchor(s, epoch)
-	if back > 0 || prev.cut {
-		next.keepDeadlines(prev, back)
+	if prev.Len() > 0 && (prev.origins != nil || !replaces(a.origin, prev.origin)) {
+		a.origins = carriedOrigins(s, prev)
 	}
-	return next
+	return anchorAs(s, a)
 }
 
-// keepDeadlines cuts the expiries of the directives that prev, whose epoch lies earlier by back, had too.
-func (s *Set) keepDeadlines(prev *Set, back time.Duration) {
-	s.cut = true
+// replaces reports whether the origin of a whole set may stand for an earlier set's: it is
+// the same or earlier by no more than the tolerance.
+func replaces(origin, before time.Time) bool {
+	if origin.IsZero() || before.IsZero() {
+		return origin.Equal(before)
+	}
+	earlier := before.Sub(origin)
+	return 0 <= earlier && earlier <= ClockTolerance
+}
+
+// carriedOrigins returns the origins of the directives that both sets have.
+func carriedOrigins(s, prev *Set) map[string]time.Time {
 	had := make(map[string]*Directive, prev.Len())
 	for i := range prev.directives {
 		had[prev.directives[i].ID] = &prev.directives[i]
 	}
-	deadlines := make(map[string]time.Duration, len(prev.program.rules))
-	for _, r := range prev.program.rules {
-		deadlines[prev.directives[r.index].ID] = r.expiry - back
+	origins := make(map[string]time.Time)
+	for i := range s.directives {
+		d := &s.directives[i]
+		if before := had[d.ID]; before != nil && before.ExpiresAt.Equal(d.ExpiresAt) {
+			origins[d.ID] = prev.originOf(d.ID)
+		}
 	}
-	s.program = compile(s.directives)
-	s.program.shorten(func(r *rule) time.Duration {
-		d := &s.directives[r.index]
-		if before := had[d.ID]; before == nil || !before.ExpiresAt.Equal(d.ExpiresAt) {
-			return r.expiry
-		}
-		// prev's rule may itself be cut: it is its deadline that counts, not the directive's expiry.
-		if deadline, ok := deadlines[d.ID]; ok {
-			return min(r.expiry, deadline)
-		}
-		return r.expiry - max(0, back)
-	})
+	return origins
 }
 
-// Reanchor returns s itself, unless the clock that it is anchored to turns out to be behind: the machine was
-// suspended, during which a monotonic clock may stand still, or Redis' clock was set forward. Then it returns s
-// anchored to the new epoch, so that its directives end when they should. A clock found ahead changes nothing.
+// Reanchor returns s itself, unless the clock that it is anchored to turns out to be behind.
+// That is so after the machine was suspended, during which a monotonic clock may stand still,
+// or if the fleet's clock was set forward. Then Reanchor returns s anchored to the new epoch,
+// so that its directives end when they should. A clock that is found ahead changes nothing.
 func Reanchor(s *Set, epoch time.Time) *Set {
-	if s.Len() == 0 || s.epoch.Sub(epoch) <= tolerance {
+	if s.Len() == 0 || s.epoch.Sub(epoch) <= ClockTolerance {
 		return s
 	}
-	next := Anchor(s, epoch)
-	if s.cut {
-		next.keepDeadlines(s, epoch.Sub(s.epoch))
+	a := s.anchor
+	a.epoch = epoch
+	return anchorAs(s, a)
+}
+
+// Settle returns s anchored to an epoch that has been confirmed by a second measurement,
+// after s was anchored provisionally. Unlike [Reanchor] it may give time back, but to no
+// directive more than its origin does.
+func Settle(s *Set, epoch time.Time) *Set {
+	if s.Len() == 0 {
+		return s
+	}
+	a := s.anchor
+	a.epoch = epoch
+	if a.origin.IsZero() {
+		a.origin = epoch
+	}
+	a.origins = maps.Clone(a.origins)
+	for id, origin := range a.origins {
+		if origin.IsZero() {
+			a.origins[id] = epoch
+		}
+	}
+	return anchorAs(s, a)
+}
+
+// anchorAs returns the set with another anchor.
+func anchorAs(s *Set, a anchor) *Set {
+	if s == nil {
+		s = &Set{}
+	}
+	a.anchored, a.shortened = true, false
+	next := &Set{directives: s.directives, program: s.program, anchor: a, over: new(atomic.Bool)}
+	next.shortened = next.isLimited()
+	if s.shortened || next.shortened {
+		next.program = compile(s.directives) // the rules of the other set stay as they are
+	}
+	if next.shortened {
+		next.program.shorten(func(r *rule) time.Duration { return r.expiry - next.excess(r) })
 	}
 	return next
 }
 
-// EarliestEpoch returns the epoch by which none of the set's directives ends later than it does in the set: the one that
-// it is anchored to or, where a directive has kept a deadline from before the clock went back, an earlier one.
+// originOf returns the origin of a directive.
+func (a *anchor) originOf(id string) time.Time {
+	if origin, ok := a.origins[id]; ok {
+		return origin
+	}
+	return a.origin
+}
+
+// excess returns by how much a rule has to end before its directive's expiry, so that it
+// ends no later than by the directive's origin.
+func (s *Set) excess(r *rule) time.Duration {
+	origin := s.originOf(s.directives[r.index].ID)
+	if origin.IsZero() {
+		return 0
+	}
+	return max(0, s.epoch.Sub(origin))
+}
+
+// isLimited reports whether the origin of a directive is earlier than the epoch.
+func (s *Set) isLimited() bool {
+	if s.origins == nil && (s.origin.IsZero() || !s.epoch.After(s.origin)) {
+		return false
+	}
+	for i := range s.program.rules {
+		if s.excess(&s.program.rules[i]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// EarliestEpoch returns the epoch by which none of the set's directives ends later than it
+// does in the set: the one that the set is anchored to or, if a directive is limited by an
+// earlier origin, that origin.
 func (s *Set) EarliestEpoch() time.Time {
-	if !s.cut {
+	if !s.shortened {
 		return s.epoch
 	}
 	var most time.Duration

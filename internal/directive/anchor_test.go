@@ -9,16 +9,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// endsAt returns the local time at which the set's only directive ends.
+// endsAt returns the local time at which the first rule of the set ends.
 func endsAt(t require.TestingT, s *Set) time.Time {
-	require.Equal(t, 1, s.Len())
+	require.NotEmpty(t, s.program.rules)
 	return s.epoch.Add(s.program.rules[0].expiry)
 }
 
-func TestP4AnchoredSetsEndOnTheOtherClock(t *testing.T) {
+func TestAnchor_CountsOnTheOtherClock(t *testing.T) {
 	t.Parallel()
 	local := time.Now()
-	// Redis shows noon at the local time `local`, whatever the local wall clock shows.
+	// Redis shows noon at the local time, whatever the local wall clock shows.
 	epoch := local.Add(-time.Duration(noon.UnixNano()))
 	s := Anchor(newSet(t, dir("a", nil)), epoch)
 	assert.Equal(t, Shape, s.Evaluate(Request{}, local.Add(time.Hour-1)).Level)
@@ -27,82 +27,107 @@ func TestP4AnchoredSetsEndOnTheOtherClock(t *testing.T) {
 	assert.NotNil(t, Anchor(nil, epoch))
 }
 
-func TestP4AClockThatGoesBackProlongsNothing(t *testing.T) {
+func TestAnchorAfter_ClockThatGoesBackExtendsNothing(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1000, 0)
 	one := dir("a", nil)
 	before := Anchor(newSet(t, one), epoch)
 	back := epoch.Add(time.Minute) // the clock reads a minute less than it should
 
-	same := AnchorAfter(newSet(t, one), before, back)
-	assert.Equal(t, endsAt(t, before), endsAt(t, same), "carried over: the old deadline stays")
-	again := AnchorAfter(newSet(t, one), same, back.Add(time.Minute))
-	assert.Equal(t, endsAt(t, before), endsAt(t, again), "and stays")
+	same := AnchorAfter(newSet(t, one), before, back, false)
+	assert.Equal(t, endsAt(t, before), endsAt(t, same), "a carried directive keeps its deadline")
+	again := AnchorAfter(newSet(t, one), same, back.Add(time.Minute), false)
+	assert.Equal(t, endsAt(t, before), endsAt(t, again), "in each revision")
 
-	longer := AnchorAfter(newSet(t, dir("a", func(d *Directive) { d.ExpiresAt = noon.Add(2 * time.Hour) })), before, back)
+	longer := AnchorAfter(newSet(t, dir("a", func(d *Directive) { d.ExpiresAt = noon.Add(2 * time.Hour) })), before, back, false)
 	assert.Equal(t, endsAt(t, before).Add(time.Hour+time.Minute), endsAt(t, longer), "another expiry is another directive")
 
-	jitter := AnchorAfter(newSet(t, one), before, epoch.Add(tolerance))
-	assert.Equal(t, endsAt(t, before), endsAt(t, jitter), "within a round trip, the earlier measurement holds")
+	jitter := AnchorAfter(newSet(t, one), before, epoch.Add(ClockTolerance), false)
+	assert.Equal(t, endsAt(t, before), endsAt(t, jitter), "within the tolerance, the earlier measurement counts")
 
-	ahead := AnchorAfter(newSet(t, one), before, epoch.Add(-time.Minute))
+	ahead := AnchorAfter(newSet(t, one), before, epoch.Add(-time.Minute), false)
 	assert.Equal(t, endsAt(t, before).Add(-time.Minute), endsAt(t, ahead))
 }
 
-func TestP4ReanchorOnlyShortens(t *testing.T) {
+func TestAnchorAfter_DirectivePublishedAgainAfterAWrongClock(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(1000, 0)
+	one := dir("a", nil)
+	right := Anchor(newSet(t, one), epoch)
+	ahead := Reanchor(right, epoch.Add(-24*time.Hour))
+	assert.Equal(t, endsAt(t, right).Add(-24*time.Hour), endsAt(t, ahead))
+	assert.Same(t, ahead, Reanchor(ahead, epoch), "the set in force gets no time back")
+
+	again := AnchorAfter(newSet(t, one), ahead, epoch.Add(time.Millisecond), false)
+	assert.Equal(t, endsAt(t, right), endsAt(t, again), "a directive that is published again ends when it did at first")
+	between := AnchorAfter(newSet(t, one, dir("b", nil)), ahead, epoch.Add(-24*time.Hour), false)
+	assert.Equal(t, endsAt(t, ahead), endsAt(t, between))
+	assert.Equal(t, endsAt(t, right), endsAt(t, AnchorAfter(newSet(t, one), between, epoch, false)))
+}
+
+func TestReanchor_OnlyShortens(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1000, 0)
 	s := Anchor(newSet(t, dir("a", nil)), epoch)
 	assert.Same(t, s, Reanchor(s, epoch.Add(time.Hour)))
-	assert.Same(t, s, Reanchor(s, epoch.Add(-tolerance)))
+	assert.Same(t, s, Reanchor(s, epoch.Add(-ClockTolerance)))
 	assert.Equal(t, endsAt(t, s).Add(-time.Minute), endsAt(t, Reanchor(s, epoch.Add(-time.Minute))),
 		"after a suspend, the deadline comes nearer")
 	empty := &Set{}
 	assert.Same(t, empty, Reanchor(empty, epoch))
 }
 
-func TestP4NoMeasurementProlongs(t *testing.T) {
+func TestSettle_GivesBackWhatOneReadingTook(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(1000, 0)
+	set := newSet(t, dir("a", nil))
+	first := AnchorAfter(set, &Set{}, epoch.Add(-24*time.Hour), true)
+	settled := Settle(first, epoch)
+	assert.Equal(t, endsAt(t, Anchor(set, epoch)), endsAt(t, settled), "the first reading was wrong")
+	assert.Equal(t, endsAt(t, settled), endsAt(t, Settle(settled, epoch.Add(time.Hour))), "a confirmed clock is a limit")
+
+	carried := AnchorAfter(newSet(t, dir("a", nil), dir("b", nil)), first, epoch.Add(-24*time.Hour), true)
+	assert.Equal(t, endsAt(t, settled), endsAt(t, Settle(carried, epoch)))
+	assert.Equal(t, endsAt(t, settled), endsAt(t, Settle(carried, epoch)), "the provisional set stays as it is")
+}
+
+// TestAnchor_NoMeasurementExtends moves the clock at random and holds that no directive ends
+// later than by its first anchor, and that a set in force never ends later than before.
+func TestAnchor_NoMeasurementExtends(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		epoch := time.Unix(1_000_000, 0)
 		set, err := NewSet([]Directive{dir("a", nil)})
 		require.NoError(t, err)
 		current := Anchor(set, epoch)
-		deadline := endsAt(t, current)
+		first := endsAt(t, current)
 		for range rapid.IntRange(1, 20).Draw(t, "steps") {
 			epoch = epoch.Add(time.Duration(rapid.IntRange(-5000, 5000).Draw(t, "moved")) * time.Millisecond)
-			if rapid.Bool().Draw(t, "new revision") {
+			before := endsAt(t, current)
+			switch rapid.IntRange(0, 2).Draw(t, "step") {
+			case 0:
 				fresh, err := NewSet([]Directive{dir("a", nil)})
 				require.NoError(t, err)
-				current = AnchorAfter(fresh, current, epoch)
-			} else {
+				current = AnchorAfter(fresh, current, epoch, rapid.Bool().Draw(t, "provisional"))
+			case 1:
 				current = Reanchor(current, epoch)
+				require.False(t, endsAt(t, current).After(before), "extended by Reanchor")
+			case 2:
+				current = Settle(current, epoch)
 			}
-			next := endsAt(t, current)
-			require.False(t, next.After(deadline), "%v after %v", next, deadline)
-			deadline = next
+			require.False(t, endsAt(t, current).After(first), "%v after %v", endsAt(t, current), first)
+			require.False(t, current.EarliestEpoch().After(first.Add(-sinceUnixZero(set.directives[0].ExpiresAt))))
 		}
 	})
 }
 
-func TestAClockThatIsPutRightAgainCostsNoTime(t *testing.T) {
-	t.Parallel()
-	epoch := time.Unix(1000, 0)
-	set := newSet(t, dir("a", nil))
-	right := Anchor(set, epoch)
-	wrong := AnchorAfter(set, right, epoch.Add(time.Hour)) // which keeps the deadline
-	again := Reanchor(wrong, epoch)
-	assert.Equal(t, endsAt(t, right), endsAt(t, again))
-	assert.Equal(t, endsAt(t, right), endsAt(t, AnchorAfter(set, again, epoch)), "nor does the next revision")
-}
-
-func TestP4NothingEndsLaterByTheEarliestEpoch(t *testing.T) {
+func TestEarliestEpoch_NothingEndsLater(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1000, 0)
 	assert.Equal(t, time.Time{}, (&Set{}).EarliestEpoch())
 	before := Anchor(newSet(t, dir("a", nil)), epoch)
 	assert.Equal(t, epoch, before.EarliestEpoch())
-	after := AnchorAfter(newSet(t, dir("a", nil), dir("b", nil)), before, epoch.Add(time.Hour))
+	after := AnchorAfter(newSet(t, dir("a", nil), dir("b", nil)), before, epoch.Add(time.Hour), false)
 	assert.Equal(t, epoch, after.EarliestEpoch(), "of a directive that kept its deadline")
-	assert.Equal(t, epoch.Add(time.Hour), AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour)).EarliestEpoch())
+	assert.Equal(t, epoch.Add(time.Hour), AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour), false).EarliestEpoch())
 }

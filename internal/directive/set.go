@@ -16,12 +16,7 @@ import (
 type Set struct {
 	directives []Directive
 	program    program
-	// epoch is the local time at which the clock that expiries are counted on read zero. It is the Unix epoch in a set
-	// that is not anchored to another clock.
-	epoch    time.Time
-	anchored bool
-	// cut says that rules may expire before their directives' expiries.
-	cut bool
+	anchor
 	// over is set once the clock has shown that all rules have expired; nil in the zero Set.
 	over *atomic.Bool
 }
@@ -52,7 +47,7 @@ func Compile(directives []Directive) (*Set, error) {
 	return &Set{
 		directives: directives,
 		program:    compile(directives),
-		epoch:      time.Unix(0, 0),
+		anchor:     anchor{epoch: time.Unix(0, 0)},
 		over:       new(atomic.Bool),
 	}, nil
 }

@@ -175,7 +175,7 @@ func newSubscriber(src source, cfg SubscriberConfig) *Subscriber {
 		source: src, tracker: s.tracker, rules: newAcceptance(src, cfg),
 		retry: newBackoff(shortestBackoff, longestBackoff),
 		swap: func(rev wire.Revision, epoch time.Time) {
-			s.set.Store(directive.AnchorAfter(rev.Set, s.set.Load(), epoch))
+			s.set.Store(directive.AnchorAfter(rev.Set, s.set.Load(), epoch, false))
 		},
 		tell: s.listeners.tell,
 		reanchor: func(epoch time.Time) {
