@@ -1,4 +1,4 @@
-package redisstore
+package wire
 
 import (
 	"strings"
@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestAnnouncements(t *testing.T) {
+func TestParseAnnouncement(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, `{"version":42,"id":"ab"}`, string(announcement{Version: 42, ID: "ab"}.encode()))
-	for text, want := range map[string]announcement{
+	assert.Equal(t, `{"version":42,"id":"ab"}`, string(Announcement{Version: 42, ID: "ab"}.Encode()))
+	for text, want := range map[string]Announcement{
 		`{"version":42,"id":"ab"}`:                  {Version: 42, ID: "ab"},
 		`{"version":42,"id":"ab","spread_ms":1500}`: {Version: 42, ID: "ab", SpreadMillis: 1500},
 		`{"id":"ab","version":1,"more":{}}`:         {Version: 1, ID: "ab"},
 	} {
-		got, ok := parseAnnouncement(text)
+		got, ok := ParseAnnouncement(text)
 		assert.True(t, ok, text)
 		assert.Equal(t, want, got, text)
 	}
@@ -26,28 +26,14 @@ func TestAnnouncements(t *testing.T) {
 		`{"version":1,"id":"ab","spread_ms":9223372036854775807}`,
 		`{"version":1,"id":"` + strings.Repeat("a", maxAnnouncementBytes) + `"}`,
 	} {
-		_, ok := parseAnnouncement(text)
+		_, ok := ParseAnnouncement(text)
 		assert.False(t, ok, text)
 	}
 }
 
-func TestFetchesOfLargeSetsByLargeFleetsSpreadOut(t *testing.T) {
+func TestAnnouncement_SpreadIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		bytes       int
-		subscribers int64
-		want        int64
-	}{
-		{4 << 20, 0, 0},
-		{1 << 10, 100_000, 0},
-		{1 << 20, 256, 0},
-		{1 << 20, 257, 501},
-		{1 << 20, 700, 1367},
-		{4 << 20, 100_000, 2000},
-	} {
-		assert.Equal(t, c.want, spreadMillis(c.bytes, c.subscribers), "%d bytes, %d subscribers", c.bytes, c.subscribers)
-	}
-	assert.Equal(t, longestSpread, announcement{SpreadMillis: 1 << 30}.spread())
-	assert.Zero(t, announcement{SpreadMillis: -1}.spread())
-	assert.Equal(t, time.Second, announcement{SpreadMillis: 1000}.spread())
+	assert.Equal(t, MaxSpread, Announcement{SpreadMillis: 1 << 30}.Spread())
+	assert.Zero(t, Announcement{SpreadMillis: -1}.Spread())
+	assert.Equal(t, 500*time.Millisecond, Announcement{SpreadMillis: 500}.Spread())
 }

@@ -52,6 +52,9 @@ type Applied struct {
 	PublishedAt, At time.Time
 	// SignedBy is the id of the key whose signature was checked, empty if none was.
 	SignedBy string
+	// Digest is that of the value that was applied, as [Digest] returns it. It is empty for an
+	// empty value.
+	Digest string
 }
 
 // Rejected tells what an instance refused. Version 0 and no id is a value in which they cannot be read.
@@ -98,17 +101,22 @@ func EncodeReport(r *Report) []byte {
 	e.text("source", r.Source)
 	if a := r.Applied; a != nil {
 		_ = e.EncodeString("applied")
-		signed := 0
-		if a.SignedBy != "" {
-			signed = 1
+		fields := 4
+		for _, optional := range []string{a.SignedBy, a.Digest} {
+			if optional != "" {
+				fields++
+			}
 		}
-		_ = e.EncodeMapLen(4 + signed)
+		_ = e.EncodeMapLen(fields)
 		e.integer("version", a.Version)
 		e.text("id", a.ID)
 		e.integer("published_at", max(0, a.PublishedAt.UnixMilli()))
 		e.integer("at", a.At.UnixMilli())
-		if signed > 0 {
+		if a.SignedBy != "" {
 			e.text("signed_by", a.SignedBy)
+		}
+		if a.Digest != "" {
+			e.text("digest", a.Digest)
 		}
 	}
 	if j := r.Rejected; j != nil {

@@ -78,6 +78,12 @@ func (d *reportReader) applied() *Applied {
 			d.err = invalid("signed_by", "must be the id of a key")
 		}
 	}
+	if d.has("digest") {
+		a.Digest = d.textOf("digest", 2*digestBytes)
+		if d.err == nil && !isHex(a.Digest, digestBytes) {
+			d.err = invalid("digest", "must be 16 hex digits in lower case")
+		}
+	}
 	d.leave(outer)
 	return a
 }

@@ -6,6 +6,7 @@ package wire
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -37,6 +38,19 @@ type Revision struct {
 	// SignedBy is the id of the key that the seal names, Verified whether that signature was checked, and is right.
 	SignedBy string
 	Verified bool
+}
+
+// digestBytes is how much of a value's SHA-256 its digest shows, in hex.
+const digestBytes = 8
+
+// Digest returns the first 16 hex digits of the SHA-256 of a value's bytes. It tells apart two
+// values of the same revision ID. The digest of no bytes is empty.
+func Digest(value []byte) string {
+	if len(value) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(value)
+	return hex.EncodeToString(sum[:digestBytes])
 }
 
 // NewID returns a new random revision id.

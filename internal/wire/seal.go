@@ -72,12 +72,18 @@ func AppendSeal(body []byte, name string, key ed25519.PrivateKey) ([]byte, error
 		return nil, invalid("", fmt.Sprintf("the set takes %d bytes, the limit is %d with a signature", len(body),
 			MaxValueBytes-SealBytes))
 	}
-	buf := bytes.NewBuffer(body)
-	e := encoder{msgpack.NewEncoder(buf)}
+	id := KeyID(key.Public().(ed25519.PublicKey))
+	return append(body, sealOf(id, ed25519.Sign(key, signed(name, body)))...), nil
+}
+
+// sealOf returns the canonical bytes of a seal. No other bytes are one.
+func sealOf(keyID string, signature []byte) []byte {
+	var buf bytes.Buffer
+	e := encoder{msgpack.NewEncoder(&buf)}
 	_ = e.EncodeMapLen(2)
-	e.text("key", KeyID(key.Public().(ed25519.PublicKey)))
-	e.text("signature", hex.EncodeToString(ed25519.Sign(key, signed(name, body))))
-	return buf.Bytes(), nil
+	e.text("key", keyID)
+	e.text("signature", hex.EncodeToString(signature))
+	return buf.Bytes()
 }
 
 // Verify returns the id of the key that signed a value. The error wraps ErrUnsigned, ErrUnknownKey or ErrAltered, or is
@@ -108,27 +114,20 @@ func (k Keyring) Verify(value []byte, name string) (keyID string, err error) {
 	return id, nil
 }
 
-// readSeal returns what a seal says, if it is one of AppendSeal's.
+// readSeal returns the key's id and the signature in a seal. It accepts the canonical bytes
+// only, because whoever cannot sign could otherwise write the same seal in other widths, and
+// have every subscriber apply the same set again.
 func readSeal(seal string) (keyID string, signature []byte, ok bool) {
-	if seal == "" || kindOf(seal[0]) != "map" {
+	if len(seal) != SealBytes {
 		return "", nil, false
 	}
-	r := &reader{in: seal}
-	n, err := r.mapLen("")
-	if err != nil || n != 2 {
+	const idAt = 1 + 4 + 1 // a map of 2, "key" and the length of the id
+	keyID = seal[idAt : idAt+2*keyIDBytes]
+	text := seal[SealBytes-2*ed25519.SignatureSize:]
+	signature, err := hex.DecodeString(text)
+	if err != nil || !isHex(keyID, keyIDBytes) || !isHex(text, ed25519.SignatureSize) ||
+		string(sealOf(keyID, signature)) != seal {
 		return "", nil, false
 	}
-	texts := [4]string{}
-	for i := range texts {
-		if texts[i], err = r.text(""); err != nil {
-			return "", nil, false
-		}
-	}
-	signature, err = hex.DecodeString(texts[3])
-	ok = err == nil && r.pos == len(seal) && texts[0] == "key" && texts[2] == "signature" &&
-		isHex(texts[1], keyIDBytes) && isHex(texts[3], ed25519.SignatureSize)
-	if !ok {
-		return "", nil, false
-	}
-	return texts[1], signature, true
+	return keyID, signature, true
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,7 @@ func TestWhatIsNotSignedAsItHasToBe(t *testing.T) {
 		"upper case":     {append(bytes.Clone(body), bytes.ToUpper(value[len(body):])...), sealName, ErrAltered},
 		"empty seal":     {append(bytes.Clone(body), 0x80), sealName, ErrAltered},
 		"no map":         {append(bytes.Clone(body), 0x01), sealName, ErrAltered},
+		"other widths":   {append(bytes.Clone(body), otherWidths(value[len(body):])...), sealName, ErrAltered},
 		"after the seal": {append(bytes.Clone(value), 0x80), sealName, ErrAltered},
 		"cut":            {value[:len(value)-1], sealName, ErrAltered},
 	} {
@@ -186,4 +188,9 @@ func FuzzVerify(f *testing.F) {
 			assert.Equal(t, value, b, "nobody else has the key")
 		}
 	})
+}
+
+// otherWidths returns a seal with its first string written in another width.
+func otherWidths(seal []byte) []byte {
+	return slices.Concat(seal[:1], []byte{0xd9, 3}, seal[2:])
 }

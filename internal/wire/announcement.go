@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Announcement is the message that a revision exists. It is a hint, never the truth.
+type Announcement struct {
+	Version int64  `json:"version"`
+	ID      string `json:"id"`
+	// SpreadMillis asks each subscriber to fetch at a random moment within so many
+	// milliseconds. Zero asks for an immediate fetch.
+	SpreadMillis int64 `json:"spread_ms,omitempty"`
+}
+
+// MaxSpread is the longest time over which an announcement spreads the fetches of a fleet.
+// It bounds by how much a forged announcement can delay a revision.
+const MaxSpread = time.Second
+
+const (
+	// maxAnnouncementBytes is more than any announcement takes.
+	maxAnnouncementBytes = 256
+	// maxSpreadMillis keeps a forged announcement from overflowing a Duration.
+	maxSpreadMillis = 1 << 32
+)
+
+// Encode returns the announcement in JSON.
+func (a Announcement) Encode() []byte {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // an integer and a string always encode
+	}
+	return b
+}
+
+// Spread returns the time over which the announcement asks the fleet to spread its fetches,
+// at most [MaxSpread].
+func (a Announcement) Spread() time.Duration {
+	return time.Duration(min(max(0, a.SpreadMillis), MaxSpread.Milliseconds())) * time.Millisecond
+}
+
+// ParseAnnouncement returns the announcement in a message. It returns false for any other
+// message, which is a request to fetch.
+func ParseAnnouncement(payload string) (Announcement, bool) {
+	if len(payload) > maxAnnouncementBytes {
+		return Announcement{}, false
+	}
+	var a Announcement
+	err := json.Unmarshal([]byte(payload), &a)
+	if err != nil || a.Version < 1 || a.ID == "" || a.SpreadMillis > maxSpreadMillis {
+		return Announcement{}, false
+	}
+	return a, true
+}
