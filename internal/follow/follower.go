@@ -1,0 +1,274 @@
+// Package follow decides what a subscriber does. [Follower] is a pure state machine: it takes
+// one event after another and returns what has to be done. It has no goroutine, no lock, no
+// clock and no I/O, so that a simulation can run a whole fleet of followers in virtual time.
+//
+// A follower keeps a session open, which carries the fleet's announcements, and fetches the
+// fleet's key whenever it may hold something new: after an announcement, when a session
+// begins, and at each resync. Session and fetch are independent of each other. All times are
+// on the local monotonic clock.
+package follow
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+const (
+	// shortestBackoff and longestBackoff bound the waits between attempts to reach Redis.
+	shortestBackoff, longestBackoff = 50 * time.Millisecond, 2 * time.Second
+	// minFetchTimeout is the least time that a fetch is given: 4 MiB at 11 Mbit/s.
+	minFetchTimeout = 3 * time.Second
+	// fullResync is after how many resyncs the whole value is read, so that a value that was
+	// altered under its header is noticed.
+	fullResync = 10
+	// The log gets stateBurst lines of changed states and rejections at once, and as many more
+	// in each minute. Applied revisions, which cost their publisher a write each, get applyBurst.
+	stateBurst, applyBurst = 10, 60
+)
+
+var (
+	errNotRead = errors.New("the fleet's key has not been read yet")
+	emptySet   = &directive.Set{}
+)
+
+// Config configures a follower. All of it is required, except Keys.
+type Config struct {
+	// ResyncInterval is the longest time between two fetches, SubscriptionTimeout how long the
+	// server may be silent.
+	ResyncInterval, SubscriptionTimeout time.Duration
+	// MaxBytes is the size of the largest value that is accepted.
+	MaxBytes int
+	// Keys are the trusted keys. With any, values have to be signed for the Redis key Key.
+	Keys wire.Keyring
+	Key  string
+	// Rand is where jitter comes from.
+	Rand *rand.Rand
+}
+
+// Follower is the state of one subscriber. It belongs to one goroutine.
+type Follower struct {
+	cfg Config
+	// now is the time of the event that is being handled, and out what comes of it.
+	now time.Time
+	out Effects
+
+	status Status
+	set    *directive.Set
+	// applied and rejected are the values that were last applied and, since then, rejected.
+	applied, rejected value
+	// signedVersion and signedID are those of the newest signed revision that was accepted.
+	signedVersion int64
+	signedID      string
+	// found is the state that the last fetch found, and fetchErr why the last fetch failed.
+	found    State
+	fetchErr error
+
+	session       session
+	subscriptions int
+	openAt        time.Time
+	sessionRetry  backoff
+
+	// next is the fetch to come, and current the one under way.
+	next                    *request
+	current                 *fetching
+	fetchRetry, searchRetry backoff
+	bucket                  bucket
+	resyncAt                time.Time
+	resyncs                 int
+
+	// heard counts the messages. newest is the last announcement that told of something new.
+	heard       int64
+	newest      wire.Announcement
+	newestAt    time.Time
+	unannounced *unannounced
+
+	clock      clock
+	clockRetry backoff
+	clockless  bool
+
+	// isSaved says that the snapshot file holds the set, and savedEpoch the epoch it counts on.
+	isSaved    bool
+	savedEpoch time.Time
+
+	isStarted, isSettling bool
+	// isLogged says that a line about this event tells of the state too.
+	isLogged               bool
+	stateLines, applyLines lines
+}
+
+// New returns a follower that has read nothing yet.
+func New(cfg Config, now time.Time) *Follower {
+	retry := backoff{shortest: shortestBackoff, longest: longestBackoff}
+	again := backoff{shortest: firstRetry, longest: longestRetry}
+	f := &Follower{
+		cfg: cfg, now: now, set: emptySet, found: StateStale, session: session{err: errNotRead},
+		openAt: now, sessionRetry: retry, fetchRetry: retry, searchRetry: again, clockRetry: again,
+		bucket:     newBucket(fetchBurst, fetchInterval, now),
+		stateLines: lines{bucket: newBucket(stateBurst, time.Minute/stateBurst, now)},
+		applyLines: lines{bucket: newBucket(applyBurst, time.Minute/applyBurst, now)},
+	}
+	f.status = Status{
+		State: StateStale, Since: now, Source: SourceStart, Err: errNotRead, Revision: wire.Revision{Set: emptySet},
+		AnnounceToApply: newHistogram(), PublishToApply: newHistogram(),
+	}
+	f.status.Counters.Rejections = make(map[RejectReason]int64)
+	f.planResync()
+	return f
+}
+
+// Handle takes in one event and returns what has to be done. The time never goes back.
+func (f *Follower) Handle(now time.Time, event Event) Effects {
+	f.now, f.out, f.isLogged = now, Effects{}, false
+	switch e := event.(type) {
+	case Subscribed:
+		if f.isCurrent(e.Session) {
+			f.subscribed()
+		}
+	case Unsubscribed:
+		if f.isCurrent(e.Session) {
+			f.endSession(errUnsubscribed)
+		}
+	case Message:
+		if f.isCurrent(e.Session) {
+			f.message(e.Payload)
+		}
+	case Pong:
+		f.isCurrent(e.Session)
+	case ErrorReply:
+		if f.isCurrent(e.Session) {
+			f.errorReply(e.Err)
+		}
+	case SessionLost:
+		f.sessionLost(e)
+	case Fetched:
+		f.fetched(e)
+	case Refresh:
+		f.request(request{cause: causeRefresh, waiters: []uint64{e.Waiter}, notBefore: now})
+	case Suspended:
+		f.suspended(e.For)
+	case Timer:
+	}
+	f.tendSession()
+	f.resync()
+	f.dispatch()
+	f.updateState()
+	f.out.WakeAt = f.wakeAt()
+	return f.out
+}
+
+// Status returns the current status. It shares what does not change.
+func (f *Follower) Status() Status { return f.status }
+
+// Epoch returns the local time at which the fleet's clock read zero. It is zero before the
+// first measurement.
+func (f *Follower) Epoch() time.Time {
+	if !f.clock.known {
+		return time.Time{}
+	}
+	return f.clock.epoch
+}
+
+// resync asks for a fetch from time to time, however reliable the session seems.
+func (f *Follower) resync() {
+	if f.now.Before(f.resyncAt) {
+		return
+	}
+	f.resyncs++
+	f.request(request{cause: causeResync, full: f.resyncs%fullResync == 0, notBefore: f.now})
+	f.planResync()
+}
+
+// planResync plans the next resync up to a fifth early, so that a fleet that began together
+// does not fetch together.
+func (f *Follower) planResync() {
+	f.resyncAt = f.now.Add(f.cfg.ResyncInterval - f.random(f.cfg.ResyncInterval/5))
+}
+
+// random returns a random duration from nothing to d.
+func (f *Follower) random(d time.Duration) time.Duration {
+	return time.Duration(f.cfg.Rand.Int64N(int64(d) + 1))
+}
+
+// isOverdue reports whether the fetch under way has taken longer than the server may be
+// silent.
+func (f *Follower) isOverdue() bool {
+	return f.current != nil && f.now.Sub(f.current.began) >= f.cfg.SubscriptionTimeout
+}
+
+// updateState derives the state, and tells of a change.
+func (f *Follower) updateState() {
+	state, err := f.found, error(nil)
+	switch {
+	case f.isOverdue():
+		state = StateStale
+		err = fmt.Errorf("fetch the fleet's key: %w: no reply for %v", store.ErrUnavailable, f.cfg.SubscriptionTimeout)
+	case f.fetchErr != nil && (f.session.subscribed || f.session.reliable):
+		state, err = StateStale, f.fetchErr
+	case !f.session.reliable:
+		state, err = StateStale, f.session.err
+	case state == StateMissing:
+		err = ErrNoRevision
+	case state == StateRejected:
+		err = f.status.Rejected.Err
+	}
+	f.status.Err = err
+	if state == f.status.State {
+		return
+	}
+	f.status.State, f.status.Since = state, f.now
+	f.out.Report = true
+	if f.isLogged {
+		return
+	}
+	args := []any{"state", state, "version", f.status.Revision.Version}
+	if err != nil {
+		args = append(args, "err", err)
+	}
+	f.log(&f.stateLines, err != nil, "state changed", args...)
+}
+
+// log adds a line to the log, unless there are too many.
+func (f *Follower) log(limit *lines, warn bool, message string, attrs ...any) {
+	if attrs, ok := limit.take(f.now, attrs); ok {
+		f.out.Log = append(f.out.Log, Line{warn, message, attrs})
+	}
+}
+
+// wakeAt returns when something is due next.
+func (f *Follower) wakeAt() time.Time {
+	at := f.resyncAt
+	earlier := func(t time.Time) {
+		if t.Before(at) {
+			at = t
+		}
+	}
+	switch {
+	case !f.session.isOpen:
+		earlier(f.openAt)
+	case !f.session.ending:
+		earlier(f.session.lastReply.Add(f.cfg.SubscriptionTimeout))
+	}
+	if f.unannounced != nil {
+		earlier(f.unannounced.at)
+	}
+	if f.current == nil && f.next != nil {
+		earlier(f.next.notBefore)
+	}
+	if f.current != nil && !f.isOverdue() {
+		earlier(f.current.began.Add(f.cfg.SubscriptionTimeout))
+	}
+	return at
+}
+
+// reject counts a rejection. It replaces the map, which earlier statuses share.
+func (c *Counters) reject(reason RejectReason) {
+	c.Rejections = maps.Clone(c.Rejections)
+	c.Rejections[reason]++
+}

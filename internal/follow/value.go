@@ -1,0 +1,244 @@
+package follow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+var (
+	errWrongType = errors.New("the key does not hold a string")
+	errReplayed  = errors.New("a replay")
+)
+
+// value identifies a value of the key. The zero value is none.
+type value struct {
+	// kind is what the key held: a missing key, an empty value, another type or bytes.
+	kind kind
+	// header is the first bytes of the value, and length how long it is, up to the limit.
+	header string
+	length int64
+	// digest is that of the bytes that were read, id the revision's, if it can be read.
+	digest string
+	id     string
+}
+
+type kind uint8
+
+const (
+	kindNone kind = iota
+	kindMissing
+	kindEmpty
+	kindWrongType
+	kindBytes
+)
+
+// isOf reports whether the value is of the revision with this id.
+func (v *value) isOf(id string) bool { return id != "" && v.id == id }
+
+// identify returns what tells a reading's value from others.
+func (f *Follower) identify(r store.Reading, whole bool) value {
+	switch {
+	case r.WrongType:
+		return value{kind: kindWrongType}
+	case r.Missing:
+		return value{kind: kindMissing}
+	case len(r.Value) == 0:
+		return value{kind: kindEmpty}
+	}
+	v := value{
+		kind:   kindBytes,
+		header: string(r.Value[:min(len(r.Value), wire.PeekBytes)]),
+		length: min(r.Length, int64(f.cfg.MaxBytes)+1),
+	}
+	if whole {
+		v.digest = wire.Digest(r.Value)
+		if head, err := wire.Peek(r.Value); err == nil {
+			v.id = head.ID
+		}
+	}
+	return v
+}
+
+// isKnown reports whether a header is that of a value which needs no reading. The header of a
+// signed value does not tell, because an altered value keeps it.
+func (f *Follower) isKnown(r store.Reading) bool {
+	v := f.identify(r, false)
+	return v.kind == kindMissing || v.isLike(&f.applied) || v.isLike(&f.rejected)
+}
+
+// isLike compares everything that a header tells.
+func (v *value) isLike(other *value) bool {
+	return v.kind == other.kind && v.header == other.header && v.length == other.length
+}
+
+// take makes what was read the set in force, unless it is already, or is rejected. The error
+// is a *RejectedError if the value was rejected, now or before.
+func (f *Follower) take(c *fetching, r store.Reading) error {
+	v := f.identify(r, c.mode == FetchValue)
+	same := func(known *value) bool {
+		return v.isLike(known) && (c.mode == FetchHeader || v.digest == known.digest)
+	}
+	switch {
+	case v.kind == kindMissing:
+		f.found = StateMissing
+	case same(&f.rejected):
+		f.found = StateRejected
+	case same(&f.applied):
+		f.found = stateOf(f.status.Revision)
+		f.status.Source = SourceLive
+	default:
+		return f.takeNew(c, r, v)
+	}
+	f.status.LastSync = f.now
+	if f.found == StateRejected {
+		return &RejectedError{f.status.Rejected.Err}
+	}
+	return nil
+}
+
+func stateOf(rev wire.Revision) State {
+	if rev.Version == 0 {
+		return StateEmpty
+	}
+	return StateLive
+}
+
+// takeNew applies or rejects a value that is neither applied nor rejected.
+func (f *Follower) takeNew(c *fetching, r store.Reading, v value) error {
+	f.status.LastSync = f.now
+	rev, reason, err := f.accept(r)
+	if err != nil {
+		f.reject(r, v, reason, err)
+		return &RejectedError{err}
+	}
+	f.apply(c, rev, v)
+	f.save(r.Value)
+	return nil
+}
+
+// accept returns the revision that was read, or why it is rejected.
+func (f *Follower) accept(r store.Reading) (wire.Revision, RejectReason, error) {
+	if r.WrongType {
+		return wire.Revision{}, RejectWrongType, errWrongType
+	}
+	if len(r.Value) > f.cfg.MaxBytes {
+		return wire.Revision{}, RejectTooLarge, fmt.Errorf("the value is larger than the limit of %d bytes", f.cfg.MaxBytes)
+	}
+	if f.cfg.Keys != nil {
+		if _, err := f.cfg.Keys.Verify(r.Value, f.cfg.Key); err != nil {
+			return wire.Revision{}, signatureReason(err), err
+		}
+	}
+	if len(r.Value) == 0 {
+		return wire.Revision{Set: emptySet}, "", nil
+	}
+	rev, err := wire.Decode(r.Value)
+	if _, invalid := errors.AsType[*directive.ValidationError](err); invalid {
+		return rev, RejectInvalid, err
+	}
+	if err != nil {
+		return rev, RejectMalformed, err
+	}
+	rev.Verified = f.cfg.Keys != nil
+	if rev.Verified && rev.Version <= f.signedVersion && rev.ID != f.signedID {
+		return rev, RejectReplayed, fmt.Errorf("%w: version %d is not above version %d, which was applied before",
+			errReplayed, rev.Version, f.signedVersion)
+	}
+	return rev, "", nil
+}
+
+func signatureReason(err error) RejectReason {
+	switch {
+	case errors.Is(err, wire.ErrUnsigned):
+		return RejectUnsigned
+	case errors.Is(err, wire.ErrUnknownKey):
+		return RejectUnknownKey
+	case errors.Is(err, wire.ErrAltered):
+		return RejectAltered
+	}
+	return RejectMalformed
+}
+
+// RejectedError says that the fleet's key holds a value that was rejected.
+type RejectedError struct{ Err error }
+
+// Error returns the reason.
+func (e *RejectedError) Error() string {
+	return "the fleet's key holds a rejected value: " + e.Err.Error()
+}
+
+// Unwrap returns the reason.
+func (e *RejectedError) Unwrap() error { return e.Err }
+
+// reject records a value that is not applied. The set stays.
+func (f *Follower) reject(r store.Reading, v value, reason RejectReason, err error) {
+	head, _ := wire.Peek(r.Value)
+	f.rejected, f.found = v, StateRejected
+	f.status.Rejected = &Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: f.now}
+	f.status.Counters.reject(reason)
+	f.out.Report = true
+	f.isLogged = true
+	f.log(&f.stateLines, true, "revision rejected; the last good one stays", "state", f.found, "version", head.Version, "id", head.ID,
+		"err", err, "kept", f.status.Revision.Version)
+}
+
+// apply makes a revision the one in force.
+func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
+	before, wasOf := f.status.Revision, f.applied
+	f.swap(directive.AnchorAfter(rev.Set, f.set, f.clock.epoch, f.clock.provisional))
+	f.note(rev, v)
+	f.status.AppliedAt, f.status.Source, f.status.Rejected = f.now, SourceLive, nil
+	f.rejected, f.found = value{}, stateOf(rev)
+	f.observeLatency(before)
+	f.status.Counters.Applies++
+	f.out.Applied, f.out.Report = &rev, true
+	if c.cause&causeResync != 0 && !c.cause.isHinted() && f.session.reliable && !wasOf.isOf(rev.ID) &&
+		(rev.ID == "" || rev.ID != f.newest.ID) {
+		f.unannounced = &unannounced{session: f.session.number, heard: c.heard, at: f.now.Add(announcementGrace)}
+	}
+	f.isLogged = true
+	args := []any{
+		"state", f.found, "version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(), "author", rev.PublishedBy, "reason", rev.Reason,
+	}
+	switch {
+	case wasOf.isOf(rev.ID):
+		f.log(&f.applyLines, true, "revision applied again, because its value was altered under its id", args...)
+	case rev.Version != 0 && rev.Version < before.Version:
+		f.status.Counters.Regressions++
+		f.log(&f.applyLines, true, "revision applied, although its version goes back", append(args, "from", before.Version)...)
+	default:
+		f.log(&f.applyLines, false, "revision applied", args...)
+	}
+}
+
+// note remembers a revision that was accepted.
+func (f *Follower) note(rev wire.Revision, v value) {
+	f.applied = v
+	f.status.Revision, f.status.Digest = rev, v.digest
+	f.noteSigned(rev)
+}
+
+// noteSigned remembers the version of a signed revision, so that no older one is applied.
+func (f *Follower) noteSigned(rev wire.Revision) {
+	if rev.Verified {
+		f.signedVersion, f.signedID = rev.Version, rev.ID
+	}
+}
+
+// observeLatency counts how long the revision that has just been applied took. The first
+// revision, and one that goes back, tell how long ago somebody published, and not how long
+// the fleet takes.
+func (f *Follower) observeLatency(before wire.Revision) {
+	rev := &f.status.Revision
+	announced := rev.ID != "" && rev.ID == f.newest.ID
+	if announced {
+		f.status.AnnounceToApply.observe(f.now.Sub(f.newestAt))
+	}
+	if announced || f.status.Counters.Applies > 0 && rev.Version > before.Version {
+		f.status.PublishToApply.observe(f.now.Add(f.status.ClockOffset).Sub(rev.PublishedAt))
+	}
+}
