@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -17,35 +18,45 @@ import (
 )
 
 const (
-	// minAdminTokenBytes keeps tokens from being guessed.
+	// minAdminTokenBytes is the shortest token that AdminHandler accepts, because a
+	// shorter token could be guessed.
 	minAdminTokenBytes = 16
-	// publishTimeout bounds how long a POST waits for Redis; settling a lost reply may take three seconds more.
+	// publishTimeout is the longest time that a POST waits for Redis. If the reply to the
+	// publish is lost, the POST may take three seconds more.
 	publishTimeout = 10 * time.Second
 )
 
-var errAdminToken = errors.New("fleethttp: an admin token has at least 16 bytes")
+var errAdminToken = errors.New("fleethttp: Token: must be at least 16 bytes")
 
-// AdminConfig says who may use an AdminHandler, and what for.
+// AdminConfig configures [AdminHandler].
 type AdminConfig struct {
-	// Token is what requests have to bear, in "Authorization: Bearer TOKEN": at least 16 bytes. While it is empty, every
-	// request is answered with 404.
+	// Token is the bearer token of admin requests ("Authorization: Bearer TOKEN"), at
+	// least 16 bytes. If Token is empty, the handler answers every request with 404.
 	Token string
-	// Publisher is what POST publishes through. Where it is nil, POST goes into the store if that is a *fleetdial.Memory,
-	// and is answered with 404 otherwise.
+	// Publisher publishes the body of a POST to the fleet. If Publisher is nil and the
+	// store is a [*fleetdial.Memory], POST publishes to the store. If Publisher is nil
+	// and the store is of any other type, the handler answers POST with 404.
 	Publisher *fleetdial.Publisher
-	// AllowPlainHTTP takes requests that did not come over TLS, for proxies behind something that ends it.
+	// AllowPlainHTTP accepts requests without TLS, for a proxy behind a TLS terminator.
 	AllowPlainHTTP bool
 }
 
-// AdminHandler returns a handler for a path such as /admin/directives.
+// AdminHandler returns a handler that shows and publishes directives, for a path such as
+// /admin/directives. The error reports a Token that is too short.
 //
-// GET shows the store's set: "directives", each with "expired" and the fields of a publish body, and of a Subscriber also
-// "revision" and "status". POST makes the set of its body, osproxy's publish body in JSON, the store's or the fleet's. Its query
-// may have "reason", and "if_version", which publishes over that version only, 0 being none. It answers with how many
-// directives were published, as "directives" and, as osproxy does, "published"; through a Publisher also with the "revision".
+// GET returns the set of the store as "directives". Each directive has the fields of a
+// publish body and "expired". If the store is a [fleetdial.Subscriber], the response also
+// has "revision" and "status".
 //
-// Whatever is refused is answered with problem details after RFC 9457, whose member "error" is a Reason. Of a POST that
-// is refused nothing is written. The error is that of a token that is too short.
+// POST publishes its body, which is osproxy's publish body in JSON. The query accepts two
+// parameters. "reason" is the reason for the change. "if_version" publishes only if the
+// current revision has this version, where 0 means no current revision. The response has
+// the number of directives twice: as "directives", and as "published" for clients of
+// osproxy. If the handler has a Publisher, the response also has the "revision".
+//
+// The handler answers a rejected request with problem details (RFC 9457), whose member
+// "error" is a [Reason]. A POST that fails writes nothing, except that a POST that fails
+// with [ReasonOutcomeUnknown] may have published the set.
 func AdminHandler(store fleetdial.Store, cfg AdminConfig) (http.Handler, error) {
 	if cfg.Token != "" && len(cfg.Token) < minAdminTokenBytes {
 		return nil, errAdminToken
@@ -60,7 +71,7 @@ type admin struct {
 }
 
 func (h *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p, refused := h.refuses(w, r); refused {
+	if p, rejected := h.reject(w, r); rejected {
 		p.write(w)
 		return
 	}
@@ -71,13 +82,14 @@ func (h *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, "application/json", http.StatusOK, h.introspect(time.Now()))
 }
 
-// refuses says why a request is not served, before anything of it is looked at.
-func (h *admin) refuses(w http.ResponseWriter, r *http.Request) (problem, bool) {
+// reject returns the problem of a request that the handler does not serve. It reads only
+// the method and the header of the request.
+func (h *admin) reject(w http.ResponseWriter, r *http.Request) (problem, bool) {
 	switch {
 	case h.cfg.Token == "":
 		return problem{Status: http.StatusNotFound, Error: ReasonNotEnabled}, true
 	case r.TLS == nil && !h.cfg.AllowPlainHTTP:
-		return problem{Status: http.StatusForbidden, Error: ReasonTLSRequired, Detail: "plain HTTP would show the token"}, true
+		return problem{Status: http.StatusForbidden, Error: ReasonTLSRequired, Detail: "use HTTPS, because plain HTTP exposes the token"}, true
 	case !h.authorized(r):
 		w.Header().Set("WWW-Authenticate", `Bearer realm="directives"`)
 		return problem{Status: http.StatusUnauthorized, Error: ReasonUnauthorized}, true
@@ -88,7 +100,8 @@ func (h *admin) refuses(w http.ResponseWriter, r *http.Request) (problem, bool) 
 	return problem{}, false
 }
 
-// authorized compares digests, so that the time it takes tells neither the token nor its length.
+// authorized compares digests in constant time, so that the time of the comparison
+// reveals neither the token nor its length.
 func (h *admin) authorized(r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	given := sha256.Sum256([]byte(token))
@@ -125,14 +138,14 @@ type introspection struct {
 }
 
 func (h *admin) introspect(now time.Time) introspection {
-	// An explanation knows of each directive whether it is over by the clock that the set goes by.
-	grounds := h.store.Load().Explain(fleetdial.Request{}, now).Directives
-	out := introspection{Directives: make([]directiveView, len(grounds))}
-	for i, g := range grounds {
-		d := g.Directive
+	// Explain uses the clock of the set to determine whether a directive has expired.
+	explained := h.store.Load().Explain(fleetdial.Request{}, now).Directives
+	out := introspection{Directives: make([]directiveView, len(explained))}
+	for i, e := range explained {
+		d := e.Directive
 		view := directiveView{
 			ID: d.ID, Level: d.Level.String(), SamplePerMille: d.SamplePerMille, ExpiresAt: d.ExpiresAt.UTC(),
-			RingBuffer: d.RingBuffer, Capture: d.Capture, Expired: g.Expired,
+			RingBuffer: d.RingBuffer, Capture: d.Capture, Expired: e.Expired,
 			Tenant: d.Match.Tenant, Index: d.Match.Index, Principal: d.Match.Principal,
 		}
 		if d.Match.Endpoint != fleetdial.AnyEndpoint {
@@ -150,12 +163,12 @@ func (h *admin) introspect(now time.Time) introspection {
 
 func newRevisionView(rev fleetdial.Revision) revisionView {
 	return revisionView{
-		Version: rev.Version, ID: rev.ID, PublishedAt: moment(rev.PublishedAt), PublishedBy: rev.PublishedBy,
+		Version: rev.Version, ID: rev.ID, PublishedAt: utcOrNil(rev.PublishedAt), PublishedBy: rev.PublishedBy,
 		Reason: rev.Reason, SignedBy: rev.SignedBy,
 	}
 }
 
-// published is what POST answers. Published is osproxy's word for Directives.
+// published is the response to a POST. Published repeats Directives under osproxy's name.
 type published struct {
 	Directives int           `json:"directives"`
 	Published  int           `json:"published"`
@@ -165,12 +178,12 @@ type published struct {
 func (h *admin) publish(w http.ResponseWriter, r *http.Request) {
 	memory, isMemory := h.store.(*fleetdial.Memory)
 	if h.cfg.Publisher == nil && !isMemory {
-		problem{Status: http.StatusNotFound, Error: ReasonNotEnabled, Detail: "this proxy publishes nothing"}.write(w)
+		problem{Status: http.StatusNotFound, Error: ReasonNotEnabled, Detail: "publishing is not configured on this proxy"}.write(w)
 		return
 	}
 	opts, err := publishOptions(r.URL.RawQuery)
 	if err == nil && h.cfg.Publisher == nil && opts.IfVersion != 0 {
-		err = errors.New("if_version: this store has no versions")
+		err = errors.New("if_version: not supported, because the store of this proxy has no versions")
 	}
 	if err != nil {
 		problem{Status: http.StatusBadRequest, Error: ReasonParameter, Detail: err.Error()}.write(w)
@@ -178,7 +191,7 @@ func (h *admin) publish(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, fleetdial.MaxBodyBytes))
 	if err != nil {
-		refusal(err, ReasonBody).write(w)
+		problemOf(err, ReasonBody).write(w)
 		return
 	}
 	var out published
@@ -188,7 +201,7 @@ func (h *admin) publish(w http.ResponseWriter, r *http.Request) {
 		out, err = publishToMemory(memory, body)
 	}
 	if err != nil {
-		refusal(err, ReasonFailed).write(w)
+		problemOf(err, ReasonFailed).write(w)
 		return
 	}
 	writeJSON(w, "application/json", http.StatusOK, out)
@@ -221,38 +234,40 @@ func publishToMemory(memory *fleetdial.Memory, body []byte) (out published, err 
 	return published{Directives: set.Len(), Published: set.Len()}, nil
 }
 
-// publishOptions reads the query of a POST, in which nothing may be mistaken: a condition that is not understood would
-// publish without it.
+// publishOptions returns the options in the query of a POST. It rejects every parameter
+// that it does not know, because ignoring a misspelled condition would publish without
+// the condition.
 func publishOptions(query string) (opts fleetdial.PublishOptions, err error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return opts, errors.New("the query is malformed")
+		return opts, errors.New("query: must be URL-encoded")
 	}
 	for name, all := range values {
 		switch {
 		case len(all) > 1:
-			return opts, errors.New(name + ": is repeated")
+			return opts, fmt.Errorf("%s: must be given once", name)
 		case name == "reason":
 			opts.Reason = all[0]
 		case name == "if_version":
 			version, err := strconv.ParseInt(all[0], 10, 64)
 			switch {
 			case err != nil || version < 0:
-				return opts, errors.New("if_version: must be a version")
+				return opts, errors.New("if_version: must be a non-negative integer")
 			case version == 0:
 				version = fleetdial.IfAbsent
 			}
 			opts.IfVersion = version
 		default:
-			return opts, errors.New("unknown parameter: there are reason and if_version")
+			return opts, fmt.Errorf("%s: unknown parameter (accepted: reason, if_version)", name)
 		}
 	}
 	return opts, nil
 }
 
-// refusal tells why a publish failed; otherwise is the reason where the error is of no kind that is known. What comes
-// from Redis stays out of the answer: it names servers.
-func refusal(err error, otherwise Reason) problem {
+// problemOf returns the problem for the error of a publish. The reason of an error of an
+// unknown kind is fallback. The text of a Redis error is not part of the problem, because
+// it names servers.
+func problemOf(err error, fallback Reason) problem {
 	if e, ok := errors.AsType[*fleetdial.ValidationError](err); ok {
 		return problem{Status: http.StatusBadRequest, Error: ReasonInvalid, Field: e.Path, Detail: e.Error()}
 	}
@@ -262,7 +277,7 @@ func refusal(err error, otherwise Reason) problem {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{
 			Status: http.StatusRequestEntityTooLarge, Error: ReasonTooLarge,
-			Detail: "the limit is " + strconv.FormatInt(e.Limit, 10) + " bytes",
+			Detail: fmt.Sprintf("body: must be at most %d bytes", e.Limit),
 		}
 	}
 	switch {
@@ -270,8 +285,8 @@ func refusal(err error, otherwise Reason) problem {
 		return problem{Status: http.StatusGatewayTimeout, Error: ReasonOutcomeUnknown}
 	case errors.Is(err, fleetdial.ErrUnavailable):
 		return problem{Status: http.StatusServiceUnavailable, Error: ReasonUnavailable}
-	case otherwise == ReasonBody:
+	case fallback == ReasonBody:
 		return problem{Status: http.StatusBadRequest, Error: ReasonBody}
 	}
-	return problem{Status: http.StatusInternalServerError, Error: otherwise}
+	return problem{Status: http.StatusInternalServerError, Error: fallback}
 }

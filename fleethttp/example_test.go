@@ -10,7 +10,8 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// A proxy decides once for each request, and asks the context where it has something to record.
+// The middleware decides once per request. The proxy reads the decision from the context
+// of the request.
 func ExampleMiddleware() {
 	set, err := fleetdial.ParseSet([]byte(`{"directives":[
 		{"id":"acme-search","level":"ShapeTiming","tenant":"acme","endpoint":"Search","ttl_secs":600}

@@ -12,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// storeOf returns a store with these directives, which live for an hour and apply to every request unless they say otherwise.
+// storeOf returns a store with these directives. It sets the sample to all requests, and
+// the default expiry to one hour from now.
 func storeOf(t testing.TB, directives ...fleetdial.Directive) *fleetdial.Memory {
 	t.Helper()
 	for i := range directives {

@@ -7,13 +7,14 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// health is what Healthz answers.
+// health is the response of Healthz.
 type health struct {
 	Status string `json:"status"` // "ok" or "degraded"
 	statusView
 }
 
-// statusView is a subscriber's status as JSON. Errors stay out: they name servers.
+// statusView is the status of a subscriber as JSON. It has no error texts, because they
+// name servers.
 type statusView struct {
 	State       fleetdial.State        `json:"state,omitempty"`
 	Since       *time.Time             `json:"since,omitempty"`
@@ -25,13 +26,13 @@ type statusView struct {
 	ClockOffset int64                  `json:"clock_offset_ms"`
 }
 
-// statuser is a store that knows how it stands: a *fleetdial.Subscriber.
+// statuser is a store with a status: a [*fleetdial.Subscriber].
 type statuser interface{ Status() fleetdial.Status }
 
 func newStatusView(s fleetdial.Status) statusView {
 	out := statusView{
-		State: s.State, Since: moment(s.Since), Source: s.Source, Version: s.Revision.Version,
-		AppliedAt: moment(s.AppliedAt), LastSync: moment(s.LastSync), ClockOffset: s.ClockOffset.Milliseconds(),
+		State: s.State, Since: utcOrNil(s.Since), Source: s.Source, Version: s.Revision.Version,
+		AppliedAt: utcOrNil(s.AppliedAt), LastSync: utcOrNil(s.LastSync), ClockOffset: s.ClockOffset.Milliseconds(),
 	}
 	if s.Rejected != nil {
 		out.Rejected = s.Rejected.Reason
@@ -39,7 +40,9 @@ func newStatusView(s fleetdial.Status) statusView {
 	return out
 }
 
-func moment(t time.Time) *time.Time {
+// utcOrNil returns t in UTC, without its monotonic clock reading. It returns nil for the
+// zero time, so that JSON omits the field.
+func utcOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -47,9 +50,14 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// Healthz returns a handler that always answers 200: a proxy without Redis goes on serving with the set that it has, and
-// must not be restarted or taken out of service for it. The JSON body says "ok", or "degraded" where the store is a
-// Subscriber that is neither live nor empty, and how that stands; it names no server, tenant or directive.
+// Healthz returns a handler that always answers 200. A proxy without Redis keeps serving
+// with its current set, so an orchestrator must not restart the proxy or take it out of
+// service.
+//
+// The JSON body has "status", which is "ok" or "degraded". "degraded" means that the
+// store is a [fleetdial.Subscriber] whose state is neither live nor empty. For a
+// Subscriber the body also has the fields of its status. The body never names a server,
+// a tenant or a directive.
 func Healthz(store fleetdial.Store) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		out := health{Status: "ok"}

@@ -1,5 +1,6 @@
-// Package fleethttp brings decisions to HTTP: a middleware that decides once for each request, the X-Debug-Directive
-// header for a single request, and handlers that show and publish directives and tell a proxy's health.
+// Package fleethttp applies the directives of a fleet to HTTP requests. [Middleware]
+// decides once per request and evaluates X-Debug-Directive tokens. [AdminHandler] shows
+// and publishes directives, and [Healthz] reports the health of a proxy.
 package fleethttp
 
 import (
@@ -12,32 +13,39 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// DirectiveHeader carries a token that fleetdial.SignToken made. In a response it says what became of it.
+// DirectiveHeader is the request header that carries a token of [fleetdial.SignToken]. In
+// a response, the header carries the result of the token.
 const DirectiveHeader = "X-Debug-Directive"
 
-// Config says how the middleware knows its requests. The zero value works.
+// Config configures [Middleware]. The zero value works.
 type Config struct {
-	// Classify tells what directives can match of a request; nil is the endpoint and the index as OpenSearch's paths have
-	// them. It is called once for each request, before the next handler. Where it leaves the ID empty, the middleware uses
-	// the X-Request-Id header.
+	// Classify returns the fields of a request that directives match. The default is the
+	// endpoint and the index that [OpenSearch] finds in the path. The middleware calls
+	// Classify once per request, before the next handler. If Classify leaves the ID
+	// empty, the middleware uses the X-Request-Id header.
 	Classify func(*http.Request) fleetdial.Request
-	// TokenKey, of at least 16 bytes, is what X-Debug-Directive headers are signed with; nil ignores them.
+	// TokenKey is the key that signs X-Debug-Directive tokens, at least 16 bytes. If
+	// TokenKey is nil, the middleware ignores tokens.
 	TokenKey []byte
-	// MaxTokenTTL bounds how far from now a token may expire; 0 is fleetdial.DefaultMaxTTL.
+	// MaxTokenTTL is the longest time from now to the expiry of a token. The default is
+	// [fleetdial.DefaultMaxTTL].
 	MaxTokenTTL time.Duration
 }
 
-// Middleware returns what wraps a handler: each request is decided on once, by the store's set, and the decision goes
-// with the request's context, for fleetdial.DecisionFrom. A request on which nothing is to be recorded has no decision
-// in its context, and costs no allocation.
+// Middleware returns a function that wraps an HTTP handler. The wrapped handler decides
+// once per request, with the set of the store, and puts the decision into the context of
+// the request, for [fleetdial.DecisionFrom]. If a request needs no recording, its context
+// has no decision, and the middleware does not allocate. The error reports a TokenKey
+// that is too short.
 //
-// A request without X-Request-Id, or with one that is not 1 to 128 bytes of visible ASCII, is given one, in its header:
-// 32 random hex digits.
+// If the X-Request-Id header of a request is missing, or is not 1 to 128 bytes of visible
+// ASCII, the middleware sets the header to 32 random hex digits.
 //
-// With a TokenKey, the X-Debug-Directive header of a request is checked, taken off, so that it goes no further, and the
-// higher of its directive and the set decides. The response's header of that name says "applied", "does not match", or
-// why the token is refused, in which case the set alone decides; whatever else the handler gives that header is replaced.
-// The error is that of a TokenKey that is too short.
+// If cfg has a TokenKey, the middleware evaluates the X-Debug-Directive header of a
+// request and removes the header. The decision combines the token's directive and the
+// set, and the higher level wins. The X-Debug-Directive header of the response is
+// "applied", "does not match", or "rejected: " and the reason. A rejected token does not
+// change the decision of the set. The next handler cannot change this response header.
 func Middleware(store fleetdial.Store, cfg Config) (func(http.Handler) http.Handler, error) {
 	if cfg.Classify == nil {
 		cfg.Classify = classify
@@ -68,15 +76,15 @@ func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var c classified
 	c.Request = h.cfg.Classify(r)
 	if c.ID == "" {
-		c.ID, c.gaveID = requestID(r)
+		c.ID, c.idGenerated = requestID(r)
 	}
 	d := fleetdial.Decide(h.store, c.Request)
 	if h.cfg.TokenKey != nil {
 		if token, found := r.Header[DirectiveHeader]; found {
 			delete(r.Header, DirectiveHeader)
-			c.tookToken = true
-			asked, result := h.tokenDecision(token, c.Request)
-			d, w = d.Or(asked), newTokenAnswer(w, result)
+			c.tokenRemoved = true
+			fromToken, result := h.tokenDecision(token, c.Request)
+			d, w = d.Or(fromToken), newTokenAnswer(w, result)
 		}
 	}
 	var none fleetdial.Decision
@@ -86,19 +94,20 @@ func (h *decider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
-// tokenDecision returns what the request's token asks for, and what the response says of it.
+// tokenDecision returns the decision of the request's token, and the value of the
+// response header.
 func (h *decider) tokenDecision(tokens []string, req fleetdial.Request) (d fleetdial.Decision, result string) {
 	d, err := h.evaluateToken(tokens, req)
 	switch {
 	case err != nil:
-		return d, "refused: " + err.Error()
+		return d, "rejected: " + err.Error()
 	case d == (fleetdial.Decision{}):
 		return d, "does not match"
 	}
 	return d, "applied"
 }
 
-var errTokens = errors.New("there is more than one")
+var errTokens = errors.New(DirectiveHeader + ": must be given once")
 
 func (h *decider) evaluateToken(tokens []string, req fleetdial.Request) (none fleetdial.Decision, err error) {
 	if len(tokens) != 1 {
@@ -116,29 +125,31 @@ func (h *decider) evaluateToken(tokens []string, req fleetdial.Request) (none fl
 	return set.Evaluate(req, now), nil
 }
 
-// classified is what the middleware knows of a request, and what it changed of it.
+// classified is a classified request, and the changes that the middleware made to its
+// header.
 type classified struct {
 	fleetdial.Request
-	gaveID, tookToken bool
+	idGenerated, tokenRemoved bool
 }
 
 type classifiedKey struct{}
 
-// RequestFrom returns what the request of that context was classified as, if the middleware had anything to record of
-// it, and whether it had.
+// RequestFrom returns the classified request of ctx. The result is false if the context
+// comes from no [Middleware], or if the request needs no recording.
 func RequestFrom(ctx context.Context) (fleetdial.Request, bool) {
 	c, ok := ctx.Value(classifiedKey{}).(classified)
 	return c.Request, ok
 }
 
-// HeadersChanged returns the names of the headers that the middleware gave to the request of that context, and took off
-// it; none where RequestFrom returns false.
+// HeadersChanged returns the names of the headers that the middleware added to the
+// request of ctx, and removed from the request. Both are empty if [RequestFrom] returns
+// false.
 func HeadersChanged(ctx context.Context) (added, removed []string) {
 	c, _ := ctx.Value(classifiedKey{}).(classified)
-	if c.gaveID {
+	if c.idGenerated {
 		added = append(added, RequestIDHeader)
 	}
-	if c.tookToken {
+	if c.tokenRemoved {
 		removed = append(removed, DirectiveHeader)
 	}
 	return added, removed

@@ -12,7 +12,7 @@ import (
 type methods uint8
 
 const (
-	get methods = 1 << iota // GET and HEAD, as OpenSearch has it
+	get methods = 1 << iota // GET and HEAD, which OpenSearch treats alike
 	put
 	post
 	remove
@@ -32,31 +32,37 @@ func methodOf(method string) methods {
 	return 0
 }
 
-// OpenSearch returns which endpoint of OpenSearch's REST API a request is for, fleetdial.Unknown if it is none of those
-// that directives tell apart, and the index, or list or pattern of indexes, that its path names; empty if none.
+// OpenSearch returns the endpoint of OpenSearch's REST API that a request uses, and the
+// index in its path. The endpoint is [fleetdial.Unknown] if no other endpoint matches.
+// The index may be a list or a pattern of indexes. It is empty if the path has no index.
 //
-// The source is https://docs.opensearch.org/latest/api-reference/: documents at _doc, _create, _update and _source;
-// _bulk (also with /stream), _search, _msearch (both also with /template), _count, _mget and _delete_by_query; cursors at _search/scroll,
-// _search/point_in_time and _pit; and _cat and _cluster, which are Admin.
+// The rules follow https://docs.opensearch.org/latest/api-reference/:
+//
+//   - IngestDoc, GetByID and DeleteByID: _doc, _create, _update and _source
+//   - IngestBulk: _bulk and _bulk/stream
+//   - Search and MultiSearch: _search and _msearch, also with /template
+//   - Count, MultiGet and DeleteByQuery: _count, _mget and _delete_by_query
+//   - Cursor: _search/scroll, _search/point_in_time and _pit
+//   - Admin: _cat and _cluster
 func OpenSearch(method string, u *url.URL) (endpoint fleetdial.Endpoint, index string) {
 	path := u.Path
 	if u.RawPath != "" {
-		path = u.EscapedPath() // a slash in a name is not one between names
+		path = u.EscapedPath() // an escaped slash does not separate segments
 	}
-	name, rest := cutSegment(path)
+	name, rest := splitSegment(path)
 	if name != "" && (name[0] != '_' || name == "_all") {
 		index = name
 		if u.RawPath != "" {
 			index = unescape(name)
 		}
-		name, rest = cutSegment(rest)
+		name, rest = splitSegment(rest)
 	}
-	sub, rest := cutSegment(rest)
-	more, _ := cutSegment(rest)
+	sub, rest := splitSegment(rest)
+	more, _ := splitSegment(rest)
 	return endpointOf(methodOf(method), name, sub, more, index != ""), index
 }
 
-// only returns the endpoint if the method is one of those allowed.
+// only returns the endpoint if the method is allowed, and Unknown otherwise.
 func (m methods) only(allowed methods, endpoint fleetdial.Endpoint) fleetdial.Endpoint {
 	if m&allowed == 0 {
 		return fleetdial.Unknown
@@ -64,7 +70,8 @@ func (m methods) only(allowed methods, endpoint fleetdial.Endpoint) fleetdial.En
 	return endpoint
 }
 
-// endpointOf returns the endpoint of an operation by its name, what follows in the path, and whether an index is given.
+// endpointOf returns the endpoint of an operation. sub and more are the path segments
+// after its name. indexed reports whether the path has an index.
 func endpointOf(method methods, name, sub, more string, indexed bool) fleetdial.Endpoint {
 	alone := sub == ""
 	template := sub == "template" && more == ""
@@ -93,7 +100,8 @@ func endpointOf(method methods, name, sub, more string, indexed bool) fleetdial.
 	return fleetdial.Unknown
 }
 
-// documentEndpoint returns the endpoint of an operation on the documents of an index, by its name and the document's id.
+// documentEndpoint returns the endpoint of an operation on the documents of an index. The
+// id is the id of the document.
 func documentEndpoint(method methods, name, id string) fleetdial.Endpoint {
 	switch {
 	case id == "" && name == "_doc":
@@ -113,8 +121,8 @@ func documentEndpoint(method methods, name, id string) fleetdial.Endpoint {
 	return fleetdial.Unknown
 }
 
-// cutSegment returns the first part of a path that is not empty, and what follows it.
-func cutSegment(path string) (segment, rest string) {
+// splitSegment returns the first non-empty segment of a path, and the rest of the path.
+func splitSegment(path string) (segment, rest string) {
 	for path != "" && path[0] == '/' {
 		path = path[1:]
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-func TestOpenSearchPaths(t *testing.T) {
+func TestOpenSearch_Paths(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		method, path string
@@ -86,10 +86,10 @@ func FuzzOpenSearch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path string) {
 		endpoint, index := fleethttp.OpenSearch(method, &url.URL{Path: path})
 		if endpoint < fleetdial.IngestDoc || endpoint > fleetdial.Unknown {
-			t.Errorf("%q: endpoint %d", path, endpoint)
+			t.Errorf("%q: got endpoint %d, want a known endpoint", path, endpoint)
 		}
 		if endpoint == fleetdial.Admin && index != "" {
-			t.Errorf("%q: about the cluster, and index %q", path, index)
+			t.Errorf("%q: got index %q, want no index for Admin", path, index)
 		}
 	})
 }

@@ -5,38 +5,41 @@ import (
 	"net/http"
 )
 
-// Reason is the kind of reason for which an admin request is refused, as a word that programs can rely on.
+// Reason is a stable, machine-readable word for the reason why [AdminHandler] rejected a
+// request.
 type Reason string
 
-// The reasons.
+// The reasons, each with its HTTP status code.
 const (
-	// ReasonNotEnabled, 404: there is no token, or nothing to publish through.
+	// ReasonNotEnabled, 404: no token is configured, or publishing is not configured.
 	ReasonNotEnabled Reason = "not_enabled"
 	// ReasonTLSRequired, 403: the request came over plain HTTP.
 	ReasonTLSRequired Reason = "tls_required"
 	// ReasonUnauthorized, 401: the bearer token is missing or wrong.
 	ReasonUnauthorized Reason = "unauthorized"
-	// ReasonMethod, 405: neither GET nor POST.
+	// ReasonMethod, 405: the method is not GET, HEAD or POST.
 	ReasonMethod Reason = "method_not_allowed"
 	// ReasonParameter, 400: a query parameter is unknown, repeated or malformed.
 	ReasonParameter Reason = "invalid_parameter"
 	// ReasonBody, 400: the body could not be read.
 	ReasonBody Reason = "unreadable_body"
-	// ReasonTooLarge, 413: the body is beyond fleetdial.MaxBodyBytes.
+	// ReasonTooLarge, 413: the body is larger than [fleetdial.MaxBodyBytes].
 	ReasonTooLarge Reason = "body_too_large"
-	// ReasonInvalid, 400: the set is refused; "field" says where.
+	// ReasonInvalid, 400: the set is invalid. "field" is the path of the invalid field.
 	ReasonInvalid Reason = "invalid_set"
-	// ReasonConflict, 409: the version is not the one asked for; "version" is the one that is there.
+	// ReasonConflict, 409: the current revision does not have the version of if_version.
+	// "version" is the version of the current revision.
 	ReasonConflict Reason = "conflict"
-	// ReasonUnavailable, 503: Redis could not be reached. Nothing was written.
+	// ReasonUnavailable, 503: Redis is unreachable. Nothing was written.
 	ReasonUnavailable Reason = "unavailable"
 	// ReasonOutcomeUnknown, 504: the reply of Redis was lost. The set may be published.
 	ReasonOutcomeUnknown Reason = "outcome_unknown"
-	// ReasonFailed, 500: anything else. Nothing was written.
+	// ReasonFailed, 500: the publish failed for any other reason. Nothing was written.
 	ReasonFailed Reason = "failed"
 )
 
-// problem is a problem detail after RFC 9457. Error is its machine-readable reason, in the member in which osproxy has it.
+// problem is a problem detail of RFC 9457. Its member "error" is the reason, as in
+// osproxy.
 type problem struct {
 	Type    string `json:"type"`
 	Title   string `json:"title"`

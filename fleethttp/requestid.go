@@ -9,19 +9,20 @@ import (
 )
 
 const (
-	// RequestIDHeader carries a request's id, from which samples are drawn.
+	// RequestIDHeader is the header with the id of a request. Sampling hashes this id.
 	RequestIDHeader = "X-Request-Id"
-	// maxRequestIDBytes is more than any tracing system's ids have.
+	// maxRequestIDBytes is longer than the ids of all common tracing systems.
 	maxRequestIDBytes = 128
-	// newIDBytes is how much of an id is random, as in a trace id after W3C.
+	// newIDBytes is the number of random bytes in a generated id, as in a W3C trace id.
 	newIDBytes = 16
-	// idBatch is how many ids are made at once, so that a request that is given one pays for no allocation. A header that
-	// is kept keeps its batch, 1.5 KB.
+	// idBatch is the number of ids that one allocation generates, so that most generated
+	// ids need no allocation. A header that stays in memory keeps its batch, 1.5 KB.
 	idBatch = 32
 )
 
-// requestID returns the request's id, and whether it was given one for want of one that is fit to be logged.
-func requestID(r *http.Request) (id string, given bool) {
+// requestID returns the id of the request, and whether the id was generated. It generates
+// an id if the request has no id that is safe to log, and adds it to the request header.
+func requestID(r *http.Request) (id string, generated bool) {
 	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
 		return ids[0], false
 	}
@@ -45,23 +46,25 @@ func isRequestID(id string) bool {
 	return true
 }
 
-// idsAhead are ids that no request has been given yet.
-type idsAhead struct{ ids []string }
+// unusedIDs holds generated ids that no request has yet.
+type unusedIDs struct{ ids []string }
 
-var aheadPool = sync.Pool{New: func() any { return new(idsAhead) }}
+var unusedPool = sync.Pool{New: func() any { return new(unusedIDs) }}
 
-// newRequestID returns an id that is unique, and no secret, as the value of a header that nobody else has.
+// newRequestID returns a unique id as the value of a header. The slice belongs to the
+// caller. The id is not secret, because its random source is not cryptographic.
 func newRequestID() []string {
-	ahead := aheadPool.Get().(*idsAhead)
-	if len(ahead.ids) == 0 {
-		ahead.ids = newRequestIDs()
+	unused := unusedPool.Get().(*unusedIDs)
+	if len(unused.ids) == 0 {
+		unused.ids = newRequestIDs()
 	}
-	id := ahead.ids[:1:1]
-	ahead.ids = ahead.ids[1:]
-	aheadPool.Put(ahead)
+	id := unused.ids[:1:1]
+	unused.ids = unused.ids[1:]
+	unusedPool.Put(unused)
 	return id
 }
 
+// newRequestIDs returns a batch of ids, which share one allocation.
 func newRequestIDs() []string {
 	var raw [idBatch * newIDBytes]byte
 	for i := 0; i < len(raw); i += 8 {

@@ -6,12 +6,13 @@ import (
 	"net/http"
 )
 
-// tokenAnswer is the response to a request that bore a token: it says what became of that also if the handler clears the
-// header after an informational response, as httputil.ReverseProxy does.
+// tokenAnswer is the response to a request with a token. It sets the result header again
+// when the final response begins, because the handler may clear the header after an
+// informational response, as httputil.ReverseProxy does.
 type tokenAnswer struct {
 	http.ResponseWriter
 	result string
-	begun  bool // the final response has
+	begun  bool // whether the final response has begun
 }
 
 var (
@@ -20,7 +21,7 @@ var (
 )
 
 func newTokenAnswer(w http.ResponseWriter, result string) *tokenAnswer {
-	w.Header().Set(DirectiveHeader, result) // for a handler that writes nothing
+	w.Header().Set(DirectiveHeader, result) // for a handler that writes no response
 	return &tokenAnswer{ResponseWriter: w, result: result}
 }
 
@@ -43,7 +44,7 @@ func (w *tokenAnswer) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// FlushError is what http.ResponseController flushes with.
+// FlushError is the method that [http.ResponseController] flushes with.
 func (w *tokenAnswer) FlushError() error {
 	w.begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
@@ -55,5 +56,6 @@ func (w *tokenAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// Unwrap lets http.ResponseController reach what the server's has besides.
+// Unwrap gives [http.ResponseController] access to the other methods of the server's
+// ResponseWriter.
 func (w *tokenAnswer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

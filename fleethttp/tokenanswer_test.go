@@ -18,8 +18,9 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// answered serves a request that bears a token, and returns the response with its body.
-func answered(t *testing.T, next http.Handler) (*http.Response, string) {
+// answerToToken serves a request with an invalid token, and returns the response and its
+// body.
+func answerToToken(t *testing.T, next http.Handler) (*http.Response, string) {
 	t.Helper()
 	wrap, err := fleethttp.Middleware(storeOf(t), fleethttp.Config{TokenKey: tokenKey})
 	require.NoError(t, err)
@@ -46,13 +47,15 @@ func answered(t *testing.T, next http.Handler) (*http.Response, string) {
 	}
 }
 
-// TestTheAnswerToATokenStays whatever the handler does with its response before it begins.
-func TestTheAnswerToATokenStays(t *testing.T) {
+// TestTokenAnswer_HeaderSurvivesHandler serves handlers that clear or replace the
+// response header before the response begins. The result of the token must stay in the
+// header.
+func TestTokenAnswer_HeaderSurvivesHandler(t *testing.T) {
 	t.Parallel()
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</a>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
-		w.Header().Set(fleethttp.DirectiveHeader, "the upstream's")
+		w.Header().Set(fleethttp.DirectiveHeader, "from the upstream")
 		_, _ = io.WriteString(w, "body")
 	}))
 	defer upstream.Close()
@@ -70,36 +73,37 @@ func TestTheAnswerToATokenStays(t *testing.T) {
 		body string
 	}{
 		"ReverseProxy after early hints": {httputil.NewSingleHostReverseProxy(target), http.StatusOK, "body"},
-		"nothing is written":             {http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), http.StatusOK, ""},
-		"a status":                       {clearThen(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }), http.StatusNotFound, ""},
-		"a body":                         {clearThen(func(w http.ResponseWriter) { _, _ = io.WriteString(w, "body") }), http.StatusOK, "body"},
-		"a flush by assertion": {clearThen(func(w http.ResponseWriter) {
+		"no write":                       {http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), http.StatusOK, ""},
+		"status":                         {clearThen(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) }), http.StatusNotFound, ""},
+		"body":                           {clearThen(func(w http.ResponseWriter) { _, _ = io.WriteString(w, "body") }), http.StatusOK, "body"},
+		"flush by type assertion": {clearThen(func(w http.ResponseWriter) {
 			w.(http.Flusher).Flush()
 			_, _ = io.WriteString(w, "body")
 		}), http.StatusOK, "body"},
-		"a flush by controller": {clearThen(func(w http.ResponseWriter) {
+		"flush by ResponseController": {clearThen(func(w http.ResponseWriter) {
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, "body")
 		}), http.StatusOK, "body"},
-		"another protocol": {clearThen(func(w http.ResponseWriter) {
+		"switching protocols": {clearThen(func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusSwitchingProtocols)
 			_, _ = io.WriteString(w, "")
 		}), http.StatusSwitchingProtocols, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resp, body := answered(t, tt.next)
+			resp, body := answerToToken(t, tt.next)
 			assert.Equal(t, tt.code, resp.StatusCode)
 			assert.Equal(t, tt.body, body)
 			require.Len(t, resp.Header[fleethttp.DirectiveHeader], 1)
-			assert.True(t, strings.HasPrefix(resp.Header.Get(fleethttp.DirectiveHeader), "refused: "))
+			assert.True(t, strings.HasPrefix(resp.Header.Get(fleethttp.DirectiveHeader), "rejected: "))
 		})
 	}
 }
 
-// TestATokenTakesNothingFromTheResponseWriter: a handler reaches what the server's can.
-func TestATokenTakesNothingFromTheResponseWriter(t *testing.T) {
+// TestTokenAnswer_ResponseWriterFeatures sets a deadline and hijacks the connection of a
+// request with a token, as the server's ResponseWriter allows.
+func TestTokenAnswer_ResponseWriterFeatures(t *testing.T) {
 	t.Parallel()
-	_, body := answered(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	_, body := answerToToken(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		assert.NoError(t, http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Minute)))
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if assert.NoError(t, err) {
