@@ -10,7 +10,8 @@ import (
 	"github.com/fleetdial/fleetdial/fleetslog"
 )
 
-// Debug lines of one tenant's requests pass a handler that is at Info.
+// The text handler is at level Info. The debug record of the decided request is written,
+// and the other debug record is not.
 func ExampleNew() {
 	noTime := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {

@@ -18,8 +18,9 @@ func at(level fleetdial.Level) context.Context {
 	return fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: level, By: "acme"})
 }
 
-// TestLevelsOpen logs at each slog level for each level of a decision.
-func TestLevelsOpen(t *testing.T) {
+// TestHandler_DecisionOpensLevels logs at each slog level for each level of a decision. A
+// "+" marks a record with the id of the directive.
+func TestHandler_DecisionOpensLevels(t *testing.T) {
 	t.Parallel()
 	all := []slog.Level{slog.LevelDebug - 4, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn}
 	for _, tt := range []struct {
@@ -53,7 +54,7 @@ func TestLevelsOpen(t *testing.T) {
 	}
 }
 
-func TestAttrsAndGroupsAreKept(t *testing.T) {
+func TestHandler_KeepsAttrsAndGroups(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := slog.New(fleetslog.New(slog.NewTextHandler(&out, nil), fleetslog.Config{}))
@@ -61,23 +62,25 @@ func TestAttrsAndGroupsAreKept(t *testing.T) {
 	assert.Contains(t, out.String(), "a=1 g.b=2 g.c=3 g.directive=acme")
 }
 
-func off(around bool) (*slog.Logger, context.Context) {
+// undecided returns a logger at level Info, and a context without a decision. With
+// wrapped, the logger has a Handler.
+func undecided(wrapped bool) (*slog.Logger, context.Context) {
 	var h slog.Handler = slog.NewTextHandler(io.Discard, nil)
-	if around {
+	if wrapped {
 		h = fleetslog.New(h, fleetslog.Config{})
 	}
 	return slog.New(h), context.Background()
 }
 
-func TestOffNoAlloc(t *testing.T) {
-	log, ctx := off(true)
+func TestHandler_NoDecisionNoAlloc(t *testing.T) {
+	log, ctx := undecided(true)
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { log.DebugContext(ctx, "m") }))
 }
 
-func BenchmarkOffNoAlloc(b *testing.B) {
-	for name, around := range map[string]bool{"without": false, "with": true} {
+func BenchmarkNoDecisionNoAlloc(b *testing.B) {
+	for name, wrapped := range map[string]bool{"slog only": false, "with Handler": true} {
 		b.Run(name, func(b *testing.B) {
-			log, ctx := off(around)
+			log, ctx := undecided(wrapped)
 			b.ReportAllocs()
 			for b.Loop() {
 				log.DebugContext(ctx, "m")
