@@ -11,7 +11,7 @@ import (
 	"github.com/fleetdial/fleetdial/fleetotel"
 )
 
-// The spans of one tenant's requests are exported, and no others.
+// The sampler exports the span of the decided request, and drops the other span.
 func ExampleNewSampler() {
 	exporter := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithSampler(fleetotel.NewSampler(nil)))

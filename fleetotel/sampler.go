@@ -1,4 +1,5 @@
-// Package fleetotel records traces by the decision on the request that they belong to.
+// Package fleetotel records OpenTelemetry spans for the requests that a directive
+// matches.
 package fleetotel
 
 import (
@@ -12,22 +13,25 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// The attributes of spans that a directive has recorded, and of the events of their stages.
+// The attribute keys of the spans of [NewSampler], and of the events of [Stage].
 const (
-	// LevelKey holds the decision's level, by its name.
+	// LevelKey is the span attribute with the name of the decision's level.
 	LevelKey = attribute.Key("fleetdial.level")
-	// DirectiveKey holds the id of the directive that gave the level.
+	// DirectiveKey is the span attribute with the id of the directive that set the level.
 	DirectiveKey = attribute.Key("fleetdial.directive")
-	// DurationKey holds how long a stage took, in seconds.
+	// DurationKey is the event attribute with the duration of a stage, in seconds.
 	DurationKey = attribute.Key("fleetdial.duration_s")
 )
 
 type sampler struct{ next sdktrace.Sampler }
 
-// NewSampler returns a sampler that records a span, and samples it, if the context that it begins in carries a decision
-// of at least Shape, and asks next otherwise; nil is ParentBased(NeverSample). A span that a decision records has the
-// attributes LevelKey and DirectiveKey. The decision has to be in the context before the span begins, so the middleware
-// that decides stands outside of the one that traces.
+// NewSampler returns a sampler that records and samples a span if the context of the span
+// has a decision of at least Shape. The span has the attributes [LevelKey] and
+// [DirectiveKey]. For any other span the sampler uses next. The default of next is
+// ParentBased(NeverSample).
+//
+// The context must have the decision before the span starts. Therefore the middleware
+// that decides must wrap the middleware that traces.
 func NewSampler(next sdktrace.Sampler) sdktrace.Sampler {
 	if next == nil {
 		next = sdktrace.ParentBased(sdktrace.NeverSample())
@@ -35,7 +39,7 @@ func NewSampler(next sdktrace.Sampler) sdktrace.Sampler {
 	return sampler{next}
 }
 
-// ShouldSample says what becomes of a span.
+// ShouldSample returns whether the tracer records and samples a span.
 func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	d := fleetdial.DecisionFrom(p.ParentContext)
 	if d.Level < fleetdial.Shape {
@@ -48,11 +52,12 @@ func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingRe
 	}
 }
 
-// Description names the sampler, and the one that it asks.
+// Description returns the name of the sampler, with the description of the next sampler.
 func (s sampler) Description() string { return "Fleetdial{" + s.next.Description() + "}" }
 
-// Stage adds an event to the span of ctx that says how long a stage of the request took, now that it has ended, if the
-// decision on the request is at least ShapeTiming. Otherwise it does nothing, and allocates nothing.
+// Stage adds an event with the duration of a completed stage to the span of ctx, if the
+// decision of the request is at least ShapeTiming. Otherwise Stage does nothing, and does
+// not allocate.
 func Stage(ctx context.Context, name string, took time.Duration) {
 	if fleetdial.DecisionFrom(ctx).Level < fleetdial.ShapeTiming {
 		return

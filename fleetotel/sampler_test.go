@@ -23,8 +23,8 @@ func at(level fleetdial.Level) context.Context {
 	return fleetdial.WithDecision(context.Background(), fleetdial.Decision{Level: level, By: "acme"})
 }
 
-// record returns the spans that were exported of those that work makes.
-func record(t *testing.T, next sdktrace.Sampler, work func(trace.Tracer)) tracetest.SpanStubs {
+// exportedSpans runs work, and returns the spans that the sampler exported.
+func exportedSpans(t *testing.T, next sdktrace.Sampler, work func(trace.Tracer)) tracetest.SpanStubs {
 	t.Helper()
 	exporter := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithSampler(fleetotel.NewSampler(next)))
@@ -34,10 +34,10 @@ func record(t *testing.T, next sdktrace.Sampler, work func(trace.Tracer)) tracet
 	return spans
 }
 
-func TestSamplerRecordsByTheDecision(t *testing.T) {
+func TestSampler_DecisionRecordsSpans(t *testing.T) {
 	t.Parallel()
 	for level, exported := range map[fleetdial.Level]int{fleetdial.Off: 0, fleetdial.Shape: 2, fleetdial.ShapeRewriteDiff: 2} {
-		spans := record(t, nil, func(tracer trace.Tracer) {
+		spans := exportedSpans(t, nil, func(tracer trace.Tracer) {
 			ctx, outer := tracer.Start(at(level), "outer")
 			_, inner := tracer.Start(ctx, "inner")
 			inner.End()
@@ -51,9 +51,9 @@ func TestSamplerRecordsByTheDecision(t *testing.T) {
 	}
 }
 
-func TestSamplerAsksTheOther(t *testing.T) {
+func TestSampler_NoDecisionUsesNext(t *testing.T) {
 	t.Parallel()
-	spans := record(t, sdktrace.AlwaysSample(), func(tracer trace.Tracer) {
+	spans := exportedSpans(t, sdktrace.AlwaysSample(), func(tracer trace.Tracer) {
 		_, span := tracer.Start(context.Background(), "plain")
 		span.End()
 	})
@@ -62,13 +62,13 @@ func TestSamplerAsksTheOther(t *testing.T) {
 	assert.Equal(t, "Fleetdial{AlwaysOnSampler}", fleetotel.NewSampler(sdktrace.AlwaysSample()).Description())
 }
 
-func TestSamplerKeepsTheTracestate(t *testing.T) {
+func TestSampler_KeepsTracestate(t *testing.T) {
 	t.Parallel()
 	state, err := trace.ParseTraceState("vendor=1")
 	require.NoError(t, err)
 	parent := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceState: state, Remote: true})
-	spans := record(t, nil, func(tracer trace.Tracer) {
-		_, span := tracer.Start(trace.ContextWithSpanContext(at(fleetdial.Shape), parent), "child of a span that is not sampled")
+	spans := exportedSpans(t, nil, func(tracer trace.Tracer) {
+		_, span := tracer.Start(trace.ContextWithSpanContext(at(fleetdial.Shape), parent), "child of an unsampled span")
 		span.End()
 	})
 	require.Len(t, spans, 1)
@@ -76,10 +76,10 @@ func TestSamplerKeepsTheTracestate(t *testing.T) {
 	assert.Equal(t, parent.TraceID(), spans[0].SpanContext.TraceID())
 }
 
-func TestStageOnlyWhereTimingIsAskedFor(t *testing.T) {
+func TestStage_RequiresShapeTiming(t *testing.T) {
 	t.Parallel()
 	for level, events := range map[fleetdial.Level]int{fleetdial.Shape: 0, fleetdial.ShapeTiming: 1} {
-		spans := record(t, nil, func(tracer trace.Tracer) {
+		spans := exportedSpans(t, nil, func(tracer trace.Tracer) {
 			ctx, span := tracer.Start(at(level), "request")
 			fleetotel.Stage(ctx, "upstream", 1500*time.Millisecond)
 			span.End()
@@ -92,7 +92,7 @@ func TestStageOnlyWhereTimingIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestStageNoAlloc(t *testing.T) {
+func TestStage_NoAlloc(t *testing.T) {
 	ctx := at(fleetdial.Shape)
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { fleetotel.Stage(ctx, "upstream", time.Second) }))
 }
