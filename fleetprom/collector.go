@@ -1,4 +1,4 @@
-// Package fleetprom shows Prometheus how a store stands to its fleet.
+// Package fleetprom exports the status of a store as Prometheus metrics.
 package fleetprom
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// statuser is a store that knows how it stands: a *fleetdial.Subscriber.
+// statuser is a store with a status: a [*fleetdial.Subscriber].
 type statuser interface{ Status() fleetdial.Status }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -17,29 +17,29 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	directives = desc("directives", "Directives of the set, by whether they have ended.", "condition")
+	directives = desc("directives", "Number of directives in the set, by condition (active or expired).", "condition")
 
-	state           = desc("state", "1 for the state that the subscriber is in, 0 for the others.", "state")
-	lastSync        = desc("last_sync_timestamp_seconds", "When the fleet's key was last read, by the local clock.")
-	appliedVersion  = desc("applied_version", "The version of the revision applied; 0 for none and for an empty value.")
-	clockOffset     = desc("clock_offset_seconds", "How far the clock of Redis is ahead of the local one.")
-	applies         = desc("applies_total", "Revisions that became the subscriber's set.")
-	rejections      = desc("rejections_total", "Values that were refused, by the kind of reason.", "reason")
-	announcements   = desc("announcements_total", "Announcements received.")
-	fetches         = desc("fetches_total", "How often the whole value was read.")
-	corrections     = desc("corrections_total", "Revisions that the resync found, of which a working session had not heard.")
-	reconnects      = desc("reconnects_total", "Sessions after the first.")
-	regressions     = desc("regressions_total", "Revisions applied whose version was lower than the one before.")
-	announceToApply = desc("announce_to_apply_seconds", "From an announcement's arrival until its revision was applied.")
-	publishToApply  = desc("publish_to_apply_seconds", "From the publishing of a revision, by the clock of Redis, until it was applied.")
+	state           = desc("state", "State of the subscriber: 1 for the current state, 0 for the other states.", "state")
+	lastSync        = desc("last_sync_timestamp_seconds", "Local Unix time of the last successful read of the fleet's key.")
+	appliedVersion  = desc("applied_version", "Version of the applied revision, 0 without a revision or for an empty value.")
+	clockOffset     = desc("clock_offset_seconds", "Clock of Redis minus the local clock.")
+	applies         = desc("applies_total", "Number of revisions applied.")
+	rejections      = desc("rejections_total", "Number of values rejected, by reason.", "reason")
+	announcements   = desc("announcements_total", "Number of announcements received.")
+	fetches         = desc("fetches_total", "Number of fetches of the whole value.")
+	corrections     = desc("corrections_total", "Number of revisions found by a resync whose announcement was lost.")
+	reconnects      = desc("reconnects_total", "Number of sessions after the first session.")
+	regressions     = desc("regressions_total", "Number of revisions applied with a lower version than the previous revision.")
+	announceToApply = desc("announce_to_apply_seconds", "Time from the arrival of an announcement until its revision was applied.")
+	publishToApply  = desc("publish_to_apply_seconds", "Time from the publish of a revision, by the clock of Redis, until the revision was applied.")
 )
 
-// states are the values of the label of fleetdial_state.
+// states are the values of the label "state" of fleetdial_state.
 var states = []fleetdial.State{
 	fleetdial.StateLive, fleetdial.StateStale, fleetdial.StateMissing, fleetdial.StateRejected, fleetdial.StateEmpty,
 }
 
-// reasons are the values of the label of fleetdial_rejections_total.
+// reasons are the values of the label "reason" of fleetdial_rejections_total.
 var reasons = []fleetdial.RejectReason{
 	fleetdial.RejectTooLarge, fleetdial.RejectWrongType, fleetdial.RejectMalformed, fleetdial.RejectInvalid,
 	fleetdial.RejectUnsigned, fleetdial.RejectUnknownKey, fleetdial.RejectAltered, fleetdial.RejectReplayed,
@@ -47,13 +47,16 @@ var reasons = []fleetdial.RejectReason{
 
 type collector struct{ store fleetdial.Store }
 
-// NewCollector returns a collector that shows how many directives the store has and, if that is a *fleetdial.Subscriber,
-// what its Status says. It reads memory only. No label ever holds what a directive names: they are the fixed words of
-// states, reasons and conditions. A process with several fleets registers each collector through
-// prometheus.WrapRegistererWith, under a label of its own. It is safe for concurrent use.
+// NewCollector returns a collector that reports the number of directives in the store. If
+// the store is a [*fleetdial.Subscriber], the collector also reports its status.
+//
+// The collector reads only memory, and is safe for concurrent use. The label values are
+// fixed words for states, reasons and conditions. They never contain a name from a
+// directive. A process with several fleets registers each collector with
+// [prometheus.WrapRegistererWith] and a label for the fleet.
 func NewCollector(store fleetdial.Store) prometheus.Collector { return collector{store} }
 
-// Describe sends what Collect may send.
+// Describe sends the descriptions of the metrics that Collect can send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- directives
 	if _, ok := c.store.(statuser); !ok {
@@ -67,7 +70,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends the metrics as they are now.
+// Collect sends the current values of the metrics.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
@@ -112,10 +115,11 @@ func collectCounters(ch chan<- prometheus.Metric, counters fleetdial.Counters) {
 	}
 }
 
-// count returns how many directives have not ended, and how many have, by the clock that the set goes by.
+// count returns the number of active and expired directives, by the clock that the set
+// uses.
 func count(set *fleetdial.Set) (active, expired int) {
-	for _, g := range set.Explain(fleetdial.Request{}, time.Now()).Directives {
-		if g.Expired {
+	for _, d := range set.Explain(fleetdial.Request{}, time.Now()).Directives {
+		if d.Expired {
 			expired++
 		} else {
 			active++
@@ -124,7 +128,8 @@ func count(set *fleetdial.Set) (active, expired int) {
 	return active, expired
 }
 
-// histogram makes Prometheus' cumulative buckets of those that count each by itself.
+// histogram converts a histogram into a Prometheus histogram, whose buckets are
+// cumulative.
 func histogram(d *prometheus.Desc, h fleetdial.Histogram) prometheus.Metric {
 	buckets := make(map[float64]uint64, len(h.Bounds))
 	var total uint64

@@ -35,20 +35,21 @@ func setOf(t testing.TB) *fleetdial.Set {
 	return set
 }
 
-func TestAnyStore(t *testing.T) {
+func TestCollector_MemoryStore(t *testing.T) {
 	t.Parallel()
 	store := fleetdial.NewMemory()
 	store.Publish(setOf(t))
 	require.NoError(t, testutil.CollectAndCompare(fleetprom.NewCollector(store), strings.NewReader(`
-# HELP fleetdial_directives Directives of the set, by whether they have ended.
+# HELP fleetdial_directives Number of directives in the set, by condition (active or expired).
 # TYPE fleetdial_directives gauge
 fleetdial_directives{condition="active"} 2
 fleetdial_directives{condition="expired"} 1
 `)))
 }
 
-// TestSubscriber follows a subscriber that applies two revisions, the second announced, and refuses a third.
-func TestSubscriber(t *testing.T) {
+// TestCollector_Subscriber collects the metrics of a subscriber that applied two
+// revisions, the second one after an announcement, and rejected a third value.
+func TestCollector_Subscriber(t *testing.T) {
 	t.Parallel()
 	server := servers.StartRedis(t)
 	client := server.Client(t)
@@ -65,7 +66,7 @@ func TestSubscriber(t *testing.T) {
 
 	rev, err := pub.Publish(ctx, setOf(t), fleetdial.PublishOptions{})
 	require.NoError(t, err)
-	servers.Eventually(t, 10*time.Second, "it has the revision", func() bool { return sub.Status().Revision.ID == rev.ID })
+	servers.Eventually(t, 10*time.Second, "the revision is applied", func() bool { return sub.Status().Revision.ID == rev.ID })
 	require.NoError(t, client.Set(ctx, "fleetdial:{default}", "junk", 0).Err())
 	require.Error(t, sub.Refresh(ctx))
 
@@ -79,7 +80,7 @@ func TestSubscriber(t *testing.T) {
 	assert.Equal(t, 2.0, got[`fleetdial_directives{active}`])
 	assert.Equal(t, 1.0, got[`fleetdial_announcements_total`])
 	assert.Equal(t, 1.0, got[`fleetdial_announce_to_apply_seconds`])
-	assert.Equal(t, 1.0, got[`fleetdial_publish_to_apply_seconds`], "the first revision does not count")
+	assert.Equal(t, 1.0, got[`fleetdial_publish_to_apply_seconds`], "the revision that Subscribe applied must not count")
 	assert.InDelta(t, time.Now().Unix(), got[`fleetdial_last_sync_timestamp_seconds`], 60)
 	for name := range got {
 		assert.NotContains(t, name, "canary")
@@ -89,7 +90,8 @@ func TestSubscriber(t *testing.T) {
 	assert.Empty(t, problems)
 }
 
-// gather returns all metrics by name and label; of a histogram, how many it has counted.
+// gather returns the value of each metric by its name and label values. The value of a
+// histogram is its count.
 func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()

@@ -9,7 +9,7 @@ import (
 	"github.com/fleetdial/fleetdial/fleetprom"
 )
 
-// A scrape of a store without Redis shows its directives.
+// For a store without Redis, the collector reports only the number of directives.
 func ExampleNewCollector() {
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(fleetprom.NewCollector(fleetdial.NewMemory())); err != nil {
