@@ -1,3 +1,5 @@
-// Package integration checks fleetdial against other people's software: Prometheus' own parsers, and OpenSearch's client. It
-// has tests only, and is a module of its own, so that whoever embeds fleetdial has nothing to do with theirs.
+// Package integration tests fleetdial with third-party software: the parsers of
+// Prometheus, and the Go client of OpenSearch. The package has only tests. It is a
+// separate module, so that a program that imports fleetdial does not depend on this
+// software.
 package integration

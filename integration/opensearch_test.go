@@ -17,7 +17,8 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// classifier answers each request of a client, and keeps how it was classified.
+// classifier is an http.RoundTripper that classifies each request of a client, keeps the
+// result, and returns an empty JSON object.
 type classifier struct {
 	got []string
 }
@@ -31,8 +32,9 @@ func (c *classifier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestOpenSearchClient has the client library of OpenSearch make a request to each endpoint.
-func TestOpenSearchClient(t *testing.T) {
+// TestOpenSearch_ClientRequests sends a request to each endpoint with the Go client of
+// OpenSearch.
+func TestOpenSearch_ClientRequests(t *testing.T) {
 	t.Parallel()
 	seen := &classifier{}
 	client, err := api.NewClient(api.Config{Client: opensearch.Config{
@@ -46,7 +48,7 @@ func TestOpenSearchClient(t *testing.T) {
 	all := []struct {
 		endpoint fleetdial.Endpoint
 		index    string
-		ask      func() error
+		send     func() error
 	}{
 		{fleetdial.IngestDoc, "orders", func() error {
 			_, err := client.Index(ctx, api.IndexReq{Index: "orders", DocumentID: "1", Body: body()})
@@ -144,12 +146,12 @@ func TestOpenSearchClient(t *testing.T) {
 	covered := map[fleetdial.Endpoint]bool{}
 	for i, tt := range all {
 		before := len(seen.got)
-		_ = tt.ask() // the answer is not what the library expects of some
+		_ = tt.send() // the client rejects the empty response of some requests
 		require.Len(t, seen.got, before+1, "request %d", i)
 		assert.Equal(t, fmt.Sprintf("%v %s", tt.endpoint, tt.index), seen.got[before], "request %d", i)
 		covered[tt.endpoint] = true
 	}
 	for endpoint := fleetdial.IngestDoc; endpoint <= fleetdial.Unknown; endpoint++ {
-		assert.True(t, covered[endpoint], "no request to %v", endpoint)
+		assert.True(t, covered[endpoint], "no request for endpoint %v", endpoint)
 	}
 }

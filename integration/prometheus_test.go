@@ -20,18 +20,18 @@ import (
 	"github.com/fleetdial/fleetdial/fleetprom"
 )
 
-// synced is a store that shows all metrics that there are.
-type synced struct{ *fleetdial.Memory }
+// syncedStore is a store whose collector reports every metric of fleetprom.
+type syncedStore struct{ *fleetdial.Memory }
 
-func (synced) Status() fleetdial.Status {
+func (syncedStore) Status() fleetdial.Status {
 	return fleetdial.Status{State: fleetdial.StateLive, LastSync: time.Now()}
 }
 
-// metricNames returns the names under which Prometheus keeps what fleetprom shows.
+// metricNames returns the names of the time series that Prometheus stores for fleetprom.
 func metricNames(t *testing.T) (names []string) {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	require.NoError(t, registry.Register(fleetprom.NewCollector(synced{fleetdial.NewMemory()})))
+	require.NoError(t, registry.Register(fleetprom.NewCollector(syncedStore{fleetdial.NewMemory()})))
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	for _, family := range families {
@@ -43,7 +43,8 @@ func metricNames(t *testing.T) (names []string) {
 	return names
 }
 
-// checkQuery parses a query, and fails for a metric that does not exist, or a label value of ours that none has.
+// checkQuery parses a query. It fails the test if a metric is not in names, or if a
+// matcher of the label "state" has an unknown value.
 func checkQuery(t *testing.T, query string, names []string) {
 	t.Helper()
 	expr, err := parser.NewParser(parser.Options{}).ParseExpr(query)
@@ -66,7 +67,7 @@ func checkQuery(t *testing.T, query string, names []string) {
 	assert.Positive(t, selectors, query)
 }
 
-func TestAlertRules(t *testing.T) {
+func TestAlerts_ValidRules(t *testing.T) {
 	t.Parallel()
 	names := metricNames(t)
 	groups, errs := rulefmt.ParseFile("../deploy/alerts.yml", false, model.UTF8Validation, parser.NewParser(parser.Options{}),
@@ -84,7 +85,7 @@ func TestAlertRules(t *testing.T) {
 	assert.GreaterOrEqual(t, rules, 8)
 }
 
-func TestDashboard(t *testing.T) {
+func TestDashboard_ShowsEveryMetric(t *testing.T) {
 	t.Parallel()
 	names := metricNames(t)
 	text, err := os.ReadFile("../deploy/dashboard.json")
@@ -116,5 +117,5 @@ func TestDashboard(t *testing.T) {
 		return strings.HasSuffix(name, "_bucket") || strings.HasSuffix(name, "_sum") || strings.HasSuffix(name, "_count") ||
 			strings.Contains(string(text), name)
 	})
-	assert.Empty(t, shown, "metrics that no panel shows")
+	assert.Empty(t, shown, "every metric must be in a panel")
 }
