@@ -19,9 +19,9 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// fronts are what stands before an upstream, by how much it does: nothing, a proxy that only forwards, and ones that ask
-// a set.
-func fronts(b *testing.B) map[string]string {
+// startTargets starts an upstream, and proxies that forward to it with different sets. It
+// returns the URL of each target by its name.
+func startTargets(b *testing.B) map[string]string {
 	b.Helper()
 	upstream := httptest.NewServer(http.HandlerFunc(hello))
 	b.Cleanup(upstream.Close)
@@ -38,26 +38,26 @@ func fronts(b *testing.B) map[string]string {
 		b.Cleanup(server.Close)
 		return server.URL
 	}
-	others := make([]fleetdial.Directive, 100)
-	for i := range others {
-		others[i] = fleetdial.Directive{
+	directives := make([]fleetdial.Directive, 100)
+	for i := range directives {
+		directives[i] = fleetdial.Directive{
 			ID: fmt.Sprint(i), Level: fleetdial.ShapeTiming, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Hour),
 			Match: fleetdial.Match{Tenant: fmt.Sprint("tenant-", i)},
 		}
 	}
-	set, err := fleetdial.NewSet(others)
+	noMatch, err := fleetdial.NewSet(directives)
 	require.NoError(b, err)
-	others[0].Match.Tenant = "acme"
-	applies, err := fleetdial.NewSet(others)
+	directives[0].Match.Tenant = "acme"
+	oneMatch, err := fleetdial.NewSet(directives)
 	require.NoError(b, err)
 	return map[string]string{
-		"1 upstream alone": upstream.URL, "2 forwards only": serve(config{withoutDirectives: true}, nil),
-		"3 empty set": serve(config{}, nil), "4 100 directives of others": serve(config{}, set),
-		"5 one applies, with timing": serve(config{}, applies),
+		"1 upstream alone": upstream.URL, "2 forwarding only": serve(config{withoutDirectives: true}, nil),
+		"3 empty set": serve(config{}, nil), "4 100 directives no match": serve(config{}, noMatch),
+		"5 100 directives one match": serve(config{}, oneMatch),
 	}
 }
 
-func searchOf(b *testing.B, addr string) *http.Request {
+func newSearch(b *testing.B, addr string) *http.Request {
 	b.Helper()
 	r, err := http.NewRequest(http.MethodPost, addr+"/orders/_search", strings.NewReader(`{"query":{"match_all":{}}}`))
 	require.NoError(b, err)
@@ -66,7 +66,8 @@ func searchOf(b *testing.B, addr string) *http.Request {
 	return r
 }
 
-func ask(client *http.Client, r *http.Request) error {
+// send sends a copy of the request, and reads the response.
+func send(client *http.Client, r *http.Request) error {
 	r = r.Clone(r.Context())
 	r.Body, _ = r.GetBody()
 	resp, err := client.Do(r)
@@ -78,9 +79,10 @@ func ask(client *http.Client, r *http.Request) error {
 	return err
 }
 
-// BenchmarkProxyLatency asks each front in turn, so that what the machine does besides concerns all alike, and reports the median of each.
+// BenchmarkProxyLatency sends requests to each target in turn, so that other load on the
+// machine affects all targets alike. It reports the median latency of each target.
 func BenchmarkProxyLatency(b *testing.B) {
-	addrs := fronts(b)
+	addrs := startTargets(b)
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	names := slices.Sorted(maps.Keys(addrs))
@@ -88,7 +90,7 @@ func BenchmarkProxyLatency(b *testing.B) {
 	for b.Loop() {
 		for _, name := range names {
 			began := time.Now()
-			if err := ask(client, searchOf(b, addrs[name])); err != nil {
+			if err := send(client, newSearch(b, addrs[name])); err != nil {
 				b.Fatal(err)
 			}
 			took[name] = append(took[name], time.Since(began))
@@ -101,11 +103,12 @@ func BenchmarkProxyLatency(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkProxyThroughput has eight clients send bursts to each front in turn, as fast as they can, and reports the median
-// rate, and how it compares, burst by burst, with that of the front that only forwards.
+// BenchmarkProxyThroughput sends bursts of eight clients to each target in turn. It
+// reports the median rate of each target, and the median ratio to the bursts of the
+// target that only forwards.
 func BenchmarkProxyThroughput(b *testing.B) {
 	const clients, each = 8, 250
-	addrs := fronts(b)
+	addrs := startTargets(b)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	defer client.CloseIdleConnections()
 	burst := func(addr string) (rate float64) {
@@ -113,9 +116,9 @@ func BenchmarkProxyThroughput(b *testing.B) {
 		var wait sync.WaitGroup
 		for range clients {
 			wait.Go(func() {
-				r := searchOf(b, addr)
+				r := newSearch(b, addr)
 				for range each {
-					if err := ask(client, r); err != nil {
+					if err := send(client, r); err != nil {
 						b.Error(err)
 						return
 					}
@@ -125,13 +128,14 @@ func BenchmarkProxyThroughput(b *testing.B) {
 		wait.Wait()
 		return clients * each / time.Since(began).Seconds()
 	}
-	names := []string{"2 forwards only", "3 empty set", "4 100 directives of others"}
+	names := []string{"2 forwarding only", "3 empty set", "4 100 directives no match"}
 	rates, ratios := make(map[string][]float64), make(map[string][]float64)
 	for b.Loop() {
 		base := burst(addrs[names[0]])
 		rates[names[0]] = append(rates[names[0]], base)
 		for _, name := range names[1:] {
-			// Between two bursts of the other, so that a machine that grows slower or faster concerns both alike.
+			// Each burst is compared with the forwarding bursts before and after it, so
+			// that a change in the speed of the machine affects both.
 			rate := burst(addrs[name])
 			after := burst(addrs[names[0]])
 			rates[name], ratios[name] = append(rates[name], rate), append(ratios[name], 2*rate/(base+after))

@@ -20,13 +20,15 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// The canaries: content is what captures are for, secrets are what not even they may hold.
+// The canaries. contentCanary may appear in captures only. secretCanary may appear in no
+// output.
 const (
 	contentCanary = "canary-content"
 	secretCanary  = "canary-secret"
 )
 
-// plantedPaths have a canary in each of a path's places. Where OpenSearch would see the name of an index, it is one.
+// plantedPaths are paths with a canary in each position. In the position of an index, the
+// canary is part of a text that OpenSearch would reject as an index name.
 var plantedPaths = []string{
 	"/orders/_doc/" + contentCanary + "-id?routing=" + contentCanary + "&" + contentCanary + "=1;" + contentCanary,
 	"/orders%2F_doc%2F" + contentCanary,
@@ -37,7 +39,8 @@ var plantedPaths = []string{
 	"/orders//_search//template//" + contentCanary,
 }
 
-// planted returns a request with a canary in each of its other places, and the tokens that it bears.
+// planted returns a request with a canary in each position except the path, its body, and
+// the secrets of the request.
 func planted(t *testing.T, key string) (template *http.Request, body string, secrets []string) {
 	t.Helper()
 	token, err := fleetdial.SignToken([]byte(key), fleetdial.Directive{
@@ -63,7 +66,8 @@ func planted(t *testing.T, key string) (template *http.Request, body string, sec
 	return template, body, []string{secretCanary, basic, token, token[:40]}
 }
 
-// answerCanaries answers with a canary in each place of a response, in one of several shapes.
+// answerCanaries responds with a canary in each position of a response. The X-Shape
+// header selects the shape of the response.
 func answerCanaries(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	w.Header().Set("Set-Cookie", secretCanary)
@@ -88,7 +92,7 @@ func answerCanaries(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answerRaw answers with these bytes, and ends the connection.
+// answerRaw responds with these bytes, and closes the connection.
 func answerRaw(w http.ResponseWriter, text string) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_, _ = io.WriteString(conn, text)
@@ -96,19 +100,20 @@ func answerRaw(w http.ResponseWriter, text string) {
 	}
 }
 
-// TestNoValueIsEverWritten plants canaries in every place of requests and responses, has them recorded in every way, at
-// every level, and looks for them in every output.
-func TestNoValueIsEverWritten(t *testing.T) {
+// TestProxy_RecordsContainNoValues sends requests and responses with canaries in every
+// position. The proxy records them at every level, with ring buffer, captures and spans.
+// No output may contain a canary, except that captures contain contentCanary.
+func TestProxy_RecordsContainNoValues(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
-	p := start(t, http.HandlerFunc(answerCanaries), "--token-key", secret(t, key), "--ring", "1000")
+	p := startProxy(t, http.HandlerFunc(answerCanaries), "--token-key", secretFile(t, key), "--ring", "1000")
 	template, body, secrets := planted(t, key)
 	requests := 0
 	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.Shape, fleetdial.ShapeTiming, fleetdial.ShapeRewriteDiff} {
-		p.have(fleetdial.Directive{ID: "all", Level: level, RingBuffer: true, Capture: true})
+		p.apply(fleetdial.Directive{ID: "all", Level: level, RingBuffer: true, Capture: true})
 		for i, path := range plantedPaths {
 			for j, shape := range []string{"plain", "gzip", "broken", "malformed", "surplus"} {
-				// No client sends an escape that is none, but the proxy must not mind.
+				// URL.Opaque allows invalid escapes, which the proxy must accept.
 				r, err := http.NewRequest([]string{http.MethodPost, "CANARY-CONTENT"}[(i+j)%2], p.traffic, io.MultiReader(strings.NewReader(body)))
 				require.NoError(t, err)
 				r.URL.Opaque = path
@@ -123,7 +128,7 @@ func TestNoValueIsEverWritten(t *testing.T) {
 		}
 	}
 	var ring string
-	testutil.Eventually(t, 10*time.Second, "all are recorded", func() bool {
+	testutil.Eventually(t, 10*time.Second, "all requests are recorded", func() bool {
 		ring = p.get("/debug/breakglass")
 		return strings.Count(ring, `"request_id"`) == requests
 	})
@@ -132,8 +137,8 @@ func TestNoValueIsEverWritten(t *testing.T) {
 	traces, err := os.ReadFile(p.traces)
 	require.NoError(t, err)
 	outputs["stdout"], outputs["stderr"], outputs["traces"] = p.stdout.String(), p.stderr.String(), string(traces)
-	outputs["package log"] = logged.String()
-	require.Equal(t, requests*3/4, strings.Count(outputs["stdout"], "\n"), "all but those at Off")
+	outputs["package log"] = packageLog.String()
+	require.Equal(t, requests*3/4, strings.Count(outputs["stdout"], "\n"), "all requests except those at level Off must be logged")
 	require.NotEmpty(t, traces)
 	for name, text := range outputs {
 		for _, canary := range append(slices.Clone(secrets), contentCanary) {
@@ -143,7 +148,7 @@ func TestNoValueIsEverWritten(t *testing.T) {
 
 	captured := p.captures()
 	require.Equal(t, requests, strings.Count(captured, "\n"))
-	assert.Contains(t, captured, contentCanary, "which is what captures are for")
+	assert.Contains(t, captured, contentCanary, "captures must contain the content")
 	for _, canary := range secrets {
 		assert.NotContains(t, captured, canary)
 	}

@@ -10,18 +10,20 @@ import (
 
 const (
 	redacted = "[redacted]"
-	// maxPath bounds a path, a query and a header's value, each with "…" at its end if it was longer. OpenSearch takes 4 KiB
-	// for all of a request's first line unless told otherwise (http.max_initial_line_length).
+	// maxPath is the maximum length, in bytes, of a captured path, query or header value.
+	// A longer text is truncated, and ends with "…". By default, OpenSearch accepts at
+	// most 4 KiB for the whole request line (http.max_initial_line_length).
 	maxPath = 4 << 10
-	// maxHeaders bounds how many headers are captured, of those that net/http accepts: as many as fit into 1 MiB from a
-	// client, 10 MiB from an upstream.
+	// maxHeaders is the maximum number of captured headers. A limit is necessary, because
+	// net/http accepts as many headers as fit into 1 MiB from a client, and into 10 MiB
+	// from an upstream.
 	maxHeaders = 200
 )
 
-// capture is the traffic of one request: what directives ask for by the name of capture, bodies and query included.
-// Of headers it has the names, and the values of those that say nothing but how to read a body.
+// capture is the captured traffic of one request, with path, query and bodies. It has the
+// names of all headers, and only the values of the headers in plainHeaders.
 //
-// In memory it takes at most twice the configured size of a body, and 200 KiB.
+// A capture takes at most twice the configured size of a body plus 200 KiB of memory.
 type capture struct {
 	record
 	Path           string      `json:"path"`
@@ -32,7 +34,7 @@ type capture struct {
 	ResponseBody   body        `json:"response_body"`
 }
 
-// body is the beginning of one, as text if it is UTF-8.
+// body is the first part of a request or response body, as text if it is valid UTF-8.
 type body struct {
 	Text      string `json:"text,omitempty"`
 	Base64    string `json:"base64,omitempty"`
@@ -40,8 +42,8 @@ type body struct {
 }
 
 func newBody(m *meter) body {
-	kept, whole := m.beginning()
-	out := body{Truncated: !whole}
+	kept, complete := m.start()
+	out := body{Truncated: !complete}
 	if utf8.Valid(kept) {
 		out.Text = string(kept)
 	} else {
@@ -52,28 +54,29 @@ func newBody(m *meter) body {
 
 func newCapture(rec record, r *http.Request, e *exchange) capture {
 	return capture{
-		record: rec, Path: cut(r.URL.EscapedPath(), maxPath), Query: cut(r.URL.RawQuery, maxPath),
+		record: rec, Path: truncate(r.URL.EscapedPath(), maxPath), Query: truncate(r.URL.RawQuery, maxPath),
 		RequestHeader: redact(r.Header), RequestBody: newBody(&e.in),
 		ResponseHeader: e.header, ResponseBody: newBody(&e.out),
 	}
 }
 
-// plainHeaders are those whose values are captured.
+// plainHeaders are the headers whose values are captured. Their values hold no secrets,
+// and help to read a body.
 var plainHeaders = []string{
 	"Accept", "Accept-Encoding", "Content-Encoding", "Content-Length", "Content-Type", "Date", "X-Request-Id",
 }
 
-// redact returns what is captured of a header, and shares no memory with it.
+// redact returns the captured form of a header. The result shares no memory with h.
 func redact(h http.Header) http.Header {
 	out, hidden := make(http.Header), []string{redacted}
 	for name, values := range h {
 		switch {
 		case slices.Contains(plainHeaders, name):
-			out[name] = []string{cut(strings.Join(values, ", "), maxPath)}
+			out[name] = []string{truncate(strings.Join(values, ", "), maxPath)}
 		case len(out) < maxHeaders:
-			out[cut(name, maxName)] = hidden
+			out[truncate(name, maxName)] = hidden
 		default:
-			out["…"] = hidden // there are more
+			out["…"] = hidden // stands for all further headers
 		}
 	}
 	return out

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// captureQueue bounds the captures that wait to be written; a capture says how large one can be.
+	// captureQueue is the maximum number of captures that wait for the writer. The
+	// comment of capture states the size of each.
 	captureQueue  = 64
 	captureSuffix = ".ndjson"
 )
@@ -31,7 +32,7 @@ func (c captureConfig) check() error {
 	case c.maxTotal < c.maxFile:
 		return usagef("--capture-total-bytes: must be at least --capture-file-bytes")
 	case c.maxAge < time.Second:
-		return usagef("--capture-age: must be at least a second")
+		return usagef("--capture-age: must be at least 1s")
 	case c.maxBody < 0 || c.maxBody > 1<<20:
 		return usagef("--capture-body-bytes: must be 0 to 1048576")
 	case 2*int64(c.maxBody) > c.maxFile:
@@ -40,8 +41,8 @@ func (c captureConfig) check() error {
 	return nil
 }
 
-// capturer writes captures to files, on a goroutine of its own, so that no request waits for a disk. What comes while
-// the queue is full is dropped, and counted.
+// capturer writes captures to files on its own goroutine, so that no request waits for a
+// disk. If the queue is full, the capturer drops and counts the capture.
 type capturer struct {
 	cfg     captureConfig
 	log     *slog.Logger
@@ -51,33 +52,35 @@ type capturer struct {
 	written atomic.Int64
 	dropped atomic.Int64
 
-	// What follows is the goroutine's.
+	// Only the goroutine of run uses the fields below.
 	file    *os.File
 	size    int64
 	opened  time.Time
 	failing bool
 }
 
-// newCapturer makes the folder if it is not there. Whoever gets it closes it.
+// newCapturer creates the capture directory if it is missing, and starts a capturer. The
+// caller must call close.
 func newCapturer(cfg captureConfig, log *slog.Logger) (*capturer, error) {
 	if err := os.MkdirAll(cfg.dir, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--capture-dir: %w", err)
 	}
 	c := &capturer{cfg: cfg, log: log, queue: make(chan capture, captureQueue), stop: make(chan struct{}), done: make(chan struct{})}
 	go c.run()
 	return c, nil
 }
 
-// add hands a capture over; it never blocks.
-func (c *capturer) add(one capture) {
+// add puts a capture into the queue. It never blocks.
+func (c *capturer) add(item capture) {
 	select {
-	case c.queue <- one:
+	case c.queue <- item:
 	default:
 		c.dropped.Add(1)
 	}
 }
 
-// close writes what waits, and returns when it is written. What is added later, by a request that was cut off, is lost.
+// close writes the captures in the queue, and waits for the goroutine. A capture that is
+// added after close is lost. This happens only for a request that outlives the shutdown.
 func (c *capturer) close() {
 	close(c.stop)
 	<-c.done
@@ -85,42 +88,44 @@ func (c *capturer) close() {
 
 func (c *capturer) run() {
 	defer close(c.done)
-	// Files also grow too old while nothing is captured.
-	tidy := time.NewTicker(min(c.cfg.maxAge, time.Minute))
-	defer tidy.Stop()
+	// The ticker is necessary, because files expire also while no request is captured.
+	ticker := time.NewTicker(min(c.cfg.maxAge, time.Minute))
+	defer ticker.Stop()
 	for {
 		select {
-		case one := <-c.queue:
-			c.tell(c.write(one))
-		case <-tidy.C:
+		case item := <-c.queue:
+			c.logOutcome(c.write(item))
+		case <-ticker.C:
 			if c.file != nil && time.Since(c.opened) > c.cfg.maxAge/2 {
-				c.shut()
+				c.closeFile()
 			}
-			c.tell(c.prune())
+			c.logOutcome(c.prune())
 		case <-c.stop:
 			for range len(c.queue) {
-				c.tell(c.write(<-c.queue))
+				c.logOutcome(c.write(<-c.queue))
 			}
-			c.shut()
+			c.closeFile()
 			return
 		}
 	}
 }
 
-// tell logs one line when writing begins to fail, and one when it works again.
-func (c *capturer) tell(err error) {
+// logOutcome logs one line when the first of several operations fails, and one line when
+// an operation succeeds again.
+func (c *capturer) logOutcome(err error) {
 	switch failing := err != nil; {
 	case failing && !c.failing:
-		c.log.Warn("captures cannot be written", "err", err)
+		c.log.Warn("capture write failed", "err", err)
 	case !failing && c.failing:
-		c.log.Info("captures are written again")
+		c.log.Info("capture write recovered")
 	}
 	c.failing = err != nil
 }
 
-// write appends a capture to the file, or counts it as dropped: one that no file may hold is no failure to write.
-func (c *capturer) write(one capture) error {
-	line, err := json.Marshal(one)
+// write appends a capture to the file. If the write fails, the capture is counted as
+// dropped. A capture that is larger than a file is dropped too, but is not an error.
+func (c *capturer) write(item capture) error {
+	line, err := json.Marshal(item)
 	if err != nil || int64(len(line)) >= c.cfg.maxFile {
 		c.dropped.Add(1)
 		return err
@@ -135,7 +140,7 @@ func (c *capturer) write(one capture) error {
 
 func (c *capturer) append(line []byte) (err error) {
 	if c.file != nil && (c.size+int64(len(line)) > c.cfg.maxFile || time.Since(c.opened) > c.cfg.maxAge/2) {
-		c.shut()
+		c.closeFile()
 	}
 	if c.file == nil {
 		if err := c.prune(); err != nil {
@@ -154,16 +159,17 @@ func (c *capturer) append(line []byte) (err error) {
 	return err
 }
 
-func (c *capturer) shut() {
+func (c *capturer) closeFile() {
 	if c.file != nil {
-		c.tell(c.file.Close())
+		c.logOutcome(c.file.Close())
 		c.file = nil
 	}
 }
 
-// prune removes the files that are too old, and the oldest while another full one would be too much.
+// prune removes the files that are older than maxAge. It also removes the oldest files
+// until another full file fits into maxTotal.
 func (c *capturer) prune() error {
-	entries, err := os.ReadDir(c.cfg.dir) // by name, and so by age
+	entries, err := os.ReadDir(c.cfg.dir) // sorted by name, and therefore by age
 	if err != nil {
 		return err
 	}
@@ -175,7 +181,7 @@ func (c *capturer) prune() error {
 		}
 		info, err := entry.Info()
 		if err != nil {
-			continue // gone meanwhile
+			continue // the file was removed in the meantime
 		}
 		files = append(files, info)
 		total += info.Size()

@@ -24,8 +24,8 @@ func newTestCapturer(t *testing.T, cfg captureConfig) (*capturer, *bytes.Buffer)
 	return c, &log
 }
 
-// TestCapturesAreBounded writes ten times of what may stay.
-func TestCapturesAreBounded(t *testing.T) {
+// TestCapturer_TotalSizeBounded writes ten times the maximum size of all captures.
+func TestCapturer_TotalSizeBounded(t *testing.T) {
 	t.Parallel()
 	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Hour, maxBody: 1 << 10}
 	foreign := filepath.Join(cfg.dir, "notes.ndjson")
@@ -33,7 +33,7 @@ func TestCapturesAreBounded(t *testing.T) {
 	c, _ := newTestCapturer(t, cfg)
 	for i := range 160 {
 		c.add(capture{Path: strings.Repeat("x", 1000)})
-		testutil.Eventually(t, 5*time.Second, "it is written", func() bool { return c.written.Load() == int64(i+1) })
+		testutil.Eventually(t, 5*time.Second, "the capture is written", func() bool { return c.written.Load() == int64(i+1) })
 	}
 	c.close()
 	files, err := filepath.Glob(filepath.Join(cfg.dir, "capture-*"))
@@ -47,21 +47,22 @@ func TestCapturesAreBounded(t *testing.T) {
 	assert.FileExists(t, foreign)
 }
 
-func TestOldCapturesGo(t *testing.T) {
+func TestCapturer_RemovesOldFiles(t *testing.T) {
 	t.Parallel()
 	cfg := captureConfig{dir: t.TempDir(), maxFile: 4 << 10, maxTotal: 16 << 10, maxAge: time.Second, maxBody: 1 << 10}
 	c, _ := newTestCapturer(t, cfg)
 	defer c.close()
 	c.add(capture{})
-	testutil.Eventually(t, 10*time.Second, "it is gone", func() bool {
+	testutil.Eventually(t, 10*time.Second, "the file is removed", func() bool {
 		files, err := filepath.Glob(filepath.Join(cfg.dir, "*"))
 		require.NoError(t, err)
 		return c.written.Load() == 1 && len(files) == 0
 	})
 }
 
-// TestCapturesThatCannotBeWritten takes the folder away: nothing waits, all of it is counted, and one line tells.
-func TestCapturesThatCannotBeWritten(t *testing.T) {
+// TestCapturer_WriteFails removes the directory. The capturer must not block, must count
+// every capture as dropped, and must log one line.
+func TestCapturer_WriteFails(t *testing.T) {
 	t.Parallel()
 	cfg := captureConfig{dir: filepath.Join(t.TempDir(), "captures"), maxFile: 1 << 10, maxTotal: 16 << 10, maxAge: time.Hour}
 	c, log := newTestCapturer(t, cfg)
@@ -71,11 +72,13 @@ func TestCapturesThatCannotBeWritten(t *testing.T) {
 	}
 	c.close()
 	assert.EqualValues(t, 3*captureQueue, c.dropped.Load())
-	assert.Equal(t, 1, strings.Count(log.String(), "captures cannot be written"))
+	assert.Equal(t, 1, strings.Count(log.String(), "capture write failed"))
 }
 
-// TestCapturesThatNoFileMayHold are dropped, counted and no failure; those between them are written.
-func TestCapturesThatNoFileMayHold(t *testing.T) {
+// TestCapturer_OversizedCaptureDropped adds captures that fit into a file, and captures
+// that do not. The capturer must count the oversized ones as dropped, and must log
+// nothing.
+func TestCapturer_OversizedCaptureDropped(t *testing.T) {
 	t.Parallel()
 	cfg := captureConfig{dir: t.TempDir(), maxFile: 1 << 10, maxTotal: 16 << 10, maxAge: time.Hour}
 	c, log := newTestCapturer(t, cfg)

@@ -11,26 +11,27 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// classifier tells what directives can match of a request.
+// classifier finds the fields of a request that directives match.
 type classifier struct {
-	tenantHeader string // empty takes the tenant from the path
+	tenantHeader string // if empty, the tenant is the first path segment
 }
 
 func (c classifier) classify(r *http.Request) fleetdial.Request {
 	u, tenant := r.URL, ""
 	if c.tenantHeader != "" {
 		if values := r.Header[c.tenantHeader]; len(values) == 1 {
-			tenant = values[0] // of several, nobody can tell which one holds
+			tenant = values[0] // a request with several tenants has no tenant
 		}
 	} else {
-		u, tenant = cutTenant(u)
+		u, tenant = splitTenant(u)
 	}
 	endpoint, index := fleethttp.OpenSearch(r.Method, u)
 	return fleetdial.Request{Tenant: tenant, Index: index, Principal: principal(r), Endpoint: endpoint}
 }
 
-// cutTenant returns the first part of a URL's path that is not empty, and the URL without it.
-func cutTenant(u *url.URL) (rest *url.URL, tenant string) {
+// splitTenant returns the first non-empty segment of the path, and the URL without this
+// segment. If the path is not validly escaped, splitTenant returns u and no tenant.
+func splitTenant(u *url.URL) (rest *url.URL, tenant string) {
 	escaped := strings.TrimLeft(u.EscapedPath(), "/")
 	first, after, _ := strings.Cut(escaped, "/")
 	tenant, err := url.PathUnescape(first)
@@ -46,9 +47,11 @@ func cutTenant(u *url.URL) (rest *url.URL, tenant string) {
 	return &out, tenant
 }
 
-// principal returns who a request is from, as far as its credentials tell without being checked: the user of basic
-// authentication, or of a bearer token "sha256:" and the first 16 hex digits of its digest, with which a directive can
-// name it. It is never recorded.
+// principal returns the principal in the credentials of a request. For basic
+// authentication, the principal is the user. For a bearer token, the principal is
+// "sha256:" and the first 16 hex digits of the token's digest, so that a directive can
+// match the token without containing it. The proxy does not verify the credentials, and
+// never records the principal.
 func principal(r *http.Request) string {
 	header := r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(header, " ")

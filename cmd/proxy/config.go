@@ -18,7 +18,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// config is what the command line says.
+// config is the configuration from the command line.
 type config struct {
 	listen, adminListen, upstream string
 	redisURL, fleet, instance     string
@@ -31,38 +31,40 @@ type config struct {
 	grace                         time.Duration
 	adminPlain, withoutDirectives bool
 
-	// What the names above stand for.
+	// resolve sets the fields below.
 	upstreamURL  *url.URL
 	adminToken   string
 	tokenKey     []byte
 	keys         []ed25519.PublicKey
-	tenantHeader string // empty takes the tenant from the path
+	tenantHeader string // if empty, the tenant is the first path segment
 }
 
-// usageError says that the command line is wrong.
+// usageError is an error in the command line.
 type usageError struct{ error }
 
 func (e *usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-const longHelp = `proxy stands before OpenSearch. It streams requests and responses, and records of
-each request what the fleet's directives say: JSON lines on stdout, a ring buffer,
-captures, spans. Without Redis it serves with the directives it has, or none.
+const longHelp = `Forward requests to OpenSearch, and record the requests that the directives of a
+fleet match. The proxy streams requests and responses. It writes records as JSON
+lines to stdout, and to a ring buffer, capture files and spans. Without Redis, the
+proxy serves with its current directives, or without directives.
 
-What concerns operators has a listener of its own, which is to be kept private:
-/healthz, /metrics, /admin/directives and /debug/breakglass, the ring buffer.`
+The admin listener serves /healthz, /metrics, /admin/directives and
+/debug/breakglass (the ring buffer). It does not authenticate requests, except on
+/admin/directives. Bind it to a private address.`
 
-// command returns the command, which serves until its context ends.
+// command returns the command of the proxy. The command serves until its context ends.
 func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Command {
 	var c config
 	cmd := &cobra.Command{
-		Use: "proxy --upstream URL", Short: "A reverse proxy whose diagnostics a fleet turns", Long: longHelp,
+		Use: "proxy --upstream URL", Short: "Forward requests to OpenSearch and record what the fleet's directives match", Long: longHelp,
 		Example:       `  proxy --upstream http://127.0.0.1:9200 --redis-url redis://127.0.0.1:6379 --fleet prod`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unexpected argument %q", args[0])
+				return usagef("unexpected argument %q (only flags are accepted)", args[0])
 			}
 			return nil
 		},
@@ -76,42 +78,44 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "where requests come in")
-	f.StringVar(&c.adminListen, "admin-listen", "127.0.0.1:8081", "where operators ask")
-	f.StringVar(&c.upstream, "upstream", "", "where OpenSearch is, such as http://127.0.0.1:9200")
+	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address of the traffic listener")
+	f.StringVar(&c.adminListen, "admin-listen", "127.0.0.1:8081", "address of the admin listener")
+	f.StringVar(&c.upstream, "upstream", "", "URL of OpenSearch, such as http://127.0.0.1:9200 (required)")
 	f.StringVar(&c.redisURL, "redis-url", cmp.Or(getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"),
-		"where Redis is; also FLEETDIAL_REDIS_URL")
-	f.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379" // the environment's may have a password
-	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "the fleet's name; also FLEETDIAL_FLEET")
-	f.StringVar(&c.instance, "instance", "", "this proxy's name in the fleet (default the host's name and the process id)")
+		"URL of Redis, also from FLEETDIAL_REDIS_URL")
+	// The help must not show the URL from the environment, because it may have a
+	// password.
+	f.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379"
+	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
+	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name and process ID)")
 	f.StringVar(&c.tenant, "tenant", "header:X-Tenant",
-		"where a request's tenant is: header:NAME, or path, whose first part is taken off")
-	f.StringVar(&c.adminTokenFile, "admin-token", "", "the file with the bearer token for /admin/directives")
+		"source of a request's tenant: header:NAME, or path for the first path segment, which the proxy removes")
+	f.StringVar(&c.adminTokenFile, "admin-token", "", "file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
 	f.BoolVar(&c.adminPlain, "admin-plain-http", false,
-		"take /admin/directives over plain HTTP also where --admin-listen is not this machine alone")
-	f.StringVar(&c.tokenKeyFile, "token-key", "", "the file with the key of X-Debug-Directive headers")
-	f.StringSliceVar(&c.verifyKeys, "verify-key", nil, "who may sign the fleet's sets, PEM files of public keys")
-	f.StringVar(&c.snapshotFile, "snapshot", "", "the file that keeps the last set, for a start without Redis")
-	f.StringVar(&c.traces, "traces", "", "the file that spans are appended to, as JSON")
-	f.IntVar(&c.ring, "ring", 256, "how many requests the ring buffer holds")
-	f.StringVar(&c.capture.dir, "capture-dir", "", "the folder for captures; without one there are none")
-	f.Int64Var(&c.capture.maxFile, "capture-file-bytes", 16<<20, "how large a file of captures grows")
-	f.Int64Var(&c.capture.maxTotal, "capture-total-bytes", 256<<20, "how much all captures may take")
-	f.DurationVar(&c.capture.maxAge, "capture-age", 24*time.Hour, "how long captures are kept")
-	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "how much of each body is captured")
-	f.DurationVar(&c.grace, "grace", 10*time.Second, "how long requests under way may take at the end")
-	f.BoolVar(&c.withoutDirectives, "without-directives", false, "only forward, to measure what directives cost")
+		"plain HTTP for /admin/directives on any address (default only if --admin-listen is a loopback address)")
+	f.StringVar(&c.tokenKeyFile, "token-key", "", "file with the key of X-Debug-Directive tokens (default none, which disables tokens)")
+	f.StringSliceVar(&c.verifyKeys, "verify-key", nil, "PEM files with the trusted keys, which may sign the fleet's sets (default none, which accepts unsigned sets)")
+	f.StringVar(&c.snapshotFile, "snapshot", "", "file that keeps the last set, for a start without Redis (default none)")
+	f.StringVar(&c.traces, "traces", "", "file to which spans are appended as JSON (default none)")
+	f.IntVar(&c.ring, "ring", 256, "number of requests in the ring buffer, 1 to 65536")
+	f.StringVar(&c.capture.dir, "capture-dir", "", "directory for capture files (default none, which disables captures)")
+	f.Int64Var(&c.capture.maxFile, "capture-file-bytes", 16<<20, "maximum size of a capture file")
+	f.Int64Var(&c.capture.maxTotal, "capture-total-bytes", 256<<20, "maximum size of all capture files")
+	f.DurationVar(&c.capture.maxAge, "capture-age", 24*time.Hour, "maximum age of a capture file")
+	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
+	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
+	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
 	return cmd
 }
 
-// resolve checks the configuration, and reads the files that it names.
+// resolve checks the configuration, and reads the files that the flags name.
 func (c *config) resolve() (err error) {
 	c.upstreamURL, err = url.Parse(c.upstream)
 	if err != nil || c.upstreamURL.Host == "" || c.upstreamURL.Scheme != "http" && c.upstreamURL.Scheme != "https" {
-		return usagef("--upstream: must be a URL such as http://127.0.0.1:9200")
+		return usagef("--upstream: must be an http or https URL (such as http://127.0.0.1:9200)")
 	}
 	if u := c.upstreamURL; u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return usagef("--upstream: must have no user, query or fragment: those are the requests' own")
+		return usagef("--upstream: must not have a user, query or fragment")
 	}
 	kind, name, _ := strings.Cut(c.tenant, ":")
 	switch {
@@ -152,8 +156,9 @@ func (c *config) resolve() (err error) {
 	return nil
 }
 
-var errEmptySecret = errors.New("is empty")
+var errEmptySecret = errors.New("must not be empty")
 
+// readSecret returns the content of a secret file, without the newline at its end.
 func readSecret(flag, file string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -11,17 +11,18 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestWrongUsage(t *testing.T) {
+func TestConfig_WrongUsage(t *testing.T) {
 	t.Parallel()
-	ended, cancel := context.WithCancel(t.Context()) // for what would be served
+	// A canceled context ends the proxy at once if it accepts the command line.
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for args, want := range map[string]string{
-		"":                                            "--upstream: must be a URL",
-		"--upstream ftp://x":                          "--upstream: must be a URL",
-		"--upstream http://x?a=b":                     "--upstream: must have no user, query or fragment",
-		"--upstream http://x/?":                       "--upstream: must have no user, query or fragment",
-		"--upstream http://u:p@x":                     "--upstream: must have no user, query or fragment",
-		"--upstream http://x/#a":                      "--upstream: must have no user, query or fragment",
+		"":                                            "--upstream: must be an http or https URL",
+		"--upstream ftp://x":                          "--upstream: must be an http or https URL",
+		"--upstream http://x?a=b":                     "--upstream: must not have a user, query or fragment",
+		"--upstream http://x/?":                       "--upstream: must not have a user, query or fragment",
+		"--upstream http://u:p@x":                     "--upstream: must not have a user, query or fragment",
+		"--upstream http://x/#a":                      "--upstream: must not have a user, query or fragment",
 		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
 		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
 		"--upstream http://x --nope":                  "unknown flag: --nope",
@@ -32,10 +33,10 @@ func TestWrongUsage(t *testing.T) {
 		"--upstream http://x --capture-total-bytes 1": "--capture-total-bytes: must be at least",
 		"--upstream http://x --capture-file-bytes 131071 --capture-total-bytes 131071": "--capture-body-bytes: must be at most half",
 		"--upstream http://x --capture-age 0s":                                         "--capture-age: must be at least",
-		"--upstream http://x --without-directives --token-key " + os.DevNull:           "is empty",
+		"--upstream http://x --without-directives --token-key " + os.DevNull:           "must not be empty",
 	} {
 		var stderr bytes.Buffer
-		code := run(ended, strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
+		code := run(canceled, strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
 		assert.Equal(t, 2, code, args)
 		assert.Contains(t, stderr.String(), want, args)
 	}

@@ -7,27 +7,31 @@ import (
 	"net/http"
 )
 
-// The words for what goes wrong with an exchange. Errors are not recorded: their text may quote what the upstream sent.
+// The recorded failures of an exchange. The proxy records one of these words instead of
+// the error, because the text of an error may quote bytes from the upstream.
 const (
-	// clientGone: the client went away before it had the response, or its request broke off; or the proxy was ended, and
-	// did not wait for them.
+	// clientGone: the client disconnected before the end of the response, or its request
+	// body was incomplete or malformed, or the proxy shut down before the exchange
+	// finished.
 	clientGone = "client_gone"
-	// brokeOff: the response of the upstream ended before it was whole. The status is that with which it had begun.
+	// brokeOff: the response of the upstream was incomplete. The recorded status is the
+	// status of this response.
 	brokeOff = "upstream_broke_off"
-	// unreachable: no connection to the upstream could be made.
+	// unreachable: the proxy could not connect to the upstream.
 	unreachable = "unreachable"
-	// timedOut: the upstream did not get as far as a response in time.
+	// timedOut: the upstream did not send a response in time.
 	timedOut = "timeout"
-	// failed: the upstream closed the connection, or what it sent is no response.
+	// failed: the upstream closed the connection, or sent an invalid response.
 	failed = "failed"
 )
 
-// statusClientGone is what is recorded where there was no response when the client went away: nginx' "client closed
-// request". Of the upstream it says nothing, as a 502 would.
+// statusClientGone is the recorded status if the client disconnected before there was a
+// response. It is the status "client closed request" of nginx. A 502 would blame the
+// upstream.
 const statusClientGone = 499
 
-// failureOf returns the word for an error with which there is no response to a request with that context: one of those
-// above but brokeOff.
+// failureOf returns the failure for an error of the transport. ctx is the context of the
+// request. failureOf never returns brokeOff, because the request has no response.
 func failureOf(ctx context.Context, err error) string {
 	var timeout interface{ Timeout() bool }
 	var network *net.OpError
@@ -42,10 +46,10 @@ func failureOf(ctx context.Context, err error) string {
 	return failed
 }
 
-// fail notes the word for what went wrong, if nothing has before: what comes after follows from it.
+// fail records a failure. Only the first failure counts, because it causes the others.
 func (e *exchange) fail(word string) { e.failed.CompareAndSwap(nil, &word) }
 
-// failure returns what went wrong first, empty for nothing.
+// failure returns the first failure, or "" if the exchange has not failed.
 func (e *exchange) failure() string {
 	if word := e.failed.Load(); word != nil {
 		return *word
@@ -53,16 +57,17 @@ func (e *exchange) failure() string {
 	return ""
 }
 
-// requestBrokeOff is told of what a request's body ends with, if that is not its end.
-func (e *exchange) requestBrokeOff(err error) {
-	// The server closes a body that the upstream did not wait for.
+// requestBodyFailed records the failure of a read error of the request body.
+func (e *exchange) requestBodyFailed(err error) {
+	// The server closes the body if the upstream responded before reading all of it.
 	if !errors.Is(err, http.ErrBodyReadAfterClose) {
 		e.fail(clientGone)
 	}
 }
 
-// responseBrokeOff returns what is told of what the body of a response ends with, if that is not its end.
-func (e *exchange) responseBrokeOff(ctx context.Context) func(error) {
+// responseBodyFailed returns a function that records the failure of a read error of the
+// response body. ctx is the context of the request.
+func (e *exchange) responseBodyFailed(ctx context.Context) func(error) {
 	return func(error) {
 		if ctx.Err() != nil {
 			e.fail(clientGone)

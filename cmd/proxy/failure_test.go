@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,68 +17,75 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// TestWhoBrokeItOff has exchanges end before they are over, and looks at whom the record and the span name.
-func TestWhoBrokeItOff(t *testing.T) {
+// responsePart is larger than the buffers of the servers, so that writing it sends bytes.
+var responsePart = bytes.Repeat([]byte("x"), 64<<10)
+
+// interruption is an exchange that the upstream or the client interrupts, and its record.
+type interruption struct {
+	upstream http.HandlerFunc
+	client   func(t *testing.T, addr string, started <-chan struct{})
+	status   int
+	failure  string
+}
+
+var interruptions = map[string]interruption{
+	"upstream aborts response of known length": {
+		func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000000")
+			_, _ = w.Write(responsePart)
+			panic(http.ErrAbortHandler)
+		}, download, http.StatusOK, brokeOff,
+	},
+	"upstream aborts chunked response": {
+		func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(responsePart)
+			panic(http.ErrAbortHandler)
+		}, download, http.StatusOK, brokeOff,
+	},
+	"upstream aborts before response": {
+		func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, download, http.StatusBadGateway, failed,
+	},
+	"client disconnects during continuous response": {
+		func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				_, _ = w.Write(responsePart)
+			}
+		}, disconnectDuringResponse, http.StatusOK, clientGone,
+	},
+	"client disconnects during paused response": {
+		func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write(responsePart)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, disconnectDuringResponse, http.StatusOK, clientGone,
+	},
+	"client disconnects before response": {
+		func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, disconnect, statusClientGone, clientGone,
+	},
+	"client disconnects during request": {
+		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, upload, statusClientGone, clientGone,
+	},
+	"client sends malformed body": {
+		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, malformed, statusClientGone, clientGone,
+	},
+}
+
+// TestProxy_RecordsInterruption interrupts exchanges. The record and the span must tell
+// whether the upstream or the client caused the failure.
+func TestProxy_RecordsInterruption(t *testing.T) {
 	t.Parallel()
-	// part is more than servers keep back.
-	part := bytes.Repeat([]byte("x"), 64<<10)
-	for name, tt := range map[string]struct {
-		upstream http.HandlerFunc
-		client   func(t *testing.T, addr string, begun <-chan struct{})
-		status   int
-		failure  string
-	}{
-		"the upstream, amid a response of known length": {
-			func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Length", "1000000")
-				_, _ = w.Write(part)
-				panic(http.ErrAbortHandler)
-			}, download, http.StatusOK, brokeOff,
-		},
-		"the upstream, amid a stream": {
-			func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write(part)
-				panic(http.ErrAbortHandler)
-			}, download, http.StatusOK, brokeOff,
-		},
-		"the upstream, before it answered": {
-			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, download, http.StatusBadGateway, failed,
-		},
-		"the client, amid a response that comes": {
-			func(w http.ResponseWriter, r *http.Request) {
-				for r.Context().Err() == nil {
-					_, _ = w.Write(part)
-				}
-			}, leave, http.StatusOK, clientGone,
-		},
-		"the client, amid a response that does not go on": {
-			func(w http.ResponseWriter, r *http.Request) {
-				_, _ = w.Write(part)
-				_ = http.NewResponseController(w).Flush()
-				<-r.Context().Done()
-			}, leave, http.StatusOK, clientGone,
-		},
-		"the client, before there was a response": {
-			func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, leave, statusClientGone, clientGone,
-		},
-		"the client, amid a request": {
-			func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, upload, statusClientGone, clientGone,
-		},
-		"the client, by what is no body": {
-			func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, malformed, statusClientGone, clientGone,
-		},
-	} {
+	for name, tt := range interruptions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var spans testutil.Buffer
 			traced, err := newTracer(&spans)
 			require.NoError(t, err)
-			begun := make(chan struct{}, 100) // the transport may try again
+			started := make(chan struct{}, 100) // buffered, because the transport may retry
 			p := forwarding(t, config{}, traced, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				begun <- struct{}{}
+				started <- struct{}{}
 				tt.upstream(w, r)
 			}))
-			tt.client(t, p.serving(t), begun)
+			tt.client(t, p.serving(t), started)
 			got := p.records(1)[0]
 			assert.Equal(t, tt.status, got.Status)
 			assert.Equal(t, tt.failure, got.Failure)
@@ -96,25 +102,33 @@ func download(_ *testing.T, addr string, _ <-chan struct{}) {
 	}
 }
 
-// leave goes away when the upstream has the request, and a response that has begun, has begun.
-func leave(t *testing.T, addr string, begun <-chan struct{}) {
+// disconnect closes the connection after the upstream has received the request.
+func disconnect(t *testing.T, addr string, started <-chan struct{}) {
 	t.Helper()
 	conn := dial(t, addr, "GET /orders/_search HTTP/1.1", "Host: x", "", "")
-	<-begun
-	if strings.Contains(t.Name(), "amid") {
-		_, err := io.ReadFull(conn, make([]byte, 16<<10))
-		require.NoError(t, err)
-	}
+	<-started
 	require.NoError(t, conn.Close())
 }
 
-func upload(t *testing.T, addr string, begun <-chan struct{}) {
+// disconnectDuringResponse closes the connection after the first bytes of the response.
+func disconnectDuringResponse(t *testing.T, addr string, started <-chan struct{}) {
+	t.Helper()
+	conn := dial(t, addr, "GET /orders/_search HTTP/1.1", "Host: x", "", "")
+	<-started
+	_, err := io.ReadFull(conn, make([]byte, 16<<10))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+}
+
+// upload sends a part of the request body, and closes the connection.
+func upload(t *testing.T, addr string, started <-chan struct{}) {
 	t.Helper()
 	conn := dial(t, addr, "POST /orders/_bulk HTTP/1.1", "Host: x", "Content-Length: 1000000", "", "some of it")
-	<-begun
+	<-started
 	require.NoError(t, conn.Close())
 }
 
+// malformed sends a chunked request body with an invalid chunk.
 func malformed(t *testing.T, addr string, _ <-chan struct{}) {
 	t.Helper()
 	conn := dial(t, addr, "POST /orders/_bulk HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "", "4", "some", "of it", "")
@@ -122,8 +136,9 @@ func malformed(t *testing.T, addr string, _ <-chan struct{}) {
 	require.NoError(t, err)
 }
 
-// TestAnEarlyAnswerIsNoFailure: an upstream that does not wait for a body is not let down by its sender.
-func TestAnEarlyAnswerIsNoFailure(t *testing.T) {
+// TestProxy_EarlyResponseNotClientFailure sends bodies to an upstream that responds
+// without reading them. The record must not blame the client.
+func TestProxy_EarlyResponseNotClientFailure(t *testing.T) {
 	t.Parallel()
 	const requests = 50
 	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -140,15 +155,15 @@ func TestAnEarlyAnswerIsNoFailure(t *testing.T) {
 		assert.NotEqual(t, clientGone, got.Failure)
 	}
 	e := &exchange{}
-	e.requestBrokeOff(http.ErrBodyReadAfterClose)
+	e.requestBodyFailed(http.ErrBodyReadAfterClose)
 	assert.Empty(t, e.failure())
 }
 
-func TestFailureWords(t *testing.T) {
+func TestFailureOf_Words(t *testing.T) {
 	t.Parallel()
-	ended, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.Equal(t, clientGone, failureOf(ended, errors.New("anything")))
+	assert.Equal(t, clientGone, failureOf(canceled, errors.New("anything")))
 	assert.Equal(t, timedOut, failureOf(t.Context(), os.ErrDeadlineExceeded))
 	assert.Equal(t, failed, failureOf(t.Context(), io.ErrUnexpectedEOF))
 	closed := httptest.NewServer(http.HandlerFunc(hello))

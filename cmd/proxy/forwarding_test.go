@@ -21,14 +21,16 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// forwarder is a proxy without Redis, which records each request in all ways but captures.
+// forwarder is a proxy without Redis. It records each request in every form except
+// captures.
 type forwarder struct {
 	*proxy
 	handler http.Handler
-	records func(n int) []record // as soon as there are so many
+	records func(n int) []record // waits until there are n records
 }
 
-// forwarding returns one before that upstream; the config's is the base path.
+// forwarding returns a forwarder for the upstream. The upstream field of c is the base
+// path.
 func forwarding(t *testing.T, c config, spans tracer, upstream http.Handler) *forwarder {
 	t.Helper()
 	backend := httptest.NewServer(upstream)
@@ -50,7 +52,7 @@ func forwarding(t *testing.T, c config, spans tracer, upstream http.Handler) *fo
 	require.NoError(t, err)
 	f.records = func(n int) (out []record) {
 		t.Helper()
-		testutil.Eventually(t, 10*time.Second, "they are recorded", func() bool {
+		testutil.Eventually(t, 10*time.Second, "the requests are recorded", func() bool {
 			out = f.ring.records()
 			return len(out) >= n
 		})
@@ -59,7 +61,7 @@ func forwarding(t *testing.T, c config, spans tracer, upstream http.Handler) *fo
 	return f
 }
 
-// serving listens, and returns the address.
+// serving starts a server for the forwarder, and returns its address.
 func (f *forwarder) serving(t *testing.T) (addr string) {
 	t.Helper()
 	server := httptest.NewServer(f.handler)
@@ -67,7 +69,7 @@ func (f *forwarder) serving(t *testing.T) (addr string) {
 	return server.Listener.Addr().String()
 }
 
-// dial returns a connection that has sent these lines.
+// dial opens a connection, and sends these lines.
 func dial(t *testing.T, addr string, lines ...string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -79,8 +81,9 @@ func dial(t *testing.T, addr string, lines ...string) net.Conn {
 	return conn
 }
 
-// TestQueriesPassAsTheyCame, byte for byte, also those that are not understood.
-func TestQueriesPassAsTheyCame(t *testing.T) {
+// TestProxy_QueryUnchanged sends valid and invalid queries. The upstream must receive
+// each query byte for byte.
+func TestProxy_QueryUnchanged(t *testing.T) {
 	t.Parallel()
 	var seen string
 	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RequestURI }))
@@ -93,7 +96,7 @@ func TestQueriesPassAsTheyCame(t *testing.T) {
 	}
 }
 
-func TestTrailersPass(t *testing.T) {
+func TestProxy_ForwardsTrailers(t *testing.T) {
 	t.Parallel()
 	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Echo")
@@ -143,8 +146,9 @@ func TestABodyIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestTimingIsOfTheResponse, and not of a hint that comes before.
-func TestTimingIsOfTheResponse(t *testing.T) {
+// TestTiming_IgnoresEarlyHints measures a response after early hints. The stage Upstream
+// must last until the final response.
+func TestTiming_IgnoresEarlyHints(t *testing.T) {
 	t.Parallel()
 	const wait = 200 * time.Millisecond
 	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -165,8 +169,9 @@ func TestTimingIsOfTheResponse(t *testing.T) {
 	assert.InDelta(t, got.Total, got.Request+got.Upstream+got.Response, 3)
 }
 
-// TestTheTenantIsCutOffWhereItIsFound: what directives match is what the upstream is not sent.
-func TestTheTenantIsCutOffWhereItIsFound(t *testing.T) {
+// TestProxy_PathTenantRemoved sends paths with a tenant. Directives must match the
+// tenant, and the upstream must receive the path without the tenant.
+func TestProxy_PathTenantRemoved(t *testing.T) {
 	t.Parallel()
 	var seen string
 	p := forwarding(t, config{tenant: "path"}, tracer{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.RequestURI }))
@@ -188,8 +193,9 @@ func TestTheTenantIsCutOffWhereItIsFound(t *testing.T) {
 	}
 }
 
-// TestALongNameIsCutEverywhere it is recorded.
-func TestALongNameIsCutEverywhere(t *testing.T) {
+// TestProxy_LongNamesTruncated sends a request with a long tenant and index. Both must be
+// truncated in the record and in the span.
+func TestProxy_LongNamesTruncated(t *testing.T) {
 	t.Parallel()
 	var spans testutil.Buffer
 	traced, err := newTracer(&spans)

@@ -23,17 +23,17 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// logged is what package log would write, were it not silenced.
-var logged testutil.Buffer
+// packageLog is the output of package log. silenceLibraries must keep it empty.
+var packageLog testutil.Buffer
 
 func TestMain(m *testing.M) {
-	log.SetOutput(&logged)
-	silence()
+	log.SetOutput(&packageLog)
+	silenceLibraries()
 	goleak.VerifyTestMain(m)
 }
 
-// running is a proxy as the command runs it, before an upstream, with a Redis of its own.
-type running struct {
+// runningProxy is a proxy that runs as the command does, with its own upstream and Redis.
+type runningProxy struct {
 	t              *testing.T
 	server         *testutil.Redis
 	pub            *fleetdial.Publisher
@@ -42,18 +42,20 @@ type running struct {
 	captureDir     string
 	traces         string
 	client         *http.Client
-	// stop ends the proxy, and returns its exit code.
+	// stop shuts the proxy down, and returns its exit code.
 	stop func() int
 }
 
-var listening = regexp.MustCompile(`"for":"(\w+)","addr":"([^"]+)"`)
+var listenerStarted = regexp.MustCompile(`"listener":"(\w+)","addr":"([^"]+)"`)
 
-func start(t *testing.T, upstream http.Handler, args ...string) *running {
+// startProxy starts a proxy for the upstream, with an empty set, and waits for its
+// listeners.
+func startProxy(t *testing.T, upstream http.Handler, args ...string) *runningProxy {
 	t.Helper()
 	backend := httptest.NewServer(upstream)
 	t.Cleanup(backend.Close)
 	dir := t.TempDir()
-	p := &running{
+	p := &runningProxy{
 		t: t, server: testutil.StartRedis(t), captureDir: filepath.Join(dir, "captures"), traces: filepath.Join(dir, "traces"),
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}},
 	}
@@ -74,8 +76,8 @@ func start(t *testing.T, upstream http.Handler, args ...string) *running {
 		return <-ended
 	})
 	t.Cleanup(func() { p.stop() })
-	testutil.Eventually(t, 10*time.Second, "it listens", func() bool {
-		for _, m := range listening.FindAllStringSubmatch(p.stderr.String(), -1) {
+	testutil.Eventually(t, 10*time.Second, "both listeners are started", func() bool {
+		for _, m := range listenerStarted.FindAllStringSubmatch(p.stderr.String(), -1) {
 			if m[1] == "traffic" {
 				p.traffic = "http://" + m[2]
 			} else {
@@ -87,8 +89,8 @@ func start(t *testing.T, upstream http.Handler, args ...string) *running {
 	return p
 }
 
-// publish makes these the fleet's directives, which live for an hour.
-func (p *running) publish(directives ...fleetdial.Directive) fleetdial.Revision {
+// publish publishes these directives, which expire after one hour and have no sampling.
+func (p *runningProxy) publish(directives ...fleetdial.Directive) fleetdial.Revision {
 	p.t.Helper()
 	for i := range directives {
 		directives[i].SamplePerMille, directives[i].ExpiresAt = 1000, time.Now().Add(time.Hour)
@@ -100,11 +102,11 @@ func (p *running) publish(directives ...fleetdial.Directive) fleetdial.Revision 
 	return rev
 }
 
-// have publishes, and returns when the proxy has it.
-func (p *running) have(directives ...fleetdial.Directive) {
+// apply publishes these directives, and waits until the proxy has applied the revision.
+func (p *runningProxy) apply(directives ...fleetdial.Directive) {
 	p.t.Helper()
 	rev := p.publish(directives...)
-	testutil.Eventually(p.t, 10*time.Second, "the proxy has it", func() bool {
+	testutil.Eventually(p.t, 10*time.Second, "the proxy has applied the revision", func() bool {
 		var health struct {
 			Version int64 `json:"version"`
 		}
@@ -113,8 +115,8 @@ func (p *running) have(directives ...fleetdial.Directive) {
 	})
 }
 
-// get asks the admin listener.
-func (p *running) get(path string) string {
+// get sends a GET request to the admin listener, and returns the body of the response.
+func (p *runningProxy) get(path string) string {
 	p.t.Helper()
 	resp, err := p.client.Get(p.admin + path)
 	require.NoError(p.t, err)
@@ -124,8 +126,8 @@ func (p *running) get(path string) string {
 	return string(body)
 }
 
-// send makes a request, and returns the response with its body read.
-func (p *running) send(method, path, body string, header http.Header) (*http.Response, string) {
+// send sends a request to the traffic listener, and returns the response and its body.
+func (p *runningProxy) send(method, path, body string, header http.Header) (*http.Response, string) {
 	p.t.Helper()
 	r, err := http.NewRequest(method, p.traffic+path, strings.NewReader(body))
 	require.NoError(p.t, err)
@@ -140,8 +142,8 @@ func (p *running) send(method, path, body string, header http.Header) (*http.Res
 	return resp, string(answer)
 }
 
-// lines returns the n records that stdout is to have.
-func (p *running) lines(n int) (out []map[string]any) {
+// lines waits until stdout has n records, and returns them.
+func (p *runningProxy) lines(n int) (out []map[string]any) {
 	p.t.Helper()
 	testutil.Eventually(p.t, 10*time.Second, "the records are written", func() bool {
 		return strings.Count(p.stdout.String(), "\n") >= n
@@ -155,8 +157,8 @@ func (p *running) lines(n int) (out []map[string]any) {
 	return out
 }
 
-// captures returns what the files of captures hold.
-func (p *running) captures() (text string) {
+// captures returns the content of all capture files.
+func (p *runningProxy) captures() (text string) {
 	files, err := filepath.Glob(filepath.Join(p.captureDir, "*"+captureSuffix))
 	require.NoError(p.t, err)
 	for _, file := range files {

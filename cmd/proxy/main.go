@@ -1,5 +1,6 @@
-// Command proxy is a reverse proxy for OpenSearch whose diagnostics a fleet turns up and down. It is fleetdial's
-// reference: each adapter has its place in it.
+// Command proxy is a reverse proxy for OpenSearch. It records requests as the directives
+// of a fleet require. The command is the reference for embedding fleetdial, and uses
+// every adapter.
 package main
 
 import (
@@ -14,26 +15,28 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-type silent struct{}
+type discardLogger struct{}
 
-func (silent) Printf(context.Context, string, ...any) {}
+func (discardLogger) Printf(context.Context, string, ...any) {}
 
-// silence has libraries write nothing of their own: go-redis, which would tell of every dial that fails where the
-// subscriber tells once, and whatever uses package log, to which net/http quotes what an upstream sends unasked.
-func silence() {
-	redis.SetLogger(silent{})
+// silenceLibraries discards the log output of libraries. go-redis logs every failed dial,
+// while the subscriber logs only changes of its state. net/http uses package log, and
+// quotes unsolicited bytes from the upstream, which may be confidential.
+func silenceLibraries() {
+	redis.SetLogger(discardLogger{})
 	log.SetOutput(io.Discard)
 }
 
 func main() {
-	silence()
+	silenceLibraries()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, os.Getenv)
 	stop()
 	os.Exit(code)
 }
 
-// run serves until ctx ends, and returns the exit code: 0, 1 for a failure, 2 for wrong usage.
+// run serves until ctx ends, and returns the exit code: 0 for success, 1 for a failure, 2
+// for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
 	cmd := command(stdout, stderr, getenv)
 	cmd.SetArgs(args)

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// meter counts what is read of a body, and keeps its beginning if it is told to.
+// meter counts the bytes of a body, and keeps its first bytes.
 type meter struct {
 	mu   sync.Mutex
 	n    int64
-	keep int
+	keep int // maximum number of bytes to keep
 	kept []byte
 }
 
@@ -19,18 +19,18 @@ func (m *meter) size() int64 {
 	return m.n
 }
 
-// beginning returns what was kept, and whether that is all.
-func (m *meter) beginning() ([]byte, bool) {
+// start returns the kept bytes, and whether they are the complete body.
+func (m *meter) start() ([]byte, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]byte(nil), m.kept...), m.n == int64(len(m.kept))
 }
 
-// metered is a body that a meter reads along.
+// metered is a body whose reads update a meter.
 type metered struct {
 	io.ReadCloser
 	m *meter
-	// failed is told of an error that is not the body's end.
+	// failed is called with each read error except io.EOF.
 	failed func(error)
 }
 

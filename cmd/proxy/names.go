@@ -8,52 +8,58 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// other stands for what is not recorded by its name, since a client may have made it say anything.
+// other is the recorded name for a name that the proxy does not know. The proxy does not
+// record an unknown name, because a client can put any text into it.
 const other = "other"
 
-// maxName is how much of a name is recorded, in bytes: no directive can match a longer one.
+// maxName is the maximum length of a recorded name, in bytes. No directive can match a
+// longer name.
 const maxName = 256
 
-// recordable returns what is recorded of a request. It keeps nothing else of the request in memory: names are parts of
-// its first line, or of its headers, which may be a megabyte.
+// recordable returns the recorded fields of a request. The result shares no memory with
+// r, because a name is a substring of the request line or of a header, and these can take
+// a megabyte.
 func recordable(r fleetdial.Request) fleetdial.Request {
 	return fleetdial.Request{
-		ID: strings.Clone(r.ID), Tenant: cut(r.Tenant, maxName), Index: indexName(r.Index), Endpoint: r.Endpoint,
+		ID: strings.Clone(r.ID), Tenant: truncate(r.Tenant, maxName), Index: indexName(r.Index), Endpoint: r.Endpoint,
 	}
 }
 
-// cut returns a copy of a text, of which at most so many bytes are left; "…" at its end says that it was longer.
-func cut(text string, most int) string {
-	if len(text) <= most {
+// truncate returns a copy of text with at most limit bytes. It appends "…" to a text that
+// was longer, and does not split a rune.
+func truncate(text string, limit int) string {
+	if len(text) <= limit {
 		return strings.Clone(text)
 	}
-	end := most
-	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+	end := limit
+	for end > limit-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
 	return text[:end] + "…"
 }
 
-// indexName returns what is recorded of an index, or list or pattern of indexes: other for what OpenSearch would refuse
-// as one, such as a whole path with escaped slashes.
+// indexName returns the recorded name of an index, or of a list or pattern of indexes.
+// The result is other if OpenSearch would reject the name, for example because the name
+// is a whole path with escaped slashes.
 func indexName(names string) string {
 	for name := range strings.SplitSeq(names, ",") {
 		if !isIndexName(name) {
 			return other
 		}
 	}
-	return cut(names, maxName)
+	return truncate(names, maxName)
 }
 
-// isIndexName reports whether OpenSearch might take a name for that of an index, a pattern, or date math such as
-// <logs-{now/d}>. After https://docs.opensearch.org/latest/api-reference/index-apis/create-index/, and laxer only in that
-// aliases have capitals.
+// isIndexName reports whether OpenSearch could accept a name as an index, a pattern, or
+// date math such as <logs-{now/d}>. The rules are those of
+// https://docs.opensearch.org/latest/api-reference/index-apis/create-index/, except that
+// isIndexName allows capital letters, because aliases may have them.
 func isIndexName(name string) bool {
 	if len(name) > 255 || !utf8.ValidString(name) || strings.HasPrefix(name, "_") && name != "_all" {
 		return false
 	}
 	if !strings.HasPrefix(name, "<") || !strings.HasSuffix(name, ">") {
-		return !strings.ContainsFunc(name, refused) && !strings.ContainsAny(name, "/|")
+		return !strings.ContainsFunc(name, isForbidden) && !strings.ContainsAny(name, "/|")
 	}
 	depth := 0
 	for _, r := range name[1 : len(name)-1] {
@@ -67,7 +73,7 @@ func isIndexName(name string) bool {
 				return false
 			}
 		default:
-			if refused(r) {
+			if isForbidden(r) {
 				return false
 			}
 		}
@@ -75,10 +81,11 @@ func isIndexName(name string) bool {
 	return depth == 0
 }
 
-// refused reports whether a character is in no name, nor in the math of a date.
-func refused(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`\"<>?#`, r) }
+// isForbidden reports whether a character is forbidden in an index name and in date math.
+func isForbidden(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`\"<>?#`, r) }
 
-// methodName returns the constant of a method: a request's own is a part of its first line.
+// methodName returns the constant for a known method, and other for an unknown method. It
+// returns a constant, because the method of a request is a substring of the request line.
 func methodName(method string) string {
 	for _, known := range []string{
 		http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodPatch, http.MethodOptions,

@@ -14,7 +14,7 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-func TestIndexNames(t *testing.T) {
+func TestIndexName_AcceptedAndRejected(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
 		"", "orders", "orders,sales", "-orders*", "*", "_all", ".kibana_1", "remote:orders", "Alias", "bücher",
@@ -32,16 +32,17 @@ func TestIndexNames(t *testing.T) {
 	assert.Equal(t, many[:maxName]+"…", indexName(many))
 }
 
-func TestCutIsAtARune(t *testing.T) {
+func TestTruncate_KeepsRunes(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "abc", cut("abc", 3))
-	assert.Equal(t, "abc…", cut("abcd", 3))
-	assert.Equal(t, "aü…", cut("aüüü", 4))
-	assert.Equal(t, "\x80…", cut(strings.Repeat("\x80", 100), 5))
+	assert.Equal(t, "abc", truncate("abc", 3))
+	assert.Equal(t, "abc…", truncate("abcd", 3))
+	assert.Equal(t, "aü…", truncate("aüüü", 4))
+	assert.Equal(t, "\x80…", truncate(strings.Repeat("\x80", 100), 5))
 }
 
-// TestARecordIsShort: what a client can make long is cut, and no record keeps the request that it is of in memory.
-func TestARecordIsShort(t *testing.T) {
+// TestRecord_BoundedMemory records requests with long names. The names in the record must
+// be truncated, and the record must not keep the request in memory.
+func TestRecord_BoundedMemory(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{20, 900 << 10} {
 		rec, sources := recordOf(size)
@@ -56,7 +57,8 @@ func TestARecordIsShort(t *testing.T) {
 	}
 }
 
-// recordOf returns the record of a request with names of so many bytes, which are parts of others as net/http's are.
+// recordOf returns the record of a request with names of size bytes, and pointers to the
+// strings that contain the names. The names are substrings, as in a request of net/http.
 func recordOf(size int) (rec record, sources []weak.Pointer[byte]) {
 	line := "POST /" + strings.Repeat("x", size) + "/_search"
 	tenant, id := strings.Repeat("t", size+1), strings.Repeat("0123456789abcdef", 1000)

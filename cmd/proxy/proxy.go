@@ -13,31 +13,31 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// proxy forwards requests, and records those that a decision concerns.
+// proxy forwards requests, and records the requests that have a decision.
 type proxy struct {
 	upstream     *url.URL
 	tenantInPath bool
 	forward      *httputil.ReverseProxy
-	log          *slog.Logger
+	records      *slog.Logger
 	ring         *ring
-	captures     *capturer // nil without captures
+	captures     *capturer // nil if captures are disabled
 	tracer       tracer
 }
 
-func newProxy(c config, transport http.RoundTripper, log *slog.Logger, captures *capturer, tracer tracer) *proxy {
+func newProxy(c config, transport http.RoundTripper, records *slog.Logger, captures *capturer, tracer tracer) *proxy {
 	p := &proxy{
-		upstream: c.upstreamURL, tenantInPath: c.tenantHeader == "", log: log, ring: newRing(c.ring), captures: captures,
+		upstream: c.upstreamURL, tenantInPath: c.tenantHeader == "", records: records, ring: newRing(c.ring), captures: captures,
 		tracer: tracer,
 	}
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, ModifyResponse: p.modifyResponse, ErrorHandler: p.answerFailure, Transport: transport,
-		// Its lines quote errors, which may quote what the upstream sent.
-		ErrorLog: newDiscard(),
+		// The log lines of ReverseProxy contain errors, which may quote the upstream.
+		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	return p
 }
 
-// ServeHTTP forwards the request. What is not to be recorded takes the shortest way.
+// ServeHTTP forwards the request, and records it if the request has a decision.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d := fleetdial.DecisionFrom(r.Context())
 	if d == (fleetdial.Decision{}) {
@@ -53,18 +53,20 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := p.tracer.begin(withExchange(r.Context(), e), r.Header, e)
 	r = r.WithContext(ctx)
 	if r.ContentLength != 0 {
-		r.Body = metered{r.Body, &e.in, e.requestBrokeOff}
+		r.Body = metered{r.Body, &e.in, e.requestBodyFailed}
 	}
-	whole := false
-	// Deferred: a response that breaks off ends in a panic, with which the server closes the connection.
+	completed := false
+	// The record is deferred, because ReverseProxy panics on an incomplete response, so
+	// that the server closes the connection.
 	defer func() {
-		if !whole { // and if not for the upstream, then since nobody took it
+		if !completed {
+			// If the upstream caused the panic, the failure is already recorded.
 			e.fail(clientGone)
 		}
 		s := e.stages()
 		rec := e.record(s)
 		end(e, s)
-		p.log.LogAttrs(ctx, slog.LevelInfo, "request", rec.attrs()...)
+		p.records.LogAttrs(ctx, slog.LevelInfo, "request recorded", rec.attrs()...)
 		if d.RingBuffer {
 			p.ring.add(rec)
 		}
@@ -73,21 +75,23 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	p.forward.ServeHTTP(w, r)
-	whole = true
+	completed = true
 }
 
+// rewrite prepares the request for the upstream.
 func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
-	cutOff := false
+	tenantRemoved := false
 	if p.tenantInPath {
-		if rest, tenant := cutTenant(pr.Out.URL); tenant != "" {
-			pr.Out.URL, cutOff = rest, true
+		if rest, tenant := splitTenant(pr.Out.URL); tenant != "" {
+			pr.Out.URL, tenantRemoved = rest, true
 		}
 	}
-	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy takes off what it cannot parse
-	pr.Out.Trailer = pr.In.Trailer           // which has its values when the body is read
+	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy removes parameters that it cannot parse
+	pr.Out.Trailer = pr.In.Trailer           // the trailer gets its values at the end of the body
 	pr.SetURL(p.upstream)
 	pr.SetXForwarded()
-	// Also where there is no key to check it with: whoever sees a token can use it.
+	// The proxy removes the token even if it has no token key, because anyone who sees a
+	// token can use it.
 	delete(pr.Out.Header, fleethttp.DirectiveHeader)
 	e := exchangeFrom(pr.In.Context())
 	if e == nil {
@@ -96,13 +100,13 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	p.tracer.inject(pr.Out.Context(), pr.Out.Header)
 	if e.decision.Level >= fleetdial.ShapeRewriteDiff {
 		e.changes = diff(pr)
-		e.changes.Path = p.changedParts(cutOff)
+		e.changes.Path = p.pathChanges(tenantRemoved)
 	}
 }
 
-// changedParts names what becomes another in a path, from which the tenant may have been cut off.
-func (p *proxy) changedParts(cutOff bool) (parts []string) {
-	if cutOff {
+// pathChanges returns the names of the parts of the path that rewrite changed.
+func (p *proxy) pathChanges(tenantRemoved bool) (parts []string) {
+	if tenantRemoved {
 		parts = append(parts, "tenant")
 	}
 	if strings.Trim(p.upstream.Path, "/") != "" {
@@ -111,6 +115,7 @@ func (p *proxy) changedParts(cutOff bool) (parts []string) {
 	return parts
 }
 
+// modifyResponse records the start of the response.
 func (p *proxy) modifyResponse(resp *http.Response) error {
 	ctx := resp.Request.Context()
 	e := exchangeFrom(ctx)
@@ -123,18 +128,19 @@ func (p *proxy) modifyResponse(resp *http.Response) error {
 		e.header = redact(resp.Header)
 	}
 	if _, upgraded := resp.Body.(io.Writer); !upgraded {
-		resp.Body = metered{resp.Body, &e.out, e.responseBrokeOff(ctx)}
+		resp.Body = metered{resp.Body, &e.out, e.responseBodyFailed(ctx)}
 	}
 	return nil
 }
 
-// answerFailure answers where the upstream does not. It says so in a word: the error may quote what the upstream sent.
+// answerFailure responds if the upstream did not. The response contains the failure and
+// not the error, because the error may quote the upstream.
 func (p *proxy) answerFailure(w http.ResponseWriter, r *http.Request, err error) {
 	failure, status := failureOf(r.Context(), err), http.StatusBadGateway
 	e := exchangeFrom(r.Context())
 	if e != nil {
 		e.fail(failure)
-		failure = e.failure() // of a request that broke off, its body knows
+		failure = e.failure() // the request body may have failed before
 	}
 	answer := "upstream_" + failure
 	if failure == clientGone {
@@ -147,5 +153,3 @@ func (p *proxy) answerFailure(w http.ResponseWriter, r *http.Request, err error)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, `{"error":"`+answer+`"}`+"\n")
 }
-
-func newDiscard() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -25,13 +25,14 @@ func tenant(name string) http.Header {
 	return http.Header{"X-Tenant": {name}, "X-Request-Id": {"r-" + name}}
 }
 
-// TestEachLevel publishes one level after the other for one tenant, and looks at what is recorded.
-func TestEachLevel(t *testing.T) {
+// TestProxy_RecordsByLevel publishes a directive for one tenant at each level, and checks
+// the records and spans.
+func TestProxy_RecordsByLevel(t *testing.T) {
 	t.Parallel()
-	p := start(t, http.HandlerFunc(hello))
+	p := startProxy(t, http.HandlerFunc(hello))
 	var n int
 	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.Shape, fleetdial.ShapeTiming, fleetdial.ShapeRewriteDiff} {
-		p.have(fleetdial.Directive{ID: "acme", Level: level, Match: fleetdial.Match{Tenant: "acme"}})
+		p.apply(fleetdial.Directive{ID: "acme", Level: level, Match: fleetdial.Match{Tenant: "acme"}})
 		for _, name := range []string{"acme", "globex"} {
 			resp, body := p.send(http.MethodPost, "/orders/_search?q=1", "{}", tenant(name))
 			assert.Equal(t, http.StatusOK, resp.StatusCode)
@@ -66,18 +67,20 @@ func TestEachLevel(t *testing.T) {
 	assert.Equal(t, 2*3, strings.Count(string(traces), `"Key":"fleetdial.duration_s"`))
 }
 
-func secret(t *testing.T, text string) (file string) {
+// secretFile writes a secret to a file, and returns the name of the file.
+func secretFile(t *testing.T, text string) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(file, []byte(text+"\n"), 0o600))
 	return file
 }
 
-// TestOneRequestByToken has a single request recorded, while nothing is published.
-func TestOneRequestByToken(t *testing.T) {
+// TestProxy_TokenRecordsOneRequest sends one request with a token, and one without. The
+// fleet has an empty set.
+func TestProxy_TokenRecordsOneRequest(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
-	p := start(t, http.HandlerFunc(hello), "--token-key", secret(t, key))
+	p := startProxy(t, http.HandlerFunc(hello), "--token-key", secretFile(t, key))
 	token, err := fleetdial.SignToken([]byte(key), fleetdial.Directive{
 		Level: fleetdial.ShapeTiming, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Minute),
 	})
@@ -90,12 +93,12 @@ func TestOneRequestByToken(t *testing.T) {
 	assert.Equal(t, fleetdial.TokenID, p.lines(1)[0]["directive"])
 }
 
-func TestPrincipalIsKnownAndNotRecorded(t *testing.T) {
+func TestProxy_PrincipalMatchedNotRecorded(t *testing.T) {
 	t.Parallel()
-	p := start(t, http.HandlerFunc(hello))
+	p := startProxy(t, http.HandlerFunc(hello))
 	// printf 'opaque' | sha256sum
 	bearer := "sha256:6d229884c1268bb0"
-	p.have(
+	p.apply(
 		fleetdial.Directive{ID: "basic", Level: fleetdial.Shape, Match: fleetdial.Match{Principal: "svc-batch"}},
 		fleetdial.Directive{ID: "bearer", Level: fleetdial.Shape, Match: fleetdial.Match{Principal: bearer}},
 	)
@@ -112,35 +115,36 @@ func TestPrincipalIsKnownAndNotRecorded(t *testing.T) {
 	assert.NotContains(t, p.stdout.String(), bearer)
 }
 
-func TestRingBufferIsBounded(t *testing.T) {
+func TestRing_KeepsLatestRecords(t *testing.T) {
 	t.Parallel()
-	p := start(t, http.HandlerFunc(hello), "--ring", "3")
+	p := startProxy(t, http.HandlerFunc(hello), "--ring", "3")
 	assert.Equal(t, "[]\n", p.get("/debug/breakglass"))
-	p.have(fleetdial.Directive{ID: "a", Level: fleetdial.Off, RingBuffer: true})
+	p.apply(fleetdial.Directive{ID: "a", Level: fleetdial.Off, RingBuffer: true})
 	for i := range 5 {
 		p.send(http.MethodGet, "/orders/_count", "", http.Header{"X-Request-Id": {fmt.Sprint(i)}})
 	}
 	var kept []record
-	testutil.Eventually(t, 5*time.Second, "the last is kept", func() bool {
+	testutil.Eventually(t, 5*time.Second, "the latest request is recorded", func() bool {
 		require.NoError(t, json.Unmarshal([]byte(p.get("/debug/breakglass")), &kept))
 		return kept[len(kept)-1].RequestID == "4"
 	})
 	require.Len(t, kept, 3)
 	assert.Equal(t, "2", kept[0].RequestID)
-	assert.Empty(t, p.stdout.String(), "at Off, nothing is logged")
+	assert.Empty(t, p.stdout.String(), "a directive at level Off must not log")
 }
 
-// TestUpstreamFails: what the upstream does wrong is told in a word.
-func TestUpstreamFails(t *testing.T) {
+// TestProxy_InvalidUpstreamResponse sends a request to an upstream with an invalid
+// response. The proxy must report the failure, and must not quote the response.
+func TestProxy_InvalidUpstreamResponse(t *testing.T) {
 	t.Parallel()
-	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	p := startProxy(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err == nil {
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\ncanary\r\n\r\n")
 			_ = conn.Close()
 		}
 	}))
-	p.have(fleetdial.Directive{ID: "a", Level: fleetdial.ShapeRewriteDiff})
+	p.apply(fleetdial.Directive{ID: "a", Level: fleetdial.ShapeRewriteDiff})
 	resp, body := p.send(http.MethodPost, "/orders/_search", "{}", nil)
 	assert.Equal(t, http.StatusBadGateway, resp.StatusCode)
 	assert.Equal(t, `{"error":"upstream_failed"}`+"\n", body)
@@ -150,11 +154,12 @@ func TestUpstreamFails(t *testing.T) {
 	assert.NotContains(t, p.stdout.String()+p.stderr.String(), "canary")
 }
 
-// TestBodiesStream: each part of a response arrives before the next one is written, recorded or not.
-func TestBodiesStream(t *testing.T) {
+// TestProxy_StreamsResponses sends requests with and without a record. Each part of the
+// response must arrive before the upstream writes the next part.
+func TestProxy_StreamsResponses(t *testing.T) {
 	t.Parallel()
 	more := make(chan struct{})
-	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	p := startProxy(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 2 {
 			_, _ = io.WriteString(w, "part")
 			_ = http.NewResponseController(w).Flush()
@@ -162,7 +167,7 @@ func TestBodiesStream(t *testing.T) {
 		}
 	}))
 	for _, level := range []fleetdial.Level{fleetdial.Off, fleetdial.ShapeRewriteDiff} {
-		p.have(fleetdial.Directive{ID: "a", Level: level, Capture: level > 0})
+		p.apply(fleetdial.Directive{ID: "a", Level: level, Capture: level > 0})
 		resp, err := p.client.Get(p.traffic + "/orders/_search")
 		require.NoError(t, err)
 		for range 2 {
@@ -175,16 +180,16 @@ func TestBodiesStream(t *testing.T) {
 	}
 }
 
-func TestRequestsUnderWayEnd(t *testing.T) {
+func TestProxy_ShutdownWaitsForActiveRequests(t *testing.T) {
 	t.Parallel()
-	begun, finish := make(chan struct{}), make(chan struct{})
-	end := sync.OnceFunc(func() { close(finish) })
-	p := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(begun)
+	started, finish := make(chan struct{}), make(chan struct{})
+	finishRequest := sync.OnceFunc(func() { close(finish) })
+	p := startProxy(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(started)
 		<-finish
 		_, _ = io.WriteString(w, "done")
 	}))
-	t.Cleanup(end)
+	t.Cleanup(finishRequest)
 	answered := make(chan string, 1)
 	go func() {
 		resp, err := p.client.Get(p.traffic + "/orders/_search")
@@ -196,18 +201,18 @@ func TestRequestsUnderWayEnd(t *testing.T) {
 		body, _ := io.ReadAll(resp.Body)
 		answered <- string(body)
 	}()
-	<-begun
-	ended := make(chan int, 1)
-	go func() { ended <- p.stop() }()
-	testutil.Eventually(t, 5*time.Second, "it takes no more", func() bool {
+	<-started
+	exited := make(chan int, 1)
+	go func() { exited <- p.stop() }()
+	testutil.Eventually(t, 5*time.Second, "the traffic listener is closed", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.traffic, "http://"))
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err != nil
 	})
-	assert.Empty(t, ended)
-	end()
+	assert.Empty(t, exited)
+	finishRequest()
 	assert.Equal(t, "done", <-answered)
-	assert.Zero(t, <-ended)
+	assert.Zero(t, <-exited)
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// record is what is kept of an exchange: ids, names, sizes, a status and times. It holds no value of a document, a query,
-// a header or a credential, and not the principal. It takes three kilobytes at most.
+// record is the recorded form of an exchange: ids, names, sizes, status and times. It
+// never contains a value of a document, query, header or credential, and never the
+// principal. A record takes at most 3 KB.
 type record struct {
 	Time      time.Time `json:"time"`
 	RequestID string    `json:"request_id"`
@@ -26,7 +27,7 @@ type record struct {
 	Rewrites  *rewrites `json:"rewrites,omitempty"`
 }
 
-// timing is stages in microseconds.
+// timing is the stages of an exchange, in microseconds.
 type timing struct {
 	Request  int64 `json:"request_us"`
 	Upstream int64 `json:"upstream_us"`
@@ -51,7 +52,8 @@ func (e *exchange) record(s stages) record {
 	return out
 }
 
-// attrs are the record's for a log line.
+// attrs returns the log attributes of the record. The time and the directive are not part
+// of them, because the handlers add both.
 func (r record) attrs() []slog.Attr {
 	out := []slog.Attr{
 		slog.String("request_id", r.RequestID), slog.String("decided", r.Level), slog.String("method", r.Method),

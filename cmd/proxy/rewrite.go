@@ -9,38 +9,39 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// rewrites are what the proxy changed of a request: names, never values.
+// rewrites lists the changes that the proxy made to a request. It has names, never
+// values.
 type rewrites struct {
 	Added   []string `json:"headers_added,omitempty"`
 	Removed []string `json:"headers_removed,omitempty"`
 	Changed []string `json:"headers_changed,omitempty"`
-	// Path names the parts of the path that were changed.
+	// Path has the names of the changed parts of the path: "tenant" or "prefix".
 	Path []string `json:"path,omitempty"`
 }
 
-// ownHeaders are those that the proxy adds or changes, or takes off because they concern one hop. Any other was named
-// by the client, and its name may say anything.
+// ownHeaders are the headers that the proxy adds, changes or removes. The name of any
+// other header comes from the client, and can contain any text.
 var ownHeaders = []string{
 	"Connection", "Forwarded", "Host", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te",
 	"Traceparent", "Tracestate", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent", "X-Debug-Directive",
 	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id",
 }
 
-// diff returns what the proxy, and the middleware before it, changed of a request's headers.
+// diff returns the headers of a request that the proxy and its middleware changed.
 func diff(pr *httputil.ProxyRequest) *rewrites {
 	out := diffHeaders(pr.In.Header, pr.Out.Header)
-	if cmp.Or(pr.Out.Host, pr.Out.URL.Host) != pr.In.Host { // which are no headers to net/http
+	if cmp.Or(pr.Out.Host, pr.Out.URL.Host) != pr.In.Host { // net/http keeps Host outside of Header
 		out.Changed = append(out.Changed, "Host")
 	}
 	added, removed := fleethttp.HeadersChanged(pr.In.Context())
 	out.Added, out.Removed = append(out.Added, added...), append(out.Removed, removed...)
 	for _, names := range []*[]string{&out.Added, &out.Removed, &out.Changed} {
-		*names = known(*names)
+		*names = knownNames(*names)
 	}
 	return &out
 }
 
-// diffHeaders returns what was changed from one header to the other.
+// diffHeaders returns the differences between two headers.
 func diffHeaders(from, to http.Header) rewrites {
 	var out rewrites
 	for name, values := range from {
@@ -59,8 +60,9 @@ func diffHeaders(from, to http.Header) rewrites {
 	return out
 }
 
-// known sorts the names, and replaces those that are not the proxy's own.
-func known(names []string) []string {
+// knownNames returns the names sorted and without duplicates. It replaces each name that
+// is not in ownHeaders by other.
+func knownNames(names []string) []string {
 	for i, name := range names {
 		if !slices.Contains(ownHeaders, name) {
 			names[i] = other

@@ -14,13 +14,13 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-func TestRewritesAreNamed(t *testing.T) {
+func TestRewrites_Recorded(t *testing.T) {
 	t.Parallel()
 	var seen http.Header
 	var path string
-	p := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, path = r.Header, r.URL.EscapedPath() }),
-		"--tenant", "path", "--token-key", secret(t, "0123456789abcdef"))
-	p.have(fleetdial.Directive{ID: "acme", Level: fleetdial.ShapeRewriteDiff, Match: fleetdial.Match{Tenant: "acme", Index: "a/b"}})
+	p := startProxy(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen, path = r.Header, r.URL.EscapedPath() }),
+		"--tenant", "path", "--token-key", secretFile(t, "0123456789abcdef"))
+	p.apply(fleetdial.Directive{ID: "acme", Level: fleetdial.ShapeRewriteDiff, Match: fleetdial.Match{Tenant: "acme", Index: "a/b"}})
 	p.send(http.MethodGet, "/acme/a%2Fb/_search", "", http.Header{"X-Debug-Directive": {"none"}, "Te": {"x"}, "Keep-Alive": {"1"}})
 	got := p.lines(1)[0]["rewrites"].(map[string]any)
 	assert.Equal(t, []any{"Traceparent", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Request-Id"}, got["headers_added"])
@@ -32,8 +32,9 @@ func TestRewritesAreNamed(t *testing.T) {
 	assert.Len(t, seen.Get("X-Request-Id"), 32)
 }
 
-// rewritten forwards a request, and returns what of it is recorded as changed, and what the upstream was sent.
-func rewritten(t *testing.T, c config, spans tracer, header http.Header) (got rewrites, seen *http.Request) {
+// forwardRewritten forwards a request. It returns the recorded rewrites, and the request
+// that the upstream received.
+func forwardRewritten(t *testing.T, c config, spans tracer, header http.Header) (got rewrites, seen *http.Request) {
 	t.Helper()
 	p := forwarding(t, c, spans, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r }))
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/acme/orders/_search", http.NoBody)
@@ -47,68 +48,81 @@ func rewritten(t *testing.T, c config, spans tracer, header http.Header) (got re
 	return *p.ring.records()[0].Rewrites, seen
 }
 
-// TestWhatIsChangedIsNamed, all of it and nothing else. What is always added or changed stands in the first row.
-func TestWhatIsChangedIsNamed(t *testing.T) {
+// traceParent is the Traceparent header of a client.
+const traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+var (
+	addedHeaders = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+	changedHost  = []string{"Host"}
+)
+
+// rewriteTests are requests, and the rewrites that the proxy must record for them.
+var rewriteTests = map[string]struct {
+	config config
+	traced bool
+	header http.Header
+	want   rewrites
+}{
+	"always":             {want: rewrites{Added: addedHeaders, Changed: changedHost}},
+	"host of upstream":   {header: http.Header{"Host": {"of the upstream"}}, want: rewrites{Added: addedHeaders}},
+	"user agent is kept": {header: http.Header{"User-Agent": {"x"}}, want: rewrites{Added: addedHeaders, Changed: changedHost}},
+	"forwarding headers": {
+		header: http.Header{"Forwarded": {"for=x"}, "X-Forwarded-For": {"x"}, "X-Forwarded-Proto": {"http"}},
+		want: rewrites{
+			Added: []string{"X-Forwarded-Host"}, Removed: []string{"Forwarded"}, Changed: []string{"Host", "X-Forwarded-For"},
+		},
+	},
+	"new trace": {
+		traced: true, want: rewrites{Added: append([]string{"Traceparent"}, addedHeaders...), Changed: changedHost},
+	},
+	"continued trace": {
+		traced: true, header: http.Header{"Traceparent": {traceParent}, "Tracestate": {"vendor=1"}},
+		want: rewrites{Added: addedHeaders, Changed: []string{"Host", "Traceparent"}},
+	},
+	"trace without tracer": {
+		header: http.Header{"Traceparent": {traceParent}, "Tracestate": {"vendor=1"}},
+		want:   rewrites{Added: addedHeaders, Changed: changedHost},
+	},
+	"token without key": {
+		header: http.Header{fleethttp.DirectiveHeader: {"x"}},
+		want:   rewrites{Added: addedHeaders, Removed: []string{fleethttp.DirectiveHeader}, Changed: changedHost},
+	},
+	"hop-by-hop headers": {
+		header: http.Header{"Connection": {"X-Mine"}, "X-Mine": {"1"}, "Te": {"trailers, x"}},
+		want: rewrites{
+			Added: addedHeaders, Removed: []string{"Connection", "other"}, Changed: []string{"Host", "Te"},
+		},
+	},
+	"base path":            {config: config{upstream: "/base"}, want: rewrites{Added: addedHeaders, Changed: changedHost, Path: []string{"prefix"}}},
+	"root base path":       {config: config{upstream: "/"}, want: rewrites{Added: addedHeaders, Changed: changedHost}},
+	"tenant":               {config: config{tenant: "path"}, want: rewrites{Added: addedHeaders, Changed: changedHost, Path: []string{"tenant"}}},
+	"tenant and base path": {config: config{tenant: "path", upstream: "/base/"}, want: rewrites{Added: addedHeaders, Changed: changedHost, Path: []string{"tenant", "prefix"}}},
+}
+
+// TestRewrites_OnlyChangesRecorded forwards requests. The recorded rewrites must contain
+// every change, and nothing else.
+func TestRewrites_OnlyChangesRecorded(t *testing.T) {
 	t.Parallel()
 	traced, err := newTracer(io.Discard)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = traced.shutdown(context.Background()) })
-	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	forwarded := []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
-	for name, tt := range map[string]struct {
-		config config
-		spans  tracer
-		header http.Header
-		path   string
-		want   rewrites
-	}{
-		"nothing but what always is": {want: rewrites{Added: forwarded, Changed: []string{"Host"}}},
-		"the upstream's own host":    {header: http.Header{"Host": {"the upstream's"}}, want: rewrites{Added: forwarded}},
-		"a user agent stays":         {header: http.Header{"User-Agent": {"x"}}, want: rewrites{Added: forwarded, Changed: []string{"Host"}}},
-		"Forwarded": {
-			header: http.Header{"Forwarded": {"for=x"}, "X-Forwarded-For": {"x"}, "X-Forwarded-Proto": {"http"}},
-			want: rewrites{
-				Added: []string{"X-Forwarded-Host"}, Removed: []string{"Forwarded"}, Changed: []string{"Host", "X-Forwarded-For"},
-			},
-		},
-		"a trace begins": {
-			spans: traced, want: rewrites{Added: append([]string{"Traceparent"}, forwarded...), Changed: []string{"Host"}},
-		},
-		"a trace goes on": {
-			spans: traced, header: http.Header{"Traceparent": {parent}, "Tracestate": {"vendor=1"}},
-			want: rewrites{Added: forwarded, Changed: []string{"Host", "Traceparent"}},
-		},
-		"a trace passes": {
-			header: http.Header{"Traceparent": {parent}, "Tracestate": {"vendor=1"}},
-			want:   rewrites{Added: forwarded, Changed: []string{"Host"}},
-		},
-		"a token without a key": {
-			header: http.Header{fleethttp.DirectiveHeader: {"x"}},
-			want:   rewrites{Added: forwarded, Removed: []string{fleethttp.DirectiveHeader}, Changed: []string{"Host"}},
-		},
-		"headers of one hop": {
-			header: http.Header{"Connection": {"X-Mine"}, "X-Mine": {"1"}, "Te": {"trailers, x"}},
-			want: rewrites{
-				Added: forwarded, Removed: []string{"Connection", "other"}, Changed: []string{"Host", "Te"},
-			},
-		},
-		"a base path":     {config: config{upstream: "/base"}, want: rewrites{Added: forwarded, Changed: []string{"Host"}, Path: []string{"prefix"}}},
-		"no base path":    {config: config{upstream: "/"}, want: rewrites{Added: forwarded, Changed: []string{"Host"}}},
-		"a tenant":        {config: config{tenant: "path"}, want: rewrites{Added: forwarded, Changed: []string{"Host"}, Path: []string{"tenant"}}},
-		"a tenant and it": {config: config{tenant: "path", upstream: "/base/"}, want: rewrites{Added: forwarded, Changed: []string{"Host"}, Path: []string{"tenant", "prefix"}}},
-	} {
+	for name, tt := range rewriteTests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if tt.config.tenant == "" {
 				tt.config.tenant = "header:X-Tenant"
 			}
+			var spans tracer
+			if tt.traced {
+				spans = traced
+			}
 			header := http.Header{"X-Request-Id": {"1"}}
 			for name, values := range tt.header {
 				header[name] = values
 			}
-			got, seen := rewritten(t, tt.config, tt.spans, header)
+			got, seen := forwardRewritten(t, tt.config, spans, header)
 			assert.Equal(t, tt.want, got)
-			assert.Equal(t, tt.header["Tracestate"], seen.Header["Tracestate"], "as the client sent it")
+			assert.Equal(t, tt.header["Tracestate"], seen.Header["Tracestate"], "the upstream must receive the client's tracestate")
 			assert.Equal(t, tt.header["User-Agent"], seen.Header["User-Agent"])
 			assert.NotContains(t, seen.Header, fleethttp.DirectiveHeader)
 		})

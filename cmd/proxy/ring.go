@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ring keeps the last records. It is safe for concurrent use.
+// ring is a ring buffer of the latest records. It is safe for concurrent use.
 type ring struct {
 	mu   sync.Mutex
 	all  []record
@@ -26,7 +26,7 @@ func (r *ring) add(rec record) {
 	}
 }
 
-// records returns what is kept, oldest first.
+// records returns the records in the ring buffer, oldest first.
 func (r *ring) records() []record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -37,11 +37,11 @@ func (r *ring) records() []record {
 	return append(out, r.all[:r.next]...)
 }
 
-// ServeHTTP shows the records as a JSON array.
+// ServeHTTP responds with the records as a JSON array.
 func (r *ring) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "GET only", http.StatusMethodNotAllowed)
+		http.Error(w, "method not allowed (accepted: GET, HEAD)", http.StatusMethodNotAllowed)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

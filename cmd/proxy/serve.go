@@ -22,21 +22,21 @@ import (
 	"github.com/fleetdial/fleetdial/fleetslog"
 )
 
-// serve runs the proxy until ctx ends and the requests under way are done.
+// serve runs the proxy until ctx ends and the active requests are done.
 func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
-	// Records go to stdout, through a handler that lets nothing through but by a decision; what happens to the proxy
-	// itself goes to stderr.
-	own := slog.New(slog.NewJSONHandler(stderr, nil))
+	// Records go to stdout. Their handler writes only records of requests with a
+	// decision. The log of the proxy itself goes to stderr.
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	records := slog.New(fleetslog.New(slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: slog.LevelWarn}), fleetslog.Config{}))
 
-	f, err := startFleet(ctx, c, own)
+	f, err := startFleet(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	defer f.close()
 	var captures *capturer
 	if c.capture.dir != "" {
-		if captures, err = newCapturer(c.capture, own); err != nil {
+		if captures, err = newCapturer(c.capture, log); err != nil {
 			return err
 		}
 		defer captures.close()
@@ -45,7 +45,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	if c.traces != "" {
 		file, err := os.OpenFile(c.traces, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
-			return err
+			return fmt.Errorf("--traces: %w", err)
 		}
 		defer file.Close()
 		if spans, err = newTracer(file); err != nil {
@@ -64,21 +64,24 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return listen(ctx, c, own, traffic, admin)
+	return listen(ctx, c, log, traffic, admin)
 }
 
-// newTransport keeps as many connections to the upstream as there is traffic for.
+// newTransport returns the transport to the upstream. It keeps many idle connections, so
+// that a burst of requests does not open new ones.
 func newTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 5 * time.Second,
-		ForceAttemptHTTP2: true, DisableCompression: true, // bodies pass as they are
-		// An upstream that is asked whether it wants a body gets none that it does not want.
+		ForceAttemptHTTP2: true, DisableCompression: true, // bodies are forwarded unchanged
+		// An upstream that is asked whether it wants a body gets none that it does not
+		// want.
 		ExpectContinueTimeout: time.Second,
 	}
 }
 
-// fleet is what ties the proxy to its fleet.
+// fleet is the connection of the proxy to its fleet. sub and pub are nil without
+// directives. pub is also nil if the fleet's sets are signed.
 type fleet struct {
 	client redis.UniversalClient
 	sub    *fleetdial.Subscriber
@@ -102,7 +105,7 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	if c.snapshotFile != "" {
 		cfg.Startup = fleetdial.UseSnapshot
 	}
-	// Traffic does not wait for a Redis that hangs.
+	// The timeout lets the proxy serve traffic even if Redis does not respond.
 	start, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	sub, err := fleetdial.Subscribe(start, client, cfg)
@@ -112,7 +115,7 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	}
 	f := &fleet{client: client, sub: sub, store: sub}
 	if len(c.keys) > 0 {
-		return f, nil // a signed fleet takes nothing from a proxy, which has no key
+		return f, nil // the proxy has no private key, so the fleet would reject its sets
 	}
 	if f.pub, err = fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: c.fleet, PublishedBy: "proxy"}); err != nil {
 		f.close()
@@ -128,7 +131,7 @@ func (f *fleet) close() {
 	}
 }
 
-// decide wraps the proxy with the middleware that decides on its requests.
+// decide wraps the proxy with the middleware that decides on each request.
 func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 	if c.withoutDirectives {
 		return p.forward, nil
@@ -142,13 +145,14 @@ func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 	return wrap(p), nil
 }
 
-// isLoopback reports whether only this machine reaches the address.
+// isLoopback reports whether only this machine can reach the address.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
+// adminHandler returns the handler of the admin listener.
 func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 	directives, err := fleethttp.AdminHandler(f.store, fleethttp.AdminConfig{
 		Token: c.adminToken, Publisher: f.pub, AllowPlainHTTP: c.adminPlain || isLoopback(c.adminListen),
@@ -161,10 +165,10 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if p.captures != nil {
 		registry.MustRegister(
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "proxy_captures_total", Help: "Requests captured."},
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "proxy_captures_total", Help: "Number of captures written."},
 				func() float64 { return float64(p.captures.written.Load()) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "proxy_captures_dropped_total", Help: "Captures dropped, since they came too fast, were too large for a file or could not be written.",
+				Name: "proxy_captures_dropped_total", Help: "Number of captures dropped because the queue was full, the capture was larger than a file, or the write failed.",
 			}, func() float64 { return float64(p.captures.dropped.Load()) }))
 	}
 	mux := http.NewServeMux()
@@ -175,21 +179,21 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 	return mux, nil
 }
 
-// listen serves both listeners until ctx ends, or one of them fails. It then takes no more requests, and lets those under
-// way end within the grace.
+// listen serves traffic and admin requests until ctx ends or a listener fails. Then it
+// accepts no new requests, and waits for active requests up to the grace period.
 func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http.Handler) error {
 	errs := make(chan error, 2)
 	var servers []*http.Server
 	for _, each := range []struct {
-		name, addr string
-		handler    http.Handler
-	}{{"traffic", c.listen, traffic}, {"admin", c.adminListen, admin}} {
+		name, flag, addr string
+		handler          http.Handler
+	}{{"traffic", "--listen", c.listen, traffic}, {"admin", "--admin-listen", c.adminListen, admin}} {
 		listener, err := net.Listen("tcp", each.addr)
 		if err != nil {
 			shutdown(servers, 0)
-			return err
+			return fmt.Errorf("%s: %w", each.flag, err)
 		}
-		log.Info("listening", "for", each.name, "addr", listener.Addr().String())
+		log.Info("listener started", "listener", each.name, "addr", listener.Addr().String())
 		server := &http.Server{
 			Handler: each.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -214,7 +218,8 @@ func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http
 	return failed
 }
 
-// shutdown waits for the requests under way for as long as the grace, and then cuts them off.
+// shutdown waits for active requests up to the grace period, and then closes their
+// connections.
 func shutdown(servers []*http.Server, grace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -15,13 +15,13 @@ import (
 	"github.com/fleetdial/fleetdial/fleetotel"
 )
 
-// tracer makes a span of each exchange. The zero tracer makes none.
+// tracer creates a span for each exchange. The zero tracer creates no spans.
 type tracer struct {
 	provider *sdktrace.TracerProvider
 	spans    trace.Tracer
 }
 
-// newTracer returns a tracer whose spans are written as JSON. Whoever gets it shuts it down.
+// newTracer returns a tracer that writes spans as JSON. The caller must call shutdown.
 func newTracer(w io.Writer) (tracer, error) {
 	exporter, err := stdouttrace.New(stdouttrace.WithWriter(w))
 	if err != nil {
@@ -38,8 +38,10 @@ func (t tracer) shutdown(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// begin starts the span of a request, under that which its header names, and returns what ends it. Of the parent it keeps
-// ids only: a tracestate may say anything, and goes on to the upstream as the client sent it.
+// begin starts the span of a request, and returns a function that ends the span. The
+// parent of the span is the span in the header. The span keeps only the ids of its
+// parent, because a tracestate can contain any text. The upstream receives the tracestate
+// unchanged.
 func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (context.Context, func(*exchange, stages)) {
 	if t.spans == nil {
 		return ctx, func(*exchange, stages) {}
@@ -61,7 +63,8 @@ func (t tracer) begin(ctx context.Context, header http.Header, e *exchange) (con
 	}
 }
 
-// inject has the upstream's spans follow ours.
+// inject adds the span to the header of the upstream request, so that it is the parent of
+// the upstream's spans.
 func (t tracer) inject(ctx context.Context, header http.Header) {
 	if t.spans != nil {
 		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(header))
