@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheGuideCompiles builds the program that docs/embedding.md ends with.
-func TestTheGuideCompiles(t *testing.T) {
+// TestEmbeddingGuide_ProgramCompiles builds the program at the end of docs/embedding.md.
+func TestEmbeddingGuide_ProgramCompiles(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../docs/embedding.md")
 	require.NoError(t, err)

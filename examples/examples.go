@@ -1,9 +1,9 @@
-// Package examples holds sets to publish and programs to begin from.
+// Package examples contains example sets, and programs to start from.
 package examples
 
-import _ "embed" // for the sets below
+import _ "embed" // for incident.json
 
-// Incident is incident.json: the publish body that the demo publishes.
+// Incident is the content of incident.json, the publish body of the demo.
 //
 //go:embed incident.json
 var Incident []byte

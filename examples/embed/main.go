@@ -1,5 +1,5 @@
-// Command embed is the smallest proxy that has its diagnostics turned by a fleet: it answers every request, and logs
-// those that a directive concerns.
+// Command embed is the smallest server that follows a fleet. It answers every request,
+// and logs the requests that a directive matches.
 //
 //	go run ./examples/embed &
 //	go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m
@@ -38,7 +38,8 @@ func run(ctx context.Context) error {
 	}
 	rdb := redis.NewUniversalClient(opts)
 	defer rdb.Close()
-	// A proxy had better serve without diagnostics than not at all.
+	// StartEmpty lets the server start while Redis is down. It then serves without
+	// directives.
 	sub, err := fleetdial.Subscribe(ctx, rdb, fleetdial.SubscriberConfig{Startup: fleetdial.StartEmpty})
 	if err != nil {
 		return err
@@ -65,13 +66,13 @@ func handler(sub *fleetdial.Subscriber) http.Handler {
 		d := sub.Decide(fleetdial.Request{
 			Tenant: r.Header.Get("X-Tenant"), Index: index, Endpoint: endpoint, ID: r.Header.Get("X-Request-Id"),
 		})
-		w.WriteHeader(http.StatusNoContent) // where a proxy would forward the request
+		w.WriteHeader(http.StatusNoContent) // a proxy forwards the request here
 		if d.Level >= fleetdial.Shape {
-			attrs := []any{"by", d.By, "method", r.Method, "endpoint", endpoint, "bytes", r.ContentLength}
+			attrs := []any{"directive", d.By, "method", r.Method, "endpoint", endpoint, "bytes", r.ContentLength}
 			if d.Level >= fleetdial.ShapeTiming {
 				attrs = append(attrs, "took", time.Since(began))
 			}
-			slog.Info("request", attrs...)
+			slog.Info("request recorded", attrs...)
 		}
 	})
 }

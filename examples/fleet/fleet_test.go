@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,76 +26,95 @@ var (
 	redisAt = regexp.MustCompile(`Redis at (redis://\S+)`)
 )
 
-// TestTheStory is what the fleet is for: one command, and the very next requests of one tenant show their timing on each
-// proxy, others do not, and it ends by itself.
-func TestTheStory(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	t.Chdir(root)
-	var out testutil.Buffer
+// startFleet starts the fleet, and waits until its processes run. The function stop shuts
+// the fleet down and returns the error of run.
+func startFleet(t *testing.T) (out *testutil.Buffer, stop func() error) {
+	t.Helper()
+	out = &testutil.Buffer{}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, &out, true) }()
-	defer func() {
+	go func() { ended <- run(ctx, out, true) }()
+	stop = sync.OnceValue(func() error {
 		cancel()
-		assert.NoError(t, <-ended)
-	}()
+		return <-ended
+	})
+	t.Cleanup(func() { assert.NoError(t, stop()) })
 	testutil.Eventually(t, 3*time.Minute, "the fleet is built and runs", func() bool {
 		require.Empty(t, ended, out.String())
 		return strings.Contains(out.String(), "try:")
 	})
-	redis := redisAt.FindStringSubmatch(out.String())[1]
+	return out, stop
+}
+
+// buildPublish builds the command publish, and returns its path.
+func buildPublish(t *testing.T) string {
+	t.Helper()
 	publish := filepath.Join(t.TempDir(), "publish")
-	build, err := exec.Command("go", "build", "-o", publish, "./cmd/publish").CombinedOutput()
-	require.NoError(t, err, string(build))
+	output, err := exec.Command("go", "build", "-o", publish, "./cmd/publish").CombinedOutput()
+	require.NoError(t, err, string(output))
+	return publish
+}
+
+// sendRound sends one request of each tenant to each proxy in the output of the fleet. It
+// returns the ids of the requests of acme.
+func sendRound(t *testing.T, client *http.Client, out *testutil.Buffer, round string) (ids []string) {
+	t.Helper()
+	for i, at := range proxyAt.FindAllStringSubmatch(out.String(), -1) {
+		for _, tenant := range []string{"acme", "globex"} {
+			r, err := http.NewRequest(http.MethodGet, at[1]+"/orders/_search", http.NoBody)
+			require.NoError(t, err)
+			id := fmt.Sprintf("%s-%s-%d", round, tenant, i)
+			r.Header.Set("X-Tenant", tenant)
+			r.Header.Set("X-Request-Id", id)
+			resp, err := client.Do(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, http.StatusOK, resp.StatusCode)
+			if tenant == "acme" {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// TestFleet_DirectiveRecordsOneTenant runs the fleet, and publishes a directive with
+// timing for one tenant. Each proxy must record the next request of this tenant, and no
+// request of another tenant. After the TTL, no proxy records a request.
+func TestFleet_DirectiveRecordsOneTenant(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	t.Chdir(root)
+	out, stop := startFleet(t)
+	redis := redisAt.FindStringSubmatch(out.String())[1]
+	publish := buildPublish(t)
 	testutil.Eventually(t, 10*time.Second, "the proxies have reported", func() bool {
 		status, err := exec.Command(publish, "status", "--redis-url", redis).CombinedOutput()
 		return err == nil && strings.Count(string(status), "proxy-") == proxies
 	})
 	const ttl = 6 * time.Second
 	began := time.Now()
-	said, err := exec.Command(publish, "add", "--level", "ShapeTiming", "--tenant", "acme", "--ttl", ttl.String(), "--wait",
+	output, err := exec.Command(publish, "add", "--level", "ShapeTiming", "--tenant", "acme", "--ttl", ttl.String(), "--wait",
 		"--min-instances", "3", "--redis-url", redis).CombinedOutput()
-	require.NoError(t, err, string(said))
-	over := time.Now().Add(ttl + 100*time.Millisecond) // by then, since it was published before
-	assert.Contains(t, string(said), "3/3 applied")
+	require.NoError(t, err, string(output))
+	// The directive has expired at this time, because it was published before now.
+	expired := time.Now().Add(ttl + 100*time.Millisecond)
+	assert.Contains(t, string(output), "3/3")
 
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
-	// send asks each proxy once for each tenant, and returns the ids of the acme requests.
-	send := func(round string) (ids []string) {
-		for i, at := range proxyAt.FindAllStringSubmatch(out.String(), -1) {
-			for _, tenant := range []string{"acme", "globex"} {
-				r, err := http.NewRequest(http.MethodGet, at[1]+"/orders/_search", http.NoBody)
-				require.NoError(t, err)
-				id := fmt.Sprintf("%s-%s-%d", round, tenant, i)
-				r.Header.Set("X-Tenant", tenant)
-				r.Header.Set("X-Request-Id", id)
-				resp, err := client.Do(r)
-				require.NoError(t, err)
-				require.NoError(t, resp.Body.Close())
-				require.Equal(t, http.StatusOK, resp.StatusCode)
-				if tenant == "acme" {
-					ids = append(ids, id)
-				}
-			}
-		}
-		return ids
-	}
-	first := send("first")
-	require.Less(t, time.Since(began), ttl, "this machine is too slow for the test")
+	first := sendRound(t, client, out, "first")
+	require.Less(t, time.Since(began), ttl, "the machine is too slow for this test")
 	require.Len(t, first, proxies)
-	testutil.Eventually(t, 10*time.Second, "each proxy has recorded its acme request", func() bool {
+	testutil.Eventually(t, 10*time.Second, "each proxy has recorded its request of acme", func() bool {
 		return strings.Count(out.String(), `"upstream_us"`) == proxies
 	})
 	for i, id := range first {
 		assert.Regexp(t, fmt.Sprintf(`proxy-%d .*"request_id":"%s".*"timing":\{`, i+1, id), out.String())
 	}
 
-	<-time.After(time.Until(over))
-	send("after")
-	cancel()
-	require.NoError(t, <-ended)
-	ended <- nil // for the deferred look
-	assert.Equal(t, proxies, strings.Count(out.String(), `"request_id"`), "one request of acme on each proxy, and no other")
+	<-time.After(time.Until(expired))
+	sendRound(t, client, out, "after")
+	require.NoError(t, stop())
+	assert.Equal(t, proxies, strings.Count(out.String(), `"request_id"`), "each proxy must record exactly one request of acme")
 }

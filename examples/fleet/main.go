@@ -1,5 +1,6 @@
-// Command fleet runs a whole fleet in one terminal, without Docker: a redis-server, an upstream and three proxies, until
-// Ctrl-C. It needs Go and redis-server, and is to be run in the project's folder.
+// Command fleet runs a redis-server, an upstream and three proxies in one terminal, until
+// Ctrl-C. It needs Go and redis-server, but not Docker. Run the command in the root
+// directory of the project.
 //
 //	go run ./examples/fleet
 package main
@@ -27,7 +28,7 @@ import (
 const proxies = 3
 
 func main() {
-	free := flag.Bool("free-ports", false, "use any ports that are free, instead of 6390, 9200 and 8080 to 8101")
+	free := flag.Bool("free-ports", false, "free ports instead of 6390, 9200 and 8080 to 8101 (default false)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -36,7 +37,7 @@ func main() {
 	}
 }
 
-// run starts the processes, and ends them when ctx ends or one of them does.
+// run starts the processes. It stops all of them when ctx ends or one process ends.
 func run(ctx context.Context, out io.Writer, free bool) (err error) {
 	dir, err := os.MkdirTemp("", "fleetdial")
 	if err != nil {
@@ -68,7 +69,7 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 			"--redis-url", "redis://" + redis, "--listen", traffic, "--admin-listen", admin,
 		})
 		awaited = append(awaited, traffic, admin)
-		addresses += fmt.Sprintf("%s at http://%s, for operators at http://%s\n", name, traffic, admin)
+		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s\n", name, traffic, admin)
 	}
 	for _, step := range steps {
 		if err := f.start(step[0], step[1:]...); err != nil {
@@ -80,7 +81,7 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 			return err
 		}
 	}
-	f.say("%sRedis at redis://%s\ntry:\n"+
+	f.print("%sRedis at redis://%s\ntry:\n"+
 		"  FLEETDIAL_REDIS_URL=redis://%s go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
 		"  curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search\n", addresses, redis, redis)
 	select {
@@ -91,7 +92,8 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 	}
 }
 
-// portsOf returns what gives the addresses to listen at.
+// portsOf returns a function that returns an address with the fixed port, or with any
+// free port if free is set.
 func portsOf(free bool) func(fixed int) string {
 	return func(fixed int) string {
 		if free {
@@ -111,10 +113,10 @@ func port(addr string) string {
 
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
+	done chan struct{} // closed when the process has ended
 }
 
-// fleet is the processes, whose lines go to one terminal.
+// fleet is the running processes. Their output goes to one writer, line by line.
 type fleet struct {
 	mu    sync.Mutex
 	out   io.Writer
@@ -123,15 +125,18 @@ type fleet struct {
 	ended chan error
 }
 
-func (f *fleet) say(format string, args ...any) {
+// print writes to the output of the fleet.
+func (f *fleet) print(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fmt.Fprintf(f.out, format, args...)
 }
 
+// start starts a process, and copies its output line by line.
 func (f *fleet) start(name string, args ...string) error {
 	cmd := exec.Command(args[0], args[1:]...)
-	// Ctrl-C goes to the whole terminal: the processes are ended one after the other instead.
+	// The process gets its own process group. Otherwise Ctrl-C in the terminal would end
+	// all processes at once, while stop ends them in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	read, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
@@ -144,20 +149,21 @@ func (f *fleet) start(name string, args ...string) error {
 		lines := bufio.NewScanner(read)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
-			f.say("%-8s  %s\n", name, lines.Text())
+			f.print("%-8s  %s\n", name, lines.Text())
 		}
 		_, _ = io.Copy(io.Discard, read)
 	})
 	go func() {
 		defer close(p.done)
-		err := cmp.Or(cmd.Wait(), errors.New("it ended"))
+		err := cmp.Or(cmd.Wait(), errors.New("process exited"))
 		_ = write.Close()
 		f.ended <- fmt.Errorf("%s: %w", name, err)
 	}()
 	return nil
 }
 
-// stop ends the processes, the last one first, so that the proxies can take themselves off the roster.
+// stop ends the processes in reverse order. Redis ends last, so that the proxies can
+// remove themselves from the roster.
 func (f *fleet) stop() {
 	for _, p := range slices.Backward(f.all) {
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -168,7 +174,7 @@ func (f *fleet) stop() {
 	f.lines.Wait()
 }
 
-// reachable waits until something listens at the address.
+// reachable waits until a process listens on the address.
 func (f *fleet) reachable(ctx context.Context, addr string) error {
 	for ctx.Err() == nil {
 		conn, err := net.Dial("tcp", addr)

@@ -1,4 +1,5 @@
-// Command upstream answers as OpenSearch does, in shape: it is what a proxy can be tried on where there is none.
+// Command upstream answers every request with an empty search result in the format of
+// OpenSearch. Use it to try a proxy without OpenSearch.
 //
 //	go run ./examples/upstream -listen 127.0.0.1:9200
 package main
@@ -19,8 +20,8 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", "127.0.0.1:9200", "where to listen")
-	delay := flag.Duration("delay", 0, "how long each answer takes")
+	listen := flag.String("listen", "127.0.0.1:9200", "address of the server")
+	delay := flag.Duration("delay", 0, "duration of each response")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -34,7 +35,7 @@ func run(ctx context.Context, listen string, delay time.Duration) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("upstream listening on", listener.Addr())
+	fmt.Printf("upstream started addr=%s\n", listener.Addr())
 	server := &http.Server{Handler: answer(delay), ReadHeaderTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
@@ -44,7 +45,8 @@ func run(ctx context.Context, listen string, delay time.Duration) error {
 	return nil
 }
 
-// answer returns a handler that reads each request to its end and finds nothing.
+// answer returns a handler that reads the request body, waits for the delay, and responds
+// with an empty search result.
 func answer(delay time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
