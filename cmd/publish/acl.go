@@ -12,10 +12,11 @@ import (
 func (a *app) aclCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "acl",
-		Short: "Show the users that the fleet needs in Redis",
-		Long: "acl writes two ACL SETUSER commands for Redis 7.0 and later: a user for the fleet's proxies, which may read\n" +
-			"the set, subscribe, and write to the roster, and one for those who publish. They have no password yet: nobody\n" +
-			"can log in until one is set. acl talks to no Redis.",
+		Short: "Show the Redis users that a fleet needs",
+		Long: `acl writes two ACL SETUSER commands for Redis 7.0 and later. One user is for the proxies
+of the fleet, which may read the set, subscribe, and write to the roster. The other
+user is for publishers. The users have no password, and nobody can log in until a
+password is set. acl does not contact Redis.`,
 		Example: `  publish acl --fleet prod | redis-cli` + "\n" + `  redis-cli ACL SETUSER fleetdial-prod-proxy "#$(printf %s "$PASSWORD" | sha256sum | cut -d' ' -f1)"`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -10,9 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// addFlags describe one directive.
+// addFlags are the flags that describe one directive.
 type addFlags struct {
 	id, level, tenant, index, principal, endpoint string
 	ttl                                           time.Duration
@@ -25,34 +26,35 @@ func (a *app) addCommand() *cobra.Command {
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "add --level LEVEL --ttl DURATION",
-		Short: "Add one directive, or replace the one with that id",
-		Long: "add puts one directive into the fleet's set, in the place of the one with the same id if there is one, and\n" +
-			"takes out those that have expired. What is not given as a target matches everything.",
+		Short: "Add a directive, or replace the directive with the same id",
+		Long: `add publishes the fleet's set with one more directive. A directive with the same id is
+replaced, and expired directives are removed. A target that is not given matches
+every request.`,
 		Example: `  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.add(cmd.Context(), add, w, cmd.Flags().Changed)
 		},
 	}
-	cmd.Flags().StringVar(&add.id, "id", "", "the directive's id; one is made up unless told")
+	cmd.Flags().StringVar(&add.id, "id", "", "id of the directive (default a random id)")
 	add.register(cmd)
 	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
 	return cmd
 }
 
-// register adds the flags that say what to record of which requests, and for how long.
+// register adds the flags that describe the directive, except its id.
 func (f *addFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.level, "level", "", "Off, Shape, ShapeTiming or ShapeRewriteDiff")
-	flags.StringVar(&f.tenant, "tenant", "", "only requests of this tenant")
-	flags.StringVar(&f.index, "index", "", "only requests to this index")
-	flags.StringVar(&f.principal, "principal", "", "only requests of this principal")
-	flags.StringVar(&f.endpoint, "endpoint", "", "only requests to this endpoint, such as Search")
-	flags.DurationVar(&f.ttl, "ttl", 0, "how long it lives, such as 10m")
-	flags.IntVar(&f.sample, "sample", 1000, "of how many of 1000 requests")
-	flags.BoolVar(&f.ringBuffer, "ring-buffer", false, "keep the requests in the ring buffer")
-	flags.BoolVar(&f.capture, "capture", false, "capture the requests' traffic")
+	flags.StringVar(&f.level, "level", "", "level: Off, Shape, ShapeTiming or ShapeRewriteDiff (required)")
+	flags.StringVar(&f.tenant, "tenant", "", "tenant of the matching requests (default any)")
+	flags.StringVar(&f.index, "index", "", "index of the matching requests (default any)")
+	flags.StringVar(&f.principal, "principal", "", "principal of the matching requests (default any)")
+	flags.StringVar(&f.endpoint, "endpoint", "", "endpoint of the matching requests, such as Search (default any)")
+	flags.DurationVar(&f.ttl, "ttl", 0, "lifetime of the directive, such as 10m (required)")
+	flags.IntVar(&f.sample, "sample", 1000, "number of sampled requests per 1000")
+	flags.BoolVar(&f.ringBuffer, "ring-buffer", false, "recording of the requests in the ring buffer")
+	flags.BoolVar(&f.capture, "capture", false, "capture of the requests' traffic")
 	completeWith(cmd, "level", levelNames()...)
 	completeWith(cmd, "endpoint", endpointNames()...)
 }
@@ -71,16 +73,16 @@ func endpointNames() (names []string) {
 	return names
 }
 
-func (a *app) add(ctx context.Context, add addFlags, w writeFlags, given func(flag string) bool) error {
-	if !given("level") || !given("ttl") {
-		return usagef("add needs --level and --ttl")
+func (a *app) add(ctx context.Context, add addFlags, w writeFlags, changed func(flag string) bool) error {
+	if !changed("level") || !changed("ttl") {
+		return usagef("add: --level and --ttl are required")
 	}
 	if err := w.checkMaxTTL(); err != nil {
 		return err
 	}
-	d, err := add.directive(given, w.maxTTL)
+	d, err := add.directive(changed, w.maxTTL)
 	if err != nil {
-		return &refusedError{err}
+		return &rejectedError{err}
 	}
 	p, done, err := a.writer(w)
 	if err != nil {
@@ -103,18 +105,19 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, given func(fl
 	if err != nil {
 		return err
 	}
-	a.say("directive %s ends at %s", printable(d.ID), moment(d.ExpiresAt))
-	a.sayExpired(expired, w.dryRun)
+	a.messagef("directive %s ends at %s", tui.Printable(d.ID), formatTime(d.ExpiresAt))
+	a.reportExpired(expired, w.dryRun)
 	return nil
 }
 
-// directive returns what the flags describe, but for its expiry.
-func (f addFlags) directive(given func(flag string) bool, maxTTL time.Duration) (d fleetdial.Directive, err error) {
+// directive returns the directive that the flags describe, except its expiry.
+func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration) (d fleetdial.Directive, err error) {
 	for _, flag := range []struct{ name, value string }{
 		{"id", f.id}, {"tenant", f.tenant}, {"index", f.index}, {"principal", f.principal}, {"endpoint", f.endpoint},
 	} {
-		// An unset variable of the operator's shell must not widen what matches.
-		if given(flag.name) && flag.value == "" {
+		// An unset variable in the operator's shell must not make the directive match
+		// more.
+		if changed(flag.name) && flag.value == "" {
 			return d, fmt.Errorf("--%s: must not be empty", flag.name)
 		}
 	}
@@ -142,7 +145,7 @@ func (f addFlags) directive(given func(flag string) bool, maxTTL time.Duration) 
 	return d, nil
 }
 
-// unexpired returns the directives that have not expired, and how many have.
+// unexpired returns the directives that have not expired, and the number of the others.
 func unexpired(all []fleetdial.Directive, now time.Time) (kept []fleetdial.Directive, expired int) {
 	for _, d := range all {
 		if d.ExpiresAt.After(now) {
@@ -154,17 +157,18 @@ func unexpired(all []fleetdial.Directive, now time.Time) (kept []fleetdial.Direc
 	return kept, expired
 }
 
-func (a *app) sayExpired(n int, dryRun bool) {
+// reportExpired writes how many expired directives a command has removed.
+func (a *app) reportExpired(n int, dryRun bool) {
 	switch {
 	case n == 0:
 	case dryRun:
-		a.say("would take out %s, expired", count(n, "directive"))
+		a.messagef("would remove %s", tui.Count(n, "expired directive"))
 	default:
-		a.say("took out %s, expired", count(n, "directive"))
+		a.messagef("removed %s", tui.Count(n, "expired directive"))
 	}
 }
 
-// replace puts d in the place of the directive with its id, or at the end.
+// replace replaces the directive with the id of d, or appends d.
 func replace(all []fleetdial.Directive, d fleetdial.Directive) []fleetdial.Directive {
 	for i := range all {
 		if all[i].ID == d.ID {

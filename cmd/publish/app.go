@@ -6,18 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/user"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"golang.org/x/term"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// app is one run of the command: its streams, and the flags that every subcommand has.
+// app is one run of the command: its streams, and the flags of all subcommands.
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -30,7 +29,7 @@ type app struct {
 
 	verifyFiles []string
 	verifyKeys  []ed25519.PublicKey
-	// defaultSignKey is what --sign-key is unless told.
+	// defaultSignKey is the default of --sign-key.
 	defaultSignKey string
 }
 
@@ -38,7 +37,7 @@ type app struct {
 func run(
 	ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string,
 ) int {
-	// What go-redis has to say reaches the operator as errors.
+	// The log of go-redis is discarded, because the command reports its errors.
 	redis.SetLogger(silent{})
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, defaultSignKey: getenv("FLEETDIAL_SIGN_KEY")}
 	root := a.command(getenv)
@@ -48,42 +47,41 @@ func run(
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintln(stderr, "publish: "+printableLines(err.Error()))
+		fmt.Fprintln(stderr, "publish: "+tui.PrintableLines(err.Error()))
 	}
 	return exitCode(err)
 }
 
-// discard is for subscribers whose state is shown otherwise.
-var discard = slog.New(slog.DiscardHandler)
-
+// silent is a logger of go-redis that discards everything.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// say writes a message for the operator, unless --quiet.
-func (a *app) say(format string, args ...any) {
+// messagef writes a message to stderr, except with --quiet.
+func (a *app) messagef(format string, args ...any) {
 	if !a.quiet {
 		fmt.Fprintf(a.stderr, format+"\n", args...)
 	}
 }
 
-// check refuses flags that cobra cannot.
+// check rejects values of flags that cobra accepts.
 func (a *app) check() error {
 	if a.output != "table" && a.output != "json" {
-		return usagef("-o is table or json, not %q", a.output)
+		return usagef("--output: unknown format %q (table or json)", a.output)
 	}
 	if a.timeout <= 0 {
-		return usagef("--timeout has to be more than nothing")
+		return usagef("--timeout: must be positive")
 	}
 	if a.connection.showsPassword() {
-		a.say("a password among the arguments is seen by all users of this machine; FLEETDIAL_REDIS_URL keeps it from them")
+		a.messagef("warning: --redis-url holds a password, which every user of this machine can read in the " +
+			"list of processes; pass the URL in FLEETDIAL_REDIS_URL")
 	}
 	return nil
 }
 
 func (a *app) json() bool { return a.output == "json" }
 
-// connect returns a client of the Redis that the flags name. It does not talk to it yet.
+// connect returns a client of the Redis that the flags name. It does not contact Redis.
 func (a *app) connect() (redis.UniversalClient, error) {
 	opts, err := a.connection.options()
 	if err != nil {
@@ -92,9 +90,10 @@ func (a *app) connect() (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(opts), nil
 }
 
-// withPublisher calls f with a publisher, in the time that --timeout gives.
-func (a *app) withPublisher(ctx context.Context, as string, f func(context.Context, *fleetdial.Publisher) error) error {
-	p, done, err := a.publisher(fleetdial.PublisherConfig{PublishedBy: as})
+// withPublisher calls f with a publisher that only reads, and with a context that ends
+// after --timeout.
+func (a *app) withPublisher(ctx context.Context, f func(context.Context, *fleetdial.Publisher) error) error {
+	p, done, err := a.publisher(fleetdial.PublisherConfig{})
 	if err != nil {
 		return err
 	}
@@ -104,7 +103,7 @@ func (a *app) withPublisher(ctx context.Context, as string, f func(context.Conte
 	return f(ctx, p)
 }
 
-// writer returns a publisher for a command that writes, and what ends its client.
+// writer returns a publisher for a command that writes. The caller has to call done.
 func (a *app) writer(w writeFlags) (p *fleetdial.Publisher, done func(), err error) {
 	cfg := fleetdial.PublisherConfig{PublishedBy: w.as}
 	if w.signKey != "" {
@@ -112,12 +111,12 @@ func (a *app) writer(w writeFlags) (p *fleetdial.Publisher, done func(), err err
 			return nil, nil, err
 		}
 	} else if len(a.verifyFiles) > 0 {
-		return nil, nil, usagef("a fleet with --verify-key takes only what is signed: name the key with --sign-key")
+		return nil, nil, usagef("--verify-key: the fleet accepts only signed sets (pass --sign-key FILE)")
 	}
 	return a.publisher(cfg)
 }
 
-// publisher returns a publisher, and what ends its client.
+// publisher returns a publisher. The caller has to call done.
 func (a *app) publisher(cfg fleetdial.PublisherConfig) (p *fleetdial.Publisher, done func(), err error) {
 	if a.verifyKeys, err = readVerifyKeys(a.verifyFiles); err != nil {
 		return nil, nil, err
@@ -135,12 +134,12 @@ func (a *app) publisher(cfg fleetdial.PublisherConfig) (p *fleetdial.Publisher, 
 	return p, func() { _ = client.Close() }, nil
 }
 
-// timed bounds what is asked of Redis by --timeout.
+// timed returns a context that ends after --timeout.
 func (a *app) timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, a.timeout)
 }
 
-// operator is who publishes unless told otherwise: user@host.
+// operator returns the default of --as, user@host.
 func operator() string {
 	name, host := "unknown", "unknown"
 	if u, err := user.Current(); err == nil {
@@ -152,16 +151,10 @@ func operator() string {
 	return name + "@" + host
 }
 
-// isTerminal reports whether a stream is one that an operator sits at.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// noRevision says in the operator's words that there is no key.
-func (a *app) noRevision(err error) error {
+// noRevisionError replaces [fleetdial.ErrNoRevision] by an error that names the fleet.
+func (a *app) noRevisionError(err error) error {
 	if errors.Is(err, fleetdial.ErrNoRevision) {
-		return fmt.Errorf("nothing is published in fleet %q", a.fleet)
+		return fmt.Errorf("fleet %q: no current revision", a.fleet)
 	}
 	return err
 }

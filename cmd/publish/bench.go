@@ -3,16 +3,16 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
-	"text/tabwriter"
-	"time"
+	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/bench"
 )
 
-// benchFlags say what is measured.
+// benchFlags are the flags of bench.
 type benchFlags struct {
 	subscribers, directives, publishes int
 	start, embedded                    bool
@@ -23,15 +23,14 @@ func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how long a publish takes to reach subscribers",
-		Long: `bench publishes to subscribers in this process, and measures from the call of
-publish until each has the set. Beside it, in turns, it measures the floor: bare
-clients that SUBSCRIBE, GET and decode with msgpack.Unmarshal, of a value that is
-written by a bare SET and PUBLISH.
+		Long: `bench publishes to subscribers in this process, and measures the time from the call
+of publish until each subscriber has the set. For comparison it measures the floor in
+turn: bare clients that SUBSCRIBE, GET and decode the same value with
+msgpack.Unmarshal, which a bare SET and PUBLISH has written.
 
-It uses the Redis of --redis-url, one that it starts (--start, which needs
-redis-server) or an embedded one (--embedded), and fleets named bench-… of its own
-unless --fleet names another, which must have no revision. It takes away what it
-has written.`,
+bench uses the Redis of --redis-url, a redis-server that it starts (--start), or an
+embedded Redis (--embedded). The default fleet is a new one, named bench-…. With
+--fleet, the fleet must have no revision. bench deletes the keys that it has written.`,
 		Example: `  publish bench --start --subscribers 1000 --directives 10`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,103 +41,87 @@ has written.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.subscribers, "subscribers", 100, "how many subscribers")
-	flags.IntVar(&f.directives, "directives", 10, "how many directives in the set")
-	flags.IntVar(&f.publishes, "publishes", 100, "how many publishes")
-	flags.BoolVar(&f.start, "start", false, "start a redis-server for it")
-	flags.BoolVar(&f.embedded, "embedded", false, "use an embedded Redis")
+	flags.IntVar(&f.subscribers, "subscribers", 100, "number of subscribers")
+	flags.IntVar(&f.directives, "directives", 10, "number of directives in the set")
+	flags.IntVar(&f.publishes, "publishes", 100, "number of publishes")
+	flags.BoolVar(&f.start, "start", false, "new redis-server on this machine, instead of --redis-url")
+	flags.BoolVar(&f.embedded, "embedded", false, "embedded Redis, instead of --redis-url")
 	return cmd
 }
 
-// benchReport is what comes out.
-type benchReport struct {
-	Redis       string `json:"redis"`
-	Subscribers int    `json:"subscribers"`
-	Directives  int    `json:"directives"`
-	Publishes   int    `json:"publishes"`
-	ValueBytes  int    `json:"value_bytes"`
-	// Fleet and Floor are from the call of publish to the set, in one subscriber and in all of them.
-	Fleet benchSide `json:"fleetdial"`
-	Floor benchSide `json:"floor"`
-	// Ratio is of the medians in all subscribers.
-	Ratio float64 `json:"ratio"`
-	// HeapBytes is what a subscriber takes, with its client.
-	HeapBytes int64 `json:"heap_bytes_per_subscriber"`
-}
-
-type benchSide struct {
-	One quantiles `json:"one"`
-	All quantiles `json:"all"`
-	// What a publish costs Redis; nil where it does not tell.
-	CPU      *float64 `json:"redis_cpu_ms_per_publish,omitempty"`
-	BytesOut *float64 `json:"redis_bytes_out_per_publish,omitempty"`
-}
-
-// quantiles are in milliseconds.
-type quantiles struct {
-	P50 float64 `json:"p50_ms"`
-	P99 float64 `json:"p99_ms"`
-	Max float64 `json:"max_ms"`
+func (f benchFlags) check() error {
+	if f.start && f.embedded {
+		return usagef("--start and --embedded: mutually exclusive")
+	}
+	if f.subscribers < 1 {
+		return usagef("--subscribers: must be at least 1")
+	}
+	if f.publishes < 1 {
+		return usagef("--publishes: must be at least 1")
+	}
+	if f.directives < 0 || f.directives > fleetdial.MaxDirectives {
+		return usagef("--directives: must be 0 to %d", fleetdial.MaxDirectives)
+	}
+	return nil
 }
 
 func (a *app) bench(ctx context.Context, f benchFlags) error {
-	if f.start && f.embedded {
-		return usagef("bench takes --start or --embedded, not both")
+	if err := f.check(); err != nil {
+		return err
 	}
-	if f.subscribers < 1 || f.publishes < 1 || f.directives < 0 || f.directives > fleetdial.MaxDirectives {
-		return usagef("bench takes at least one subscriber and one publish, and 0 to %d directives", fleetdial.MaxDirectives)
-	}
-	stop, err := a.benchServer(ctx, f)
+	stop, err := a.startBenchServer(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	b := &bench{app: a, flags: f}
-	defer b.close()
-	if err := b.prepare(ctx); err != nil {
+	client, err := a.connect()
+	if err != nil {
 		return err
 	}
-	report, err := b.run(ctx)
+	defer client.Close()
+	p, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet, PublishedBy: "bench"})
+	if err != nil {
+		return &usageError{err}
+	}
+	cfg := bench.Config{
+		Fleet: a.fleet, Client: client, Publisher: p, Connect: a.connect,
+		Subscribers: f.subscribers, Directives: f.directives, Publishes: f.publishes,
+		Timeout: a.timeout, Messages: a.stderr,
+	}
+	if f.embedded {
+		cfg.RedisName = "embedded Redis"
+	}
+	if a.quiet {
+		cfg.Messages = io.Discard
+	}
+	report, err := bench.Run(ctx, cfg)
+	if errors.Is(err, bench.ErrFleetInUse) {
+		return &rejectedError{err}
+	}
 	if err != nil {
 		return err
 	}
 	if a.json() {
 		return a.writeJSON(report)
 	}
-	return a.writeReport(report)
+	return report.WriteText(a.stdout)
 }
 
-func (a *app) writeReport(r benchReport) error {
-	fmt.Fprintf(a.stdout, "%s, %s of %s (%d bytes), %s\n\n", count(r.Subscribers, "subscriber"),
-		plural(r.Directives, "a set", "sets"), count(r.Directives, "directive"), r.ValueBytes, r.Redis)
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "publish to visible, ms\tp50\tp99\tmax\t")
-	for _, row := range []struct {
-		name string
-		q    quantiles
-	}{
-		{"one subscriber", r.Fleet.One},
-		{"all subscribers", r.Fleet.All},
-		{"bare, one", r.Floor.One},
-		{"bare, all", r.Floor.All},
-	} {
-		fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t\n", row.name, row.q.P50, row.q.P99, row.q.Max)
+// startBenchServer starts the Redis that the flags ask for and directs the command to it.
+// The TLS files of the command are for --redis-url only.
+func (a *app) startBenchServer(ctx context.Context, f benchFlags) (stop func(), err error) {
+	var url string
+	switch {
+	case f.embedded:
+		url, stop, err = bench.StartEmbedded()
+	case f.start:
+		url, stop, err = bench.StartServer(ctx, a.timeout)
+	default:
+		return func() {}, nil
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintf(a.stdout, "\nall subscribers, p50: %.2f times the floor\n", r.Ratio)
-	for _, side := range []struct {
-		name string
-		s    benchSide
-	}{{"fleetdial", r.Fleet}, {"the floor", r.Floor}} {
-		if side.s.CPU != nil && side.s.BytesOut != nil {
-			fmt.Fprintf(a.stdout, "a publish costs Redis with %s: %.2f ms of CPU, %.0f bytes out\n",
-				side.name, *side.s.CPU, *side.s.BytesOut)
-		}
-	}
-	_, err := fmt.Fprintf(a.stdout, "a subscriber takes %.0f KB of heap\n", float64(r.HeapBytes)/1000)
-	return err
+	a.connection = connection{redisURL: url}
+	return stop, nil
 }
-
-func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

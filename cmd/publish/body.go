@@ -14,7 +14,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// publishFile makes the set that a file describes the fleet's.
+// publishFile publishes the set in a file.
 func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error {
 	if err := w.checkMaxTTL(); err != nil {
 		return err
@@ -23,8 +23,8 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if err != nil {
 		return err
 	}
-	// A body that is wrong is refused whether Redis is there or not.
-	if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !isAboutTime(err) {
+	// An invalid body is rejected even if Redis is unreachable.
+	if _, err := body.parse(time.Now(), w.maxTTL); err != nil && !dependsOnTime(err) {
 		return err
 	}
 	p, done, err := a.writer(w)
@@ -45,32 +45,36 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	})
 }
 
+// redisTime returns the time of Redis' clock.
 func (a *app) redisTime(ctx context.Context, p *fleetdial.Publisher) (time.Time, error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
 	return p.Now(ctx)
 }
 
-// isAboutTime reports whether a body was refused for an expiry, which depends on the clock.
-func isAboutTime(err error) bool {
+// dependsOnTime reports whether a body was rejected because of an expiry, which may be
+// valid by the clock of Redis.
+func dependsOnTime(err error) bool {
 	invalid, ok := errors.AsType[*fleetdial.ValidationError](err)
 	return ok && strings.HasSuffix(invalid.Path, ".expires_at")
 }
 
-// isInvalid reports whether an error says that a set, wherever it is from, is not valid.
+// isInvalid reports whether the cause of an error is an invalid set or value.
 func isInvalid(err error) bool {
 	_, invalid := errors.AsType[*fleetdial.ValidationError](err)
 	_, malformed := errors.AsType[*fleetdial.MalformedError](err)
 	return invalid || malformed
 }
 
-// body is a publish body and where it came from.
+// body is a publish body and its file.
 type body struct {
 	file string
 	data []byte
 	yaml bool
 }
 
+// readBody reads a publish body. A file with an extension other than .json, .yaml or .yml
+// is JSON if it begins with a brace, and YAML otherwise.
 func (a *app) readBody(ctx context.Context, file string) (*body, error) {
 	data, err := a.readFile(ctx, file, fleetdial.MaxBodyBytes)
 	if err != nil {
@@ -87,11 +91,12 @@ func (a *app) readBody(ctx context.Context, file string) (*body, error) {
 	return b, nil
 }
 
-// readFile reads a file, or stdin for "-": of what is longer than the limit, one byte more. A pipe may keep it waiting,
-// so that it ends with ctx, and leaves what waits to the end of the process.
+// readFile reads a file, or stdin for "-". Of a longer file, readFile returns limit+1
+// bytes. A pipe can block the read for ever: readFile returns when ctx ends, and the
+// blocked goroutine ends with the process.
 func (a *app) readFile(ctx context.Context, file string, limit int64) ([]byte, error) {
 	if file == "" {
-		return nil, usagef("name a file with -f; - is stdin")
+		return nil, usagef("no file: pass -f FILE, or -f - for stdin")
 	}
 	type content struct {
 		data []byte
@@ -110,18 +115,18 @@ func (a *app) readFile(ctx context.Context, file string, limit int64) ([]byte, e
 	}
 }
 
-// readAll reads at most that many bytes.
-func (a *app) readAll(file string, most int64) ([]byte, error) {
+// readAll reads at most limit bytes.
+func (a *app) readAll(file string, limit int64) ([]byte, error) {
 	in := a.stdin
 	if file != "-" {
-		f, err := os.Open(file) // of a FIFO, it waits for one who writes
+		f, err := os.Open(file) // opening a FIFO blocks until it has a writer
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
 		in = f
 	}
-	data, err := io.ReadAll(io.LimitReader(in, most))
+	data, err := io.ReadAll(io.LimitReader(in, limit))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", inputName(file), err)
 	}
@@ -135,10 +140,11 @@ func inputName(file string) string {
 	return file
 }
 
+// parse returns the set that the body describes, with TTLs that count from now.
 func (b *body) parse(now time.Time, maxTTL time.Duration) (*fleetdial.Set, error) {
 	set, err := fleetdial.ParseSetWith(b.data, now, fleetdial.ParseOptions{MaxTTL: maxTTL, YAML: b.yaml})
 	if err != nil {
-		return nil, &refusedError{fmt.Errorf("%s: %w", inputName(b.file), err)}
+		return nil, &rejectedError{fmt.Errorf("%s: %w", inputName(b.file), err)}
 	}
 	return set, nil
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadingEndsWithTheContext has commands read what never comes, and interrupts them.
-func TestReadingEndsWithTheContext(t *testing.T) {
+// TestRun_CanceledContextEndsRead lets commands read from pipes that stay empty, and
+// cancels the context.
+func TestRun_CanceledContextEndsRead(t *testing.T) {
 	t.Parallel()
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	require.NoError(t, exec.Command("mkfifo", fifo).Run())
@@ -37,25 +38,25 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 		}()
 		select {
 		case <-ended:
-			require.Fail(t, "ended before it was interrupted", "%q: %s", args, stderr.String())
+			require.Fail(t, "command ended before the context was canceled", "%q: %s", args, stderr.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 		cancel()
 		select {
 		case code := <-ended:
-			assert.Equal(t, exitFailedOf(args), code, "%q", args)
-			assert.Contains(t, stderr.String(), "context canceled", "%q", args)
-			assert.Empty(t, stdout.String(), "%q", args)
+			assert.Equal(t, failureCode(args), code, "exit code of %q", args)
+			assert.Contains(t, stderr.String(), "context canceled", "stderr of %q", args)
+			assert.Empty(t, stdout.String(), "stdout of %q", args)
 		case <-time.After(10 * time.Second):
-			require.Fail(t, "still reads", "%q", args)
+			require.Fail(t, "command still reads after the context was canceled", "%q", args)
 		}
 	}
 }
 
-// exitFailedOf is the code for what failed otherwise; diff says with 1 that something differs.
-func exitFailedOf(args []string) int {
+// failureCode returns the exit code of a failed command. For diff, 1 means differences.
+func failureCode(args []string) int {
 	if args[0] == "diff" {
-		return exitTrouble
+		return exitDiffFailed
 	}
 	return exitFailed
 }

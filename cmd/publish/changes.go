@@ -7,37 +7,27 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// palette colours additions, changes and removals on a terminal, and nothing elsewhere.
-type palette struct{ add, change, remove, end string }
-
-var colours = palette{"\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[0m"}
-
-func paletteFor(stream any) palette {
-	if isTerminal(stream) {
-		return colours
-	}
-	return palette{}
-}
-
-// changeLines returns a line for each directive that differs: + added, ~ changed, - removed.
-func changeLines(diff fleetdial.Diff, p palette) (lines []string) {
+// changeLines returns a line for each directive that differs: + added, ~ changed, -
+// removed.
+func changeLines(diff fleetdial.Diff, p tui.Palette) (lines []string) {
 	for _, d := range diff.Added {
-		lines = append(lines, p.add+"+ "+describe(d)+p.end)
+		lines = append(lines, p.Add+"+ "+describe(d)+p.End)
 	}
 	for _, c := range diff.Changed {
-		lines = append(lines, p.change+"~ "+printable(c.After.ID)+": "+strings.Join(fieldChanges(c), ", ")+p.end)
+		lines = append(lines, p.Change+"~ "+tui.Printable(c.After.ID)+": "+strings.Join(fieldChanges(c), ", ")+p.End)
 	}
 	for _, d := range diff.Removed {
-		lines = append(lines, p.remove+"- "+describe(d)+p.end)
+		lines = append(lines, p.Remove+"- "+describe(d)+p.End)
 	}
 	return lines
 }
 
-// describe tells all of a directive in one line.
+// describe describes a directive in one line.
 func describe(d fleetdial.Directive) string {
-	words := []string{printable(d.ID) + ":", d.Level.String()}
+	words := []string{tui.Printable(d.ID) + ":", d.Level.String()}
 	if d.SamplePerMille != 1000 {
 		words = append(words, sample(d.SamplePerMille))
 	}
@@ -48,7 +38,7 @@ func describe(d fleetdial.Directive) string {
 	if d.Capture {
 		words = append(words, "capture")
 	}
-	return strings.Join(append(words, "until", moment(d.ExpiresAt)), " ")
+	return strings.Join(append(words, "until", formatTime(d.ExpiresAt)), " ")
 }
 
 func targets(m fleetdial.Match) string {
@@ -57,7 +47,7 @@ func targets(m fleetdial.Match) string {
 		{"tenant", m.Tenant}, {"index", m.Index}, {"principal", m.Principal}, {"endpoint", endpointName(m.Endpoint)},
 	} {
 		if t.value != "" {
-			parts = append(parts, t.name+"="+printable(t.value))
+			parts = append(parts, t.name+"="+tui.Printable(t.value))
 		}
 	}
 	if len(parts) == 0 {
@@ -73,9 +63,10 @@ func endpointName(e fleetdial.Endpoint) string {
 	return e.String()
 }
 
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// formatTime formats a time for people, in seconds.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// fieldChanges tells what became of each field.
+// fieldChanges describes the change of each changed field.
 func fieldChanges(c fleetdial.Changed) (parts []string) {
 	for _, f := range c.Fields() {
 		before, after := fieldText(c.Before, f), fieldText(c.After, f)
@@ -89,33 +80,35 @@ func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
 	case fleetdial.FieldLevel:
 		return d.Level.String()
 	case fleetdial.FieldTenant:
-		return printable(orAny(d.Match.Tenant))
+		return tui.Printable(orAny(d.Match.Tenant))
 	case fleetdial.FieldIndex:
-		return printable(orAny(d.Match.Index))
+		return tui.Printable(orAny(d.Match.Index))
 	case fleetdial.FieldPrincipal:
-		return printable(orAny(d.Match.Principal))
+		return tui.Printable(orAny(d.Match.Principal))
 	case fleetdial.FieldEndpoint:
 		return orAny(endpointName(d.Match.Endpoint))
 	case fleetdial.FieldSample:
 		return fmt.Sprint(d.SamplePerMille)
 	case fleetdial.FieldExpiresAt:
-		return d.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000Z") // two TTLs from the same second differ by less
+		// Two TTLs that count from the same second differ in milliseconds only.
+		return d.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000Z")
 	case fleetdial.FieldRingBuffer:
-		return yes(d.RingBuffer)
+		return tui.YesOrDash(d.RingBuffer)
 	}
-	return yes(d.Capture)
+	return tui.YesOrDash(d.Capture)
 }
 
-// effects tells what a change means for the fleet's requests, beyond what it says.
+// effects describes the changes that make the fleet record more requests, or more of
+// them.
 func effects(diff fleetdial.Diff) (notes []string) {
 	for _, d := range diff.Added {
-		notes = append(notes, printable(d.ID)+": newly matched: "+targets(d.Match))
+		notes = append(notes, tui.Printable(d.ID)+": newly matched: "+targets(d.Match))
 		if d.Capture {
-			notes = append(notes, printable(d.ID)+": capture switched on")
+			notes = append(notes, tui.Printable(d.ID)+": capture switched on")
 		}
 	}
 	for _, c := range diff.Changed {
-		id := printable(c.After.ID)
+		id := tui.Printable(c.After.ID)
 		if c.Before.Match != c.After.Match {
 			notes = append(notes, id+": newly matched: "+targets(c.After.Match))
 		}
@@ -132,7 +125,7 @@ func effects(diff fleetdial.Diff) (notes []string) {
 	return notes
 }
 
-// directivesJSON returns directives as publish bodies write them.
+// directivesJSON returns directives in the JSON of publish bodies.
 func directivesJSON(all []fleetdial.Directive) ([]json.RawMessage, error) {
 	set, err := fleetdial.NewSet(all)
 	if err != nil {

@@ -13,7 +13,7 @@ func (a *app) clearCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "clear",
 		Short:   "Publish an empty set",
-		Long:    "clear publishes an empty set, whatever the key holds.",
+		Long:    "clear publishes an empty set, even if the key holds an invalid value.",
 		Example: `  publish clear --reason "incident over"`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,5 +30,5 @@ func (a *app) clear(ctx context.Context, p *fleetdial.Publisher, w writeFlags) e
 	publishEmpty := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
 		return p.Publish(ctx, nil, opts)
 	}
-	return a.publishUnseen(ctx, p, w, publishEmpty, 0)
+	return a.publishDirectly(ctx, p, w, publishEmpty, 0)
 }

@@ -12,15 +12,16 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// completeFrom offers for a flag what the live Redis holds.
+// completeFrom completes a flag with words from Redis.
 func completeFrom(cmd *cobra.Command, flag string, words func(context.Context) []string) {
 	err := cmd.RegisterFlagCompletionFunc(flag, argumentsFrom(words))
 	if err != nil {
-		panic(err) // the flag is not there
+		panic(err) // the flag is not registered
 	}
 }
 
-// argumentsFrom offers what the live Redis holds, and has not been given yet.
+// argumentsFrom completes arguments with words from Redis, except those that are on the
+// command line already.
 func argumentsFrom(words func(context.Context) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		offered := slices.DeleteFunc(words(cmd.Context()), func(word string) bool { return slices.Contains(given, word) })
@@ -28,10 +29,11 @@ func argumentsFrom(words func(context.Context) []string) cobra.CompletionFunc {
 	}
 }
 
-// ask asks Redis for words, and gives up at once if it does not answer.
-func (a *app) ask(ctx context.Context, words func(context.Context, *fleetdial.Publisher) []string) (out []string) {
+// fetchWords fetches words from Redis. It returns none if Redis does not reply within a
+// second.
+func (a *app) fetchWords(ctx context.Context, words func(context.Context, *fleetdial.Publisher) []string) (out []string) {
 	a.timeout = time.Second
-	_ = a.withPublisher(ctx, "", func(ctx context.Context, p *fleetdial.Publisher) error {
+	_ = a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
 		out = words(ctx, p)
 		return nil
 	})
@@ -39,7 +41,7 @@ func (a *app) ask(ctx context.Context, words func(context.Context, *fleetdial.Pu
 }
 
 func (a *app) completeIDs(ctx context.Context) []string {
-	return a.ask(ctx, func(ctx context.Context, p *fleetdial.Publisher) (ids []string) {
+	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) (ids []string) {
 		rev, err := p.Current(ctx)
 		if err != nil {
 			return nil
@@ -52,7 +54,7 @@ func (a *app) completeIDs(ctx context.Context) []string {
 }
 
 func (a *app) completeVersions(ctx context.Context) []string {
-	return a.ask(ctx, func(ctx context.Context, p *fleetdial.Publisher) (versions []string) {
+	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) (versions []string) {
 		entries, _ := p.History(ctx)
 		for _, e := range entries {
 			versions = append(versions, strconv.FormatInt(e.Revision.Version, 10))
@@ -62,13 +64,13 @@ func (a *app) completeVersions(ctx context.Context) []string {
 }
 
 func (a *app) completeInstances(ctx context.Context) []string {
-	return a.ask(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
+	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
 		roster, _ := p.Roster(ctx)
 		return instanceNames(roster.Instances)
 	})
 }
 
-// completeFleets looks for the keys of fleets, in what a second gives.
+// completeFleets returns the names of the fleets whose keys a scan of one second finds.
 func (a *app) completeFleets(ctx context.Context) (fleets []string) {
 	client, err := a.connect()
 	if err != nil {

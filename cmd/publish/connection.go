@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,11 +14,11 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// connection says where Redis is, and how to get there.
+// connection holds the flags that locate Redis.
 type connection struct {
 	redisURL               string
 	tlsCA, tlsCert, tlsKey string
-	urlIsArgument          bool // as opposed to one from the environment
+	urlIsArgument          bool // redisURL is from the command line, not from the environment
 }
 
 const localRedis = "redis://127.0.0.1:6379"
@@ -25,16 +26,16 @@ const localRedis = "redis://127.0.0.1:6379"
 func (c *connection) register(root *cobra.Command, getenv func(string) string) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.redisURL, "redis-url", cmp.Or(getenv("FLEETDIAL_REDIS_URL"), localRedis),
-		"where Redis is; also FLEETDIAL_REDIS_URL")
-	// A URL from the environment may hold a password.
+		"URL of Redis; also FLEETDIAL_REDIS_URL")
+	// The help does not show a URL from the environment, because it may hold a password.
 	flags.Lookup("redis-url").DefValue = localRedis
 	for _, f := range []struct {
 		to                    *string
 		name, variable, usage string
 	}{
-		{&c.tlsCA, "tls-ca", "FLEETDIAL_TLS_CA", "who signs Redis' certificate, a PEM file; the system's CAs unless told"},
-		{&c.tlsCert, "tls-cert", "FLEETDIAL_TLS_CERT", "the certificate to show to Redis, a PEM file"},
-		{&c.tlsKey, "tls-key", "FLEETDIAL_TLS_KEY", "the key of that certificate, a PEM file"},
+		{&c.tlsCA, "tls-ca", "FLEETDIAL_TLS_CA", "CA of the Redis certificate, a PEM file (default the CAs of the system)"},
+		{&c.tlsCert, "tls-cert", "FLEETDIAL_TLS_CERT", "client certificate, a PEM file"},
+		{&c.tlsKey, "tls-key", "FLEETDIAL_TLS_KEY", "key of the client certificate, a PEM file"},
 	} {
 		flags.StringVar(f.to, f.name, getenv(f.variable), f.usage+"; also "+f.variable)
 		flags.Lookup(f.name).DefValue = ""
@@ -52,7 +53,7 @@ func (c *connection) options() (*redis.UniversalOptions, error) {
 		return opts, nil
 	}
 	if opts.TLSConfig == nil {
-		return nil, usagef("--tls-ca, --tls-cert and --tls-key are for a URL that begins with rediss")
+		return nil, usagef("--tls-ca, --tls-cert and --tls-key: require a rediss:// URL")
 	}
 	if err := c.addTLS(opts.TLSConfig); err != nil {
 		return nil, &usageError{err}
@@ -68,14 +69,14 @@ func (c *connection) addTLS(config *tls.Config) error {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return fmt.Errorf("--tls-ca: %s holds no certificate", c.tlsCA)
+			return fmt.Errorf("--tls-ca: %s: no PEM certificate", c.tlsCA)
 		}
 	}
 	if c.tlsCert == "" && c.tlsKey == "" {
 		return nil
 	}
 	if c.tlsCert == "" || c.tlsKey == "" {
-		return fmt.Errorf("--tls-cert and --tls-key go together")
+		return errors.New("--tls-cert and --tls-key: must be set together")
 	}
 	pair, err := tls.LoadX509KeyPair(c.tlsCert, c.tlsKey)
 	if err != nil {
@@ -85,7 +86,8 @@ func (c *connection) addTLS(config *tls.Config) error {
 	return nil
 }
 
-// showsPassword reports whether the arguments, which all users of the machine can see, hold a password.
+// showsPassword reports whether the command line, which every user of the machine can
+// read, holds a password.
 func (c *connection) showsPassword() bool {
 	if !c.urlIsArgument {
 		return false

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestShowsPassword(t *testing.T) {
+func TestConnection_ShowsPassword(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]bool{
 		"redis://h":                          false,
@@ -17,8 +17,8 @@ func TestShowsPassword(t *testing.T) {
 		"redis+cluster://[::1]:1,[::1]:2":    false,
 	} {
 		c := connection{redisURL: url, urlIsArgument: true}
-		assert.Equal(t, want, c.showsPassword(), url)
+		assert.Equal(t, want, c.showsPassword(), "%s as an argument", url)
 		c.urlIsArgument = false
-		assert.False(t, c.showsPassword(), url)
+		assert.False(t, c.showsPassword(), "%s from the environment", url)
 	}
 }

@@ -11,9 +11,10 @@ import (
 func (a *app) decodeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "decode [FILE|-]",
-		Short: "Show the bytes of the fleet's key as JSON",
-		Long: "decode reads the bytes of a fleet's key from a file or from stdin, as redis-cli writes them, and shows them\n" +
-			"as JSON. It refuses what a proxy would refuse.",
+		Short: "Show the value of a fleet's key as JSON",
+		Long: `decode reads the value of a fleet's key, as redis-cli --raw writes it, from a file or
+from stdin, and shows the revision as JSON. decode rejects a value that a proxy would
+reject.`,
 		Example: `  redis-cli --raw GET 'fleetdial:{default}' | publish decode`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,16 +28,16 @@ func (a *app) decodeCommand() *cobra.Command {
 			}
 			rev, err := fleetdial.DecodeRevision(value)
 			if err != nil {
-				// redis-cli ends what it writes with a newline that is not part of the value.
-				trimmed, cut := bytes.CutSuffix(value, []byte("\n"))
-				if again, retryErr := fleetdial.DecodeRevision(trimmed); cut && retryErr == nil {
+				// redis-cli appends a newline that is not part of the value.
+				trimmed, hasNewline := bytes.CutSuffix(value, []byte("\n"))
+				if again, retryErr := fleetdial.DecodeRevision(trimmed); hasNewline && retryErr == nil {
 					rev, err = again, nil
-				} else if cut {
+				} else if hasNewline {
 					err = retryErr
 				}
 			}
 			if err != nil {
-				return &refusedError{err}
+				return &rejectedError{err}
 			}
 			return a.writeRevision(rev)
 		},

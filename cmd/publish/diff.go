@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// The exit codes of diff, as those of diff(1).
+// The exit codes of diff are the codes of diff(1).
 const (
-	exitDifferent = 1
-	exitTrouble   = 2
+	exitDifferent  = 1
+	exitDiffFailed = 2
 )
 
 func (a *app) diffCommand() *cobra.Command {
@@ -24,10 +25,11 @@ func (a *app) diffCommand() *cobra.Command {
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "diff -f FILE | VERSION [VERSION]",
-		Short: "Show what differs: a file, or an older version, and what is published",
-		Long: "diff shows the directives that are added (+), changed (~) and removed (-) from what is published to the file,\n" +
-			"from a version to what is published, or from one version to another. A TTL in the file counts from now, so\n" +
-			"that its expiries differ. It ends with 0 if nothing differs, 1 if something does, and more if it fails.",
+		Short: "Compare versions, or a file with the current version",
+		Long: `diff shows the directives that are added (+), changed (~) and removed (-) from the
+current version to the file, from a version to the current version, or from one
+version to another. A TTL in the file counts from now, so the expiry differs. The exit
+code is 0 for no differences, 1 for differences, and 2 or more on errors.`,
 		Example: `  publish diff -f incident.json` + "\n" + `  publish diff 41 42`,
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,55 +39,56 @@ func (a *app) diffCommand() *cobra.Command {
 			}
 			if code := exitCode(err); code == exitDifferent {
 				if _, different := errors.AsType[*exitError](err); !different {
-					return &exitError{exitTrouble, err.Error()}
+					return &exitError{exitDiffFailed, err.Error()}
 				}
 			}
 			return err
 		},
 		ValidArgsFunction: argumentsFrom(a.completeVersions),
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "the file, JSON or YAML; - is stdin")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file to compare with the current version, JSON or YAML; - for stdin")
 	w.registerMaxTTL(cmd)
 	return cmd
 }
 
 func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string, maxTTL time.Duration) error {
 	if hasFile == (len(args) > 0) {
-		return usagef("diff takes -f FILE, or one or two versions")
+		return usagef("diff: requires either -f FILE or one or two versions")
 	}
-	versions := make([]int64, 2) // 0 is what is published
+	versions := make([]int64, 2) // 0 is the current version
 	for i, arg := range args {
 		n, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil || n < 1 {
-			return usagef("a version is a whole number from 1, not %q", arg)
+			return usagef("version %q: must be a positive integer", arg)
 		}
 		versions[i] = n
 	}
 	var b *body
-	if hasFile { // before --timeout, which is about Redis
+	if hasFile { // before withPublisher, because --timeout is for Redis only
 		var err error
 		if b, err = a.readBody(ctx, file); err != nil {
 			return err
 		}
 	}
-	return a.withPublisher(ctx, "", func(ctx context.Context, p *fleetdial.Publisher) error {
+	return a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
 		from, err := a.revision(ctx, p, versions[0])
 		if errors.Is(err, fleetdial.ErrNoRevision) && hasFile {
 			from, err = fleetdial.Revision{Set: new(fleetdial.Set)}, nil
 		}
 		if err != nil {
-			return a.noRevision(err)
+			return a.noRevisionError(err)
 		}
-		to, err := a.other(ctx, p, b, maxTTL, versions[1])
+		to, err := a.diffTarget(ctx, p, b, maxTTL, versions[1])
 		if err != nil {
-			return a.noRevision(err)
+			return a.noRevisionError(err)
 		}
 		return a.writeDiff(fleetdial.DiffSets(from.Set, to))
 	})
 }
 
-// other returns the set that diff leads to: a file's, or without one a version's.
-func (a *app) other(
+// diffTarget returns the new set of a diff: the set of the file or, without a file, of
+// the version.
+func (a *app) diffTarget(
 	ctx context.Context, p *fleetdial.Publisher, b *body, maxTTL time.Duration, version int64,
 ) (*fleetdial.Set, error) {
 	if b == nil {
@@ -105,7 +108,7 @@ func (a *app) writeDiff(diff fleetdial.Diff) error {
 			return err
 		}
 	} else {
-		for _, line := range changeLines(diff, paletteFor(a.stdout)) {
+		for _, line := range changeLines(diff, tui.PaletteFor(a.stdout)) {
 			fmt.Fprintln(a.stdout, line)
 		}
 	}

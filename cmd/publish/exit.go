@@ -10,17 +10,17 @@ import (
 
 // The exit codes.
 const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitRefused     = 3
-	exitConflict    = 4
-	exitWaited      = 5
-	exitRejected    = 6
-	exitUnavailable = 7
+	exitDone             = 0
+	exitFailed           = 1
+	exitUsage            = 2
+	exitRejected         = 3
+	exitConflict         = 4
+	exitTimedOut         = 5
+	exitInstanceRejected = 6
+	exitUnavailable      = 7
 )
 
-// usageError says that the command line is wrong.
+// usageError is the error of a wrong command line.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }
@@ -28,13 +28,14 @@ func (e *usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
-// refusedError says that what was asked for was refused, and that nothing was written.
-type refusedError struct{ err error }
+// rejectedError is the error of a rejected set. Nothing was written.
+type rejectedError struct{ err error }
 
-func (e *refusedError) Error() string { return e.err.Error() }
-func (e *refusedError) Unwrap() error { return e.err }
+func (e *rejectedError) Error() string { return e.err.Error() }
+func (e *rejectedError) Unwrap() error { return e.err }
 
-// exitError ends with that code. Its message is written unless it is empty: what there is to say stands on stdout then.
+// exitError ends the command with a code. Its message is empty if stdout shows the
+// reason.
 type exitError struct {
 	code    int
 	message string
@@ -42,7 +43,7 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.message }
 
-// exitCode is the one place where errors become exit codes.
+// exitCode returns the exit code for an error.
 func exitCode(err error) int {
 	if err == nil {
 		return exitDone
@@ -50,8 +51,8 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
-	if _, ok := errors.AsType[*refusedError](err); ok {
-		return exitRefused
+	if _, ok := errors.AsType[*rejectedError](err); ok {
+		return exitRejected
 	}
 	if _, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return exitConflict
@@ -61,11 +62,11 @@ func exitCode(err error) int {
 	}
 	switch {
 	case errors.Is(err, fleetdial.ErrUnverified):
-		return exitRefused
-	case errors.Is(err, fleetdial.ErrRejected):
 		return exitRejected
+	case errors.Is(err, fleetdial.ErrRejected):
+		return exitInstanceRejected
 	case errors.Is(err, fleetdial.ErrWaitIncomplete):
-		return exitWaited
+		return exitTimedOut
 	case errors.Is(err, fleetdial.ErrOutcomeUnknown):
 		return exitUnavailable
 	case errors.Is(err, context.Canceled):

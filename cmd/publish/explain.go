@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// explainFlags describe one request, and the set to ask.
+// explainFlags describe one request and the set that decides it.
 type explainFlags struct {
 	file, tenant, index, principal, endpoint, id string
 }
@@ -22,9 +22,10 @@ func (a *app) explainCommand() *cobra.Command {
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "explain",
-		Short: "Show what is decided for a request, and why",
-		Long: "explain decides for one request as a proxy would, by the fleet's set or by a file, and shows of each directive\n" +
-			"whether it applies and, if not, what stands against it. What is not given is empty in the request.",
+		Short: "Show the decision for a request, and the reasons",
+		Long: `explain evaluates the fleet's set, or the set in a file, for one request as a proxy does.
+It shows for each directive whether the directive applies, and if not, why not. A
+property of the request that is not given is empty.`,
 		Example: `  publish explain --tenant acme --endpoint Search --request-id 0d9b5a7e-3f0a-4a53`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,12 +36,12 @@ func (a *app) explainCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&f.file, "file", "f", "", "ask the set in this file instead of the fleet's; - is stdin")
-	flags.StringVar(&f.tenant, "tenant", "", "the request's tenant")
-	flags.StringVar(&f.index, "index", "", "the request's index")
-	flags.StringVar(&f.principal, "principal", "", "the request's principal")
-	flags.StringVar(&f.endpoint, "endpoint", "", "the request's endpoint, such as Search; Unknown unless told")
-	flags.StringVar(&f.id, "request-id", "", "the request's id, which samples go by")
+	flags.StringVarP(&f.file, "file", "f", "", "file with the set, JSON or YAML; - for stdin (default the fleet's set)")
+	flags.StringVar(&f.tenant, "tenant", "", "tenant of the request")
+	flags.StringVar(&f.index, "index", "", "index of the request")
+	flags.StringVar(&f.principal, "principal", "", "principal of the request")
+	flags.StringVar(&f.endpoint, "endpoint", "", "endpoint of the request, such as Search (default Unknown)")
+	flags.StringVar(&f.id, "request-id", "", "id of the request, which decides whether a sample contains the request")
 	w.registerMaxTTL(cmd)
 	completeWith(cmd, "endpoint", endpointNames()...)
 	return cmd
@@ -66,10 +67,10 @@ func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool, maxTTL 
 		}
 		return a.writeExplanation(set.Explain(req, now), now)
 	}
-	return a.withPublisher(ctx, "", func(ctx context.Context, p *fleetdial.Publisher) error {
+	return a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
 		rev, err := p.Current(ctx)
 		if err != nil {
-			return a.noRevision(err)
+			return a.noRevisionError(err)
 		}
 		now, err := p.Now(ctx)
 		if err != nil {
@@ -86,7 +87,7 @@ func (a *app) writeExplanation(e fleetdial.Explanation, now time.Time) error {
 	d := e.Decision
 	line := "decision: " + d.Level.String()
 	if d.By != "" {
-		line += " by " + printable(d.By)
+		line += " by " + tui.Printable(d.By)
 	}
 	if d.RingBuffer {
 		line += ", ring-buffer"
@@ -94,16 +95,17 @@ func (a *app) writeExplanation(e fleetdial.Explanation, now time.Time) error {
 	if d.Capture {
 		line += ", capture"
 	}
-	fmt.Fprintf(a.stdout, "%s; the request id falls into bucket %d of 0 to 999\n", line, e.Bucket)
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(a.stdout, "%s; the request id has bucket %d (0 to 999)\n", line, e.Bucket)
+	w := tui.NewTable(a.stdout)
 	fmt.Fprintln(w, "DIRECTIVE\tLEVEL\tAPPLIES\tWHY NOT")
 	for _, g := range e.Directives {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", printable(g.Directive.ID), g.Directive.Level, yes(g.Applies), whyNot(g, e.Bucket, now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", tui.Printable(g.Directive.ID), g.Directive.Level,
+			tui.YesOrDash(g.Applies), whyNot(g, e.Bucket, now))
 	}
 	return w.Flush()
 }
 
-// whyNot tells everything that stands against a directive.
+// whyNot returns all reasons for which a directive does not apply.
 func whyNot(g fleetdial.Ground, bucket int, now time.Time) string {
 	var parts []string
 	if g.Expired {

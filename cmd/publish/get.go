@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) getCommand() *cobra.Command {
@@ -15,20 +16,21 @@ func (a *app) getCommand() *cobra.Command {
 	var version int64
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "Show the fleet's set",
-		Long: "get shows the set that the fleet's key holds. With --body it writes a publish body, to edit and give to\n" +
-			"publish -f.",
+		Short: "Show the current revision, or an older version",
+		Long: `get shows the fleet's current revision. With --body, get writes a publish body, which
+publish -f accepts after editing.`,
 		Example: `  publish get --version 41 --body > before.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withPublisher(cmd.Context(), "", func(ctx context.Context, p *fleetdial.Publisher) error {
+			return a.withPublisher(cmd.Context(), func(ctx context.Context, p *fleetdial.Publisher) error {
 				rev, err := a.revision(ctx, p, version)
 				if isInvalid(err) {
-					// Nothing was refused here: it is what stands in Redis that is wrong.
-					return fmt.Errorf("%v; the proxies keep the last good set", err)
+					// %v hides the type of the error: the exit code 3 is for commands
+					// that write.
+					return fmt.Errorf("%v; proxies keep the last valid set", err)
 				}
 				if err != nil {
-					return a.noRevision(err)
+					return a.noRevisionError(err)
 				}
 				if asBody {
 					_, err := a.stdout.Write(fleetdial.AppendBody(nil, rev.Set))
@@ -46,35 +48,35 @@ func (a *app) getCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&asBody, "body", false, "write a publish body")
-	cmd.Flags().Int64Var(&version, "version", 0, "an older version, from the history; 0: the one that is there")
+	cmd.Flags().BoolVar(&asBody, "body", false, "publish body as output")
+	cmd.Flags().Int64Var(&version, "version", 0, "version from the history (default the current version)")
 	completeFrom(cmd, "version", a.completeVersions)
 	return cmd
 }
 
-// revision returns the one of that version; 0 is the one that is there.
+// revision returns the revision with that version, and the current revision for 0.
 func (a *app) revision(ctx context.Context, p *fleetdial.Publisher, version int64) (fleetdial.Revision, error) {
 	switch {
 	case version < 0:
-		return fleetdial.Revision{}, usagef("a version is a whole number from 1")
+		return fleetdial.Revision{}, usagef("--version: must be a positive integer")
 	case version == 0:
 		return p.Current(ctx)
 	}
 	return p.Find(ctx, version)
 }
 
-// headline tells of a revision in one line.
+// headline describes a revision in one line.
 func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
 	if rev.Version == 0 {
-		return fmt.Sprintf("fleet %s: the empty value, which clears it", a.fleet)
+		return fmt.Sprintf("fleet %s: empty value, no directives", a.fleet)
 	}
 	line := fmt.Sprintf("fleet %s: version %d, published %s ago", a.fleet, rev.Version,
 		max(0, now.Sub(rev.PublishedAt)).Round(time.Second))
 	if rev.PublishedBy != "" {
-		line += " by " + printable(rev.PublishedBy)
+		line += " by " + tui.Printable(rev.PublishedBy)
 	}
 	if rev.Reason != "" {
-		line += ": " + printable(rev.Reason)
+		line += ": " + tui.Printable(rev.Reason)
 	}
 	if signature := a.signature(rev); signature != "" {
 		line += "; " + signature

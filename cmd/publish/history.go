@@ -4,24 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) historyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "history",
 		Short: "Show the last revisions, newest first",
-		Long: "history shows the fleet's last revisions: when, by whom and why, and which directives each added (+), changed\n" +
-			"(~) and removed (-).",
+		Long: `history shows the fleet's last revisions: the time, the author and the reason, and the
+directives that each revision added (+), changed (~) and removed (-).`,
 		Example: `  publish history`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withPublisher(cmd.Context(), "", a.history)
+			return a.withPublisher(cmd.Context(), a.history)
 		},
 	}
 }
@@ -35,24 +35,25 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
 		return a.writeHistoryJSON(entries)
 	}
 	if len(entries) == 0 {
-		return a.noRevision(fleetdial.ErrNoRevision)
+		return a.noRevisionError(fleetdial.ErrNoRevision)
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	w := tui.NewTable(a.stdout)
 	fmt.Fprintln(w, "VERSION\tPUBLISHED\tBY\tDIRECTIVES\tCHANGED\tREASON")
 	for i, e := range entries {
 		rev := e.Revision
 		if e.Err != nil {
-			fmt.Fprintf(w, "%d\t-\t-\t-\t-\t%s\n", rev.Version, printable("cannot be read: "+e.Err.Error()))
+			fmt.Fprintf(w, "%d\t-\t-\t-\t-\t%s\n", rev.Version, tui.Printable("unreadable: "+e.Err.Error()))
 			continue
 		}
-		changed := "?" // the one before is not there any more
+		changed := "?" // the history no longer holds the previous version
 		if before := i + 1; before < len(entries) && entries[before].Err == nil {
 			changed = differences(fleetdial.DiffSets(entries[before].Revision.Set, rev.Set))
 		} else if rev.Version == 1 {
 			changed = differences(fleetdial.DiffSets(nil, rev.Set))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", rev.Version, rev.PublishedAt.UTC().Format(time.RFC3339),
-			printable(orDash(rev.PublishedBy)), rev.Set.Len(), orDash(changed), printable(orDash(rev.Reason)))
+			tui.Printable(tui.OrDash(rev.PublishedBy)), rev.Set.Len(), tui.OrDash(changed),
+			tui.Printable(tui.OrDash(rev.Reason)))
 	}
 	return w.Flush()
 }

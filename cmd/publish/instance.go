@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// instance shows everything of one instance, and fails if it is in a state that was named.
+// instance shows the report of one instance. It returns an error if the instance is in a
+// state that --fail-on names.
 func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string, f statusFlags) error {
 	roster, err := p.Roster(ctx)
 	if err != nil {
@@ -18,41 +19,43 @@ func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string,
 	}
 	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
-		return fmt.Errorf("fleet %q has no instance %q", a.fleet, name)
+		return fmt.Errorf("instance %q: not in the roster of fleet %q", name, a.fleet)
 	}
 	roster.Instances = roster.Instances[i : i+1]
 	if err := a.writeInstance(roster, roster.Instances[0]); err != nil {
 		return err
 	}
-	return f.verdict(roster)
+	return f.failOnError(roster)
 }
 
 func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) error {
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	row := func(name, value string) { fmt.Fprintf(w, "%s\t%s\n", printable(name), printable(orDash(value))) }
+	w := tui.NewTable(a.stdout)
+	row := func(name, value string) {
+		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Printable(tui.OrDash(value)))
+	}
 	row("instance", in.Name)
 	row("state", string(in.State))
 	row("want", want(roster))
-	row("last seen", moment(in.LastSeen)+", "+age(roster, in)+" ago")
+	row("last seen", formatTime(in.LastSeen)+", "+age(roster, in)+" ago")
 	row("error", statusError(in))
 	if r := in.Report; r != nil {
-		row("subscriber", r.State+" since "+moment(r.Since))
+		row("subscriber", r.State+" since "+formatTime(r.Since))
 		row("source", r.Source)
 		if r.Applied != nil {
-			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, moment(r.Applied.At)))
+			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, formatTime(r.Applied.At)))
 			row("signed by", r.Applied.SignedBy)
 			row("lag", lag(r.Applied))
 		}
 		if r.Rejected != nil {
-			row("refused", fmt.Sprintf("version %d %s at %s (%s): %s", r.Rejected.Version, r.Rejected.ID,
-				moment(r.Rejected.At), r.Rejected.Reason, r.Rejected.Error))
+			row("rejected", fmt.Sprintf("version %d %s at %s (%s): %s", r.Rejected.Version, r.Rejected.ID,
+				formatTime(r.Rejected.At), r.Rejected.Reason, r.Rejected.Error))
 		}
 		row("clock offset", r.ClockOffset.String())
 		row("fleetdial", r.Fleetdial)
-		row("started", moment(r.StartedAt))
+		row("started", formatTime(r.StartedAt))
 		row("report interval", r.Every.String())
 		row("labels", labelText(r.Labels))
 		for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
@@ -62,7 +65,7 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	return w.Flush()
 }
 
-// fleetJSON is status -o json.
+// fleetJSON is the output of status -o json.
 type fleetJSON struct {
 	Version   int64          `json:"version"`
 	ID        string         `json:"id"`
@@ -114,7 +117,7 @@ func newFleetJSON(roster fleetdial.Roster) fleetJSON {
 
 func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	out := instanceJSON{
-		Instance: in.Name, State: string(in.State), LastSeen: moment(in.LastSeen), Error: statusError(in),
+		Instance: in.Name, State: string(in.State), LastSeen: formatTime(in.LastSeen), Error: statusError(in),
 	}
 	r := in.Report
 	if r == nil {
@@ -122,13 +125,13 @@ func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	}
 	if a := r.Applied; a != nil {
 		lag := a.At.Sub(a.PublishedAt).Milliseconds()
-		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: moment(a.At), LagMS: &lag, Signed: a.SignedBy}
+		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: formatTime(a.At), LagMS: &lag, Signed: a.SignedBy}
 	}
 	if j := r.Rejected; j != nil {
-		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: moment(j.At), Reason: j.Reason, Error: j.Error}
+		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: formatTime(j.At), Reason: j.Reason, Error: j.Error}
 	}
-	out.Subscriber, out.Since, out.Source = r.State, moment(r.Since), r.Source
-	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, moment(r.StartedAt)
+	out.Subscriber, out.Since, out.Source = r.State, formatTime(r.Since), r.Source
+	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, formatTime(r.StartedAt)
 	out.Labels, out.Counters = r.Labels, r.Counters
 	return out
 }

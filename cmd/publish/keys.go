@@ -16,9 +16,10 @@ import (
 func (a *app) keygenCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "keygen FILE",
-		Short: "Make a key to sign sets with",
-		Long: "keygen makes an Ed25519 key: the private one in FILE, which only its owner may read, for --sign-key, and the\n" +
-			"public one in FILE.pub, for the proxies and for --verify-key. Both are PEM. It writes over no file.",
+		Short: "Make a key that signs sets",
+		Long: `keygen makes an Ed25519 key pair, both keys in PEM. FILE holds the private key, for
+--sign-key, and only its owner can read the file. FILE.pub holds the public key, for
+the proxies and for --verify-key. keygen does not overwrite a file.`,
 		Example: `  publish keygen prod.pem`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.keygen(args[0]) },
@@ -43,7 +44,7 @@ func (a *app) keygen(file string) error {
 		return err
 	}
 	if err := writeNew(file, 0o600, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: privateDER})); err != nil {
-		_ = os.Remove(publicFile) // of no use alone
+		_ = os.Remove(publicFile) // useless without the private key
 		return err
 	}
 	if a.json() {
@@ -53,7 +54,7 @@ func (a *app) keygen(file string) error {
 	return err
 }
 
-// writeNew writes a file that does not exist yet.
+// writeNew writes a new file. It returns an error if the file exists.
 func writeNew(file string, mode os.FileMode, content []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
@@ -66,7 +67,7 @@ func writeNew(file string, mode os.FileMode, content []byte) error {
 	return err
 }
 
-// readSignKey reads the key that --sign-key names.
+// readSignKey reads the private key of --sign-key.
 func readSignKey(file string) (ed25519.PrivateKey, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -79,7 +80,7 @@ func readSignKey(file string) (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// readVerifyKeys reads the keys that --verify-key names.
+// readVerifyKeys reads the trusted keys of --verify-key.
 func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -95,7 +96,8 @@ func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
 	return keys, nil
 }
 
-// signature tells who signed a revision, if anyone did.
+// signature describes the signature of a revision. It returns an empty string for an
+// unsigned revision without --verify-key.
 func (a *app) signature(rev fleetdial.Revision) string {
 	switch {
 	case rev.SignedBy == "" && len(a.verifyKeys) > 0 && rev.Version > 0:
@@ -105,7 +107,7 @@ func (a *app) signature(rev fleetdial.Revision) string {
 	case rev.Verified:
 		return "signed by " + rev.SignedBy
 	case len(a.verifyKeys) > 0:
-		return "signed by " + rev.SignedBy + ", NOT VERIFIED: by none of the keys that were given, or altered"
+		return "signed by " + rev.SignedBy + ", NOT VERIFIED: not a trusted key, or the set was altered"
 	}
 	return "signed by " + rev.SignedBy + ", not checked"
 }

@@ -1,4 +1,5 @@
-// Command publish is the operator's tool: it makes a set of diagnostics directives a fleet's, and shows what is there.
+// Command publish is the operator's command: it publishes sets of diagnostics directives
+// to a fleet of proxies, and shows the state of the fleet.
 package main
 
 import (

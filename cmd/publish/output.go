@@ -5,21 +5,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
+// writeRevision writes a revision as indented JSON.
 func (a *app) writeRevision(rev fleetdial.Revision) error {
 	_, err := a.stdout.Write(rev.AppendJSON(nil))
 	return err
 }
 
-// writeRevisionLine is writeRevision in one line.
+// writeRevisionLine writes a revision as JSON in one line.
 func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
 	var line bytes.Buffer
 	if err := json.Compact(&line, rev.AppendJSON(nil)); err != nil {
@@ -30,8 +29,10 @@ func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
 	return err
 }
 
-// writeJSON writes a value in lines for people, writeJSONLine in one.
-func (a *app) writeJSON(v any) error     { return encodeJSON(a.stdout, v, "  ") }
+// writeJSON writes a value as indented JSON.
+func (a *app) writeJSON(v any) error { return encodeJSON(a.stdout, v, "  ") }
+
+// writeJSONLine writes a value as JSON in one line.
 func (a *app) writeJSONLine(v any) error { return encodeJSON(a.stdout, v, "") }
 
 func encodeJSON(out io.Writer, v any, indent string) error {
@@ -41,23 +42,25 @@ func encodeJSON(out io.Writer, v any, indent string) error {
 	return e.Encode(v)
 }
 
-// writeTable writes a row for each directive.
+// writeTable writes a table with a row for each directive.
 func (a *app) writeTable(set *fleetdial.Set, now time.Time) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	w := tui.NewTable(a.stdout)
 	fmt.Fprintln(w, "ID\tLEVEL\tSAMPLE\tTENANT\tINDEX\tPRINCIPAL\tENDPOINT\tRING\tCAPTURE\tENDS")
 	for _, d := range set.Directives() {
 		cells := []string{
 			d.ID, d.Level.String(), sample(d.SamplePerMille), orAny(d.Match.Tenant), orAny(d.Match.Index),
-			orAny(d.Match.Principal), orAny(endpointName(d.Match.Endpoint)), yes(d.RingBuffer), yes(d.Capture), ends(d.ExpiresAt, now),
+			orAny(d.Match.Principal), orAny(endpointName(d.Match.Endpoint)),
+			tui.YesOrDash(d.RingBuffer), tui.YesOrDash(d.Capture), remaining(d.ExpiresAt, now),
 		}
 		for i := range cells {
-			cells[i] = printable(cells[i])
+			cells[i] = tui.Printable(cells[i])
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }
 
+// sample returns the cell of the column SAMPLE.
 func sample(perMille int) string {
 	if perMille == 1000 {
 		return "all"
@@ -65,6 +68,7 @@ func sample(perMille int) string {
 	return fmt.Sprintf("%d/1000", perMille)
 }
 
+// orAny returns the cell of a field of a match, "*" for an unset field.
 func orAny(name string) string {
 	if name == "" {
 		return "*"
@@ -72,46 +76,10 @@ func orAny(name string) string {
 	return name
 }
 
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "-"
-}
-
-func ends(at, now time.Time) string {
+// remaining returns the cell of the column ENDS.
+func remaining(at, now time.Time) string {
 	if !at.After(now) {
 		return "expired"
 	}
 	return "in " + at.Sub(now).Round(time.Second).String()
-}
-
-// printable quotes what a terminal would act upon, an eye could not see, or a table would take for its own: what others
-// wrote is never a row.
-func printable(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
-}
-
-// printableLines is printable for a message that may have lines.
-func printableLines(s string) string {
-	for line := range strings.SplitSeq(s, "\n") {
-		if printable(line) != line {
-			return strconv.Quote(s)
-		}
-	}
-	return s
-}
-
-func count(n int, noun string) string {
-	return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s"))
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

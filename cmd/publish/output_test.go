@@ -11,12 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// forged is what one would write to have a row of one's own.
+// forged is a text that would add a row to a table if it were not quoted.
 const forged = "x\nweb  SYNCED"
 
-func TestStatusHasNoRowsOfOthers(t *testing.T) {
+func TestStatus_ForgedTextAddsNoRow(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	roster := fleetdial.Roster{
@@ -35,15 +36,15 @@ func TestStatusHasNoRowsOfOthers(t *testing.T) {
 	a := &app{stdout: &out, output: "table"}
 	text, err := a.statusText(roster, statusFlags{wide: true})
 	require.NoError(t, err)
-	assert.Equal(t, 4, strings.Count(text, "\n"), "a head, a row for each, a summary:\n%s", text)
+	assert.Equal(t, 4, strings.Count(text, "\n"), "want a header, two rows and a summary:\n%s", text)
 	for _, in := range roster.Instances {
 		require.NoError(t, a.writeInstance(roster, in))
 		assert.NotContains(t, out.String(), "\nweb ")
-		assert.NotContains(t, missing(in), "\n")
+		assert.NotContains(t, lacking(in), "\n")
 	}
 }
 
-func TestTablesHaveNoRowsOfOthers(t *testing.T) {
+func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	set, err := fleetdial.NewSet([]fleetdial.Directive{{
@@ -58,21 +59,7 @@ func TestTablesHaveNoRowsOfOthers(t *testing.T) {
 	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
 	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
 	diff := fleetdial.DiffSets(nil, set)
-	lines := append(changeLines(diff, palette{}), effects(diff)...)
+	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
 	lines = append(lines, a.headline(rev, now))
 	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")
-}
-
-func TestPrintable(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string][2]string{
-		"größer → 5": {"größer → 5", "größer → 5"},
-		"a\nb":       {`"a\nb"`, "a\nb"},
-		"a\tb":       {`"a\tb"`, `"a\tb"`},
-		"a\n\x1b[2J": {`"a\n\x1b[2J"`, `"a\n\x1b[2J"`},
-		"a\r\nb":     {`"a\r\nb"`, `"a\r\nb"`},
-	} {
-		assert.Equal(t, want[0], printable(text))
-		assert.Equal(t, want[1], printableLines(text))
-	}
 }

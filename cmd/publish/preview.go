@@ -8,31 +8,32 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// preview shows what a publish is going to change, and sees that it is confirmed where it asks for more than one would
-// mean to.
+// preview shows the changes of a publish. It asks for confirmation if the changes are
+// broader than an operator may intend.
 func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags, to fleetdial.Revision) error {
 	timed, cancel := a.timed(ctx)
 	defer cancel()
 	from, err := p.Current(timed)
 	if errors.Is(err, fleetdial.ErrNoRevision) || isInvalid(err) {
-		from, err = fleetdial.Revision{Set: new(fleetdial.Set)}, nil // whatever is there is written over
+		from, err = fleetdial.Revision{Set: new(fleetdial.Set)}, nil // an invalid value is overwritten
 	}
 	if err != nil {
 		return err
 	}
 	diff := fleetdial.DiffSets(from.Set, to.Set)
-	would := ""
+	dryRun := ""
 	if w.dryRun {
-		would = "would change, "
+		dryRun = "dry run, "
 	}
 	if diff.Len() == 0 {
-		a.say("%sfrom version %d: nothing", would, from.Version)
+		a.messagef("%schanges from version %d: none", dryRun, from.Version)
 	} else {
-		a.say("%sfrom version %d:", would, from.Version)
-		a.sayLines(changeLines(diff, paletteFor(a.stderr)))
-		a.sayLines(effects(diff))
+		a.messagef("%schanges from version %d:", dryRun, from.Version)
+		a.messageLines(changeLines(diff, tui.PaletteFor(a.stderr)))
+		a.messageLines(effects(diff))
 	}
 	broad := broadDirectives(diff)
 	if from.SignedBy != "" && to.SignedBy == "" {
@@ -41,10 +42,12 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	return a.confirm(ctx, w, broad)
 }
 
-const unsignedOverSigned = "version %d is signed and this one is not, so proxies that verify signatures will refuse it"
+// unsignedOverSigned formats the current version.
+const unsignedOverSigned = "version %d is signed and the new revision is not; " +
+	"proxies that verify signatures will reject the new revision"
 
-// confirmUnsigned asks before an unsigned set takes the place of a signed one. Where what is there cannot be told, it
-// does not ask.
+// confirmUnsigned asks for confirmation before an unsigned set replaces a signed set. It
+// does not ask if the current revision cannot be read.
 func (a *app) confirmUnsigned(ctx context.Context, p *fleetdial.Publisher, w writeFlags) error {
 	if w.signKey != "" {
 		return nil
@@ -58,19 +61,20 @@ func (a *app) confirmUnsigned(ctx context.Context, p *fleetdial.Publisher, w wri
 	return a.confirm(ctx, w, []string{fmt.Sprintf(unsignedOverSigned, from.Version)})
 }
 
-// sayLines writes lines, but not endlessly many.
-func (a *app) sayLines(lines []string) {
-	const most = 20
+// messageLines writes up to 20 lines and the number of the others.
+func (a *app) messageLines(lines []string) {
+	const limit = 20
 	for i, line := range lines {
-		if i == most {
-			a.say("  and %d more", len(lines)-most)
+		if i == limit {
+			a.messagef("  and %d more", len(lines)-limit)
 			return
 		}
-		a.say("  %s", line)
+		a.messagef("  %s", line)
 	}
 }
 
-// broadDirectives names what matches every request, or captures traffic without a target.
+// broadDirectives describes the added and changed directives that match every request, or
+// that capture traffic without a tenant, index or principal.
 func broadDirectives(diff fleetdial.Diff) (broad []string) {
 	for _, d := range diff.Added {
 		broad = appendBroad(broad, d)
@@ -81,20 +85,21 @@ func broadDirectives(diff fleetdial.Diff) (broad []string) {
 	return broad
 }
 
-// confirm asks whether that is meant; where there is nobody to ask, it takes --yes.
-func (a *app) confirm(ctx context.Context, w writeFlags, doubts []string) error {
-	if len(doubts) == 0 || w.yes {
+// confirm asks the operator to confirm the warnings. Without a terminal, confirm requires
+// --yes.
+func (a *app) confirm(ctx context.Context, w writeFlags, warnings []string) error {
+	if len(warnings) == 0 || w.yes {
 		return nil
 	}
-	question := fmt.Sprintf("in fleet %q: %s", a.fleet, strings.Join(doubts, "; "))
-	if !isTerminal(a.stdin) || !isTerminal(a.stderr) {
-		return &refusedError{fmt.Errorf("%s: nothing was written; --yes confirms it", question)}
+	text := fmt.Sprintf("fleet %q: %s", a.fleet, strings.Join(warnings, "; "))
+	if !tui.IsTerminal(a.stdin) || !tui.IsTerminal(a.stderr) {
+		return &rejectedError{fmt.Errorf("%s; nothing was written (--yes confirms)", text)}
 	}
 	if w.dryRun {
-		a.say("would ask: %s", question)
+		a.messagef("would ask for confirmation: %s", text)
 		return nil
 	}
-	fmt.Fprintf(a.stderr, "%s\nPublish? [y/N] ", question)
+	fmt.Fprintf(a.stderr, "%s\nPublish? [y/N] ", text)
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
@@ -109,15 +114,17 @@ func (a *app) confirm(ctx context.Context, w writeFlags, doubts []string) error 
 	case <-ctx.Done():
 		fmt.Fprintln(a.stderr)
 	}
-	return errors.New("nothing was published: not confirmed")
+	return errors.New("not confirmed; nothing was written")
 }
 
+// appendBroad appends a description of the directive if the directive is broad.
 func appendBroad(broad []string, d fleetdial.Directive) []string {
 	switch m := d.Match; {
 	case m == (fleetdial.Match{}):
-		return append(broad, printable(d.ID)+" matches every request")
+		return append(broad, "directive "+tui.Printable(d.ID)+" matches every request")
 	case d.Capture && m.Tenant == "" && m.Index == "" && m.Principal == "":
-		return append(broad, printable(d.ID)+" captures traffic without a tenant, index or principal")
+		return append(broad,
+			"directive "+tui.Printable(d.ID)+" captures traffic without a tenant, index or principal")
 	}
 	return broad
 }

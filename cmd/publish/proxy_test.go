@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,12 +17,12 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// proxy is a program with one or more subscribers, for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] NAME. It writes its process
-// id to NAME.pid, and ends when it is told to.
+// proxy is a program for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] NAME. It
+// runs N subscribers until SIGINT or SIGTERM, and writes its process id to NAME.pid.
 func proxy() {
-	n := flag.Int("n", 1, "how many subscribers")
-	maxBytes := flag.Int("max-bytes", 0, "the size limit")
-	verifyKey := flag.String("verify-key", "", "who may sign")
+	n := flag.Int("n", 1, "number of subscribers")
+	maxBytes := flag.Int("max-bytes", 0, "size limit of a value")
+	verifyKey := flag.String("verify-key", "", "trusted keys, a PEM file")
 	flag.Parse()
 	if err := serve(flag.Arg(0), *n, *maxBytes, *verifyKey); err != nil {
 		log.Fatal(err)
@@ -47,7 +48,7 @@ func serve(name string, n, maxBytes int, verifyKey string) error {
 	for i := range n {
 		cfg := fleetdial.SubscriberConfig{
 			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, ReportInterval: 300 * time.Millisecond,
-			ResyncInterval: time.Second, Logger: discard, VerifyKeys: keys,
+			ResyncInterval: time.Second, Logger: slog.New(slog.DiscardHandler), VerifyKeys: keys,
 		}
 		if n > 1 {
 			cfg.Instance = fmt.Sprintf("%s-%02d", name, i)

@@ -15,14 +15,14 @@ func (a *app) removeCommand() *cobra.Command {
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "remove ID…",
-		Short: "Take directives out",
-		Long: "remove takes directives out of the fleet's set, together with those that have expired. An id that is not there\n" +
-			"is an error, and nothing is written.",
+		Short: "Remove directives",
+		Long: `remove publishes the fleet's set without the directives with these ids, and without
+expired directives. If the set has no directive with an id, nothing is written.`,
 		Example: `  publish remove acme-search`,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if len(ids) == 0 {
-				return usagef("remove needs the ids of directives; publish clear takes out all of them")
+				return usagef("remove: no ids of directives (publish clear removes all directives)")
 			}
 			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
 				return a.remove(cmd.Context(), p, ids, w)
@@ -34,21 +34,21 @@ func (a *app) removeCommand() *cobra.Command {
 	return cmd
 }
 
-// offCommand returns the command that was there before remove and clear, and does what they do.
+// offCommand returns the hidden alias of remove and, with --all, of clear.
 func (a *app) offCommand() *cobra.Command {
 	var all bool
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:    "off ID… | --all",
-		Short:  "Take directives out, as remove and clear do",
+		Short:  "Remove directives, as remove and clear do",
 		Hidden: true,
 		Args:   cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
 			case all && len(ids) > 0:
-				return usagef("off takes ids or --all, not both")
+				return usagef("off: ids and --all are mutually exclusive")
 			case !all && len(ids) == 0:
-				return usagef("off needs the ids of directives, or --all")
+				return usagef("off: no ids of directives and no --all")
 			}
 			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
 				if all {
@@ -59,12 +59,13 @@ func (a *app) offCommand() *cobra.Command {
 		},
 		ValidArgsFunction: argumentsFrom(a.completeIDs),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all of them")
+	cmd.Flags().BoolVar(&all, "all", false, "all directives")
 	a.registerWrite(cmd, &w)
 	return cmd
 }
 
-// withWriter calls f with a publisher, once it is confirmed that an unsigned set may take the place of a signed one.
+// withWriter calls f with a publisher that writes. It first asks for confirmation if an
+// unsigned set would replace a signed set.
 func (a *app) withWriter(ctx context.Context, w writeFlags, f func(*fleetdial.Publisher) error) error {
 	p, done, err := a.writer(w)
 	if err != nil {
@@ -83,27 +84,27 @@ func (a *app) remove(ctx context.Context, p *fleetdial.Publisher, ids []string, 
 		return err
 	}
 	var expired int
-	takeOut := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
+	update := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
 		return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
-			set, n, err := without(current.Set, ids, now)
+			set, n, err := removeIDs(current.Set, ids, now)
 			expired = n
 			return set, err
 		}, opts)
 	}
-	if err := a.publishUnseen(ctx, p, w, takeOut, 0); err != nil {
+	if err := a.publishDirectly(ctx, p, w, update, 0); err != nil {
 		return err
 	}
-	a.sayExpired(expired, w.dryRun)
+	a.reportExpired(expired, w.dryRun)
 	return nil
 }
 
-// without returns the set without the directives of these ids, and without those that have expired, whose number it
-// returns.
-func without(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set, int, error) {
+// removeIDs returns the set without the directives with these ids and without expired
+// directives, and the number of the expired directives.
+func removeIDs(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set, int, error) {
 	all := set.Directives()
 	for _, id := range ids {
 		if !slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.ID == id }) {
-			return nil, 0, &refusedError{fmt.Errorf("there is no directive %q; nothing was written", id)}
+			return nil, 0, &rejectedError{fmt.Errorf("directive %q: not in the set; nothing was written", id)}
 		}
 	}
 	kept, expired := unexpired(slices.DeleteFunc(all, func(d fleetdial.Directive) bool {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
@@ -17,27 +18,28 @@ func (a *app) rollbackCommand() *cobra.Command {
 	var ttl time.Duration
 	cmd := &cobra.Command{
 		Use:   "rollback VERSION",
-		Short: "Publish the directives of an older version anew",
-		Long: "rollback publishes the directives of a version in the history as a new one. Those that have expired are left\n" +
-			"out and named, unless --ttl gives all of them a new life.",
+		Short: "Publish the directives of an older version again",
+		Long: `rollback publishes the directives of a version in the history as a new version. Expired
+directives are left out and named, except with --ttl, which sets a new TTL for all
+directives.`,
 		Example: `  publish rollback 41 --reason "42 was too much"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			version, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil || version < 1 {
-				return usagef("a version is a whole number from 1, not %q", args[0])
+				return usagef("version %q: must be a positive integer", args[0])
 			}
 			if err := w.checkMaxTTL(); err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("ttl") && (ttl < time.Second || ttl > w.maxTTL) {
-				return &refusedError{errors.New("--ttl: must be 1s to " + w.maxTTL.String())}
+				return &rejectedError{errors.New("--ttl: must be 1s to " + w.maxTTL.String())}
 			}
 			return a.rollback(cmd.Context(), version, ttl, w)
 		},
 		ValidArgsFunction: argumentsFrom(a.completeVersions),
 	}
-	cmd.Flags().DurationVar(&ttl, "ttl", 0, "give every directive a new life of that length")
+	cmd.Flags().DurationVar(&ttl, "ttl", 0, "new TTL of all directives (default their expiries)")
 	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
 	return cmd
@@ -55,12 +57,12 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 		expired = gone
 		return rev, err
 	})
-	if len(expired) > 0 && (err == nil || exitCode(err) == exitWaited || exitCode(err) == exitRejected) {
+	if len(expired) > 0 && (err == nil || exitCode(err) == exitTimedOut || exitCode(err) == exitInstanceRejected) {
 		var ids []string
 		for _, d := range expired {
-			ids = append(ids, printable(d.ID))
+			ids = append(ids, tui.Printable(d.ID))
 		}
-		a.say("left out, since they have expired: %s", strings.Join(ids, ", "))
+		a.messagef("left out expired directives: %s", strings.Join(ids, ", "))
 	}
 	return err
 }

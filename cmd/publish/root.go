@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const longHelp = `publish makes a set of diagnostics directives a proxy fleet's. Every proxy of the
-fleet has it within milliseconds, and each directive ends by itself.
+const longHelp = `publish publishes a set of diagnostics directives to a fleet of proxies. Every proxy
+has the set within milliseconds, and each directive ends at its expiry.
 
 Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was rejected,
 nothing was written; 4 conflict: not the expected version; 5 timed out; 6 an
@@ -18,20 +18,20 @@ instance rejected the revision; 7 Redis is unreachable, or it denied access.`
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
   publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`
 
-// command returns the whole tree of commands.
+// command returns publish with all its subcommands.
 func (a *app) command(getenv func(string) string) *cobra.Command {
 	var write writeFlags
 	var file string
 	root := &cobra.Command{
 		Use:           "publish -f FILE | COMMAND",
-		Short:         "Turn the diagnostics of a proxy fleet up and down",
+		Short:         "Control the diagnostics of a proxy fleet",
 		Long:          longHelp,
 		Example:       examplesHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("there is no command %q; see publish --help", args[0])
+				return usagef("unknown command %q (see publish --help)", args[0])
 			}
 			return nil
 		},
@@ -41,7 +41,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("file") {
-				return usagef("nothing to do: name a file with -f, or a command; see publish --help")
+				return usagef("no file and no command: pass -f FILE or a command (see publish --help)")
 			}
 			return a.publishFile(cmd.Context(), file, write)
 		},
@@ -50,17 +50,17 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	flags := root.PersistentFlags()
 	a.connection.register(root, getenv)
 	flags.StringVar(&a.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"),
-		"the fleet's name; also FLEETDIAL_FLEET")
-	flags.StringVarP(&a.output, "output", "o", "table", "how data is written: table or json")
-	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "how long Redis may take")
-	flags.BoolVar(&a.quiet, "quiet", false, "write no messages, only data and errors")
+		"name of the fleet; also FLEETDIAL_FLEET")
+	flags.StringVarP(&a.output, "output", "o", "table", "format of the data: table or json")
+	flags.DurationVar(&a.timeout, "timeout", 10*time.Second, "time limit for requests to Redis")
+	flags.BoolVar(&a.quiet, "quiet", false, "only data and errors, no messages")
 	flags.StringSliceVar(&a.verifyFiles, "verify-key", listOf(getenv("FLEETDIAL_VERIFY_KEY")),
-		"who may sign the fleet's sets, PEM files of public keys; also FLEETDIAL_VERIFY_KEY")
+		"trusted public keys, PEM files; also FLEETDIAL_VERIFY_KEY")
 	flags.Lookup("verify-key").DefValue = "[]"
 	completeWith(root, "output", "table", "json")
 	completeFrom(root, "fleet", a.completeFleets)
 
-	root.Flags().StringVarP(&file, "file", "f", "", "make the set in this file the fleet's, JSON or YAML; - is stdin")
+	root.Flags().StringVarP(&file, "file", "f", "", "file with the set to publish, JSON or YAML; - for stdin")
 	a.registerWrite(root, &write)
 	write.registerMaxTTL(root)
 	root.AddCommand(
@@ -72,12 +72,13 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
 	}
-	fitOnAScreen(root)
+	shortenHelp(root)
 	return root
 }
 
-// fitOnAScreen leaves out of the first help what the helps of the commands tell.
-func fitOnAScreen(root *cobra.Command) {
+// shortenHelp hides the flags from the help of publish that the help of a subcommand
+// explains, so that the help of publish fits on a screen.
+func shortenHelp(root *cobra.Command) {
 	root.InitDefaultHelpFlag()
 	for _, name := range []string{"help", "keep-going", "max-ttl", "min-instances", "threshold", "wait-timeout"} {
 		root.Flags().Lookup(name).Hidden = true
@@ -100,7 +101,7 @@ func fitOnAScreen(root *cobra.Command) {
 	})
 }
 
-// listOf splits what a variable of the environment lists.
+// listOf splits the value of an environment variable at its commas.
 func listOf(value string) []string {
 	if value == "" {
 		return nil
@@ -108,7 +109,7 @@ func listOf(value string) []string {
 	return strings.Split(value, ",")
 }
 
-// usageArgs makes what cobra says of arguments a usage error.
+// usageArgs returns the check with its error as a [usageError].
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
@@ -118,10 +119,10 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// completeWith offers fixed words for a flag in the shell.
+// completeWith completes a flag with fixed words.
 func completeWith(cmd *cobra.Command, flag string, words ...string) {
 	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	if err != nil {
-		panic(err) // the flag is not there
+		panic(err) // the flag is not registered
 	}
 }

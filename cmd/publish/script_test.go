@@ -20,16 +20,16 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"publish": main, "proxy": proxy})
 }
 
-// TestScripts runs the real command, each script with a redis-server of its own.
-func TestScripts(t *testing.T) {
+// TestPublish_Scripts runs each script with the real command and a new redis-server.
+func TestPublish_Scripts(t *testing.T) {
 	t.Parallel()
 	examples, err := filepath.Abs("../../examples")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		// With a deadline, a script that fails has its processes killed a moment after they were interrupted: one that is
-		// stopped would keep it waiting for good.
+		// After the deadline, testscript kills the processes of a failed script. Without
+		// a deadline, a process that a script has stopped would block the test.
 		Deadline:            time.Now().Add(5 * time.Minute),
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TLS_CERT", certs.ClientCert)
 			env.Setenv("TLS_KEY", certs.ClientKey)
 			env.Setenv("EXAMPLES", examples)
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each run takes a second to end
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the default delays each exit by 1s
 			env.Values[serverKey{}] = server
 			return nil
 		},
@@ -58,7 +58,7 @@ func TestScripts(t *testing.T) {
 
 type serverKey struct{}
 
-// control kills, stops or continues the script's redis-server.
+// control kills or stops the script's redis-server: server kill|stop.
 func control(ts *testscript.TestScript, _ bool, args []string) {
 	server := ts.Value(serverKey{}).(*testutil.Redis)
 	switch strings.Join(args, " ") {
@@ -71,7 +71,7 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// exits runs the command, and expects an exit code: exits CODE publish ARG…
+// exits runs a command and checks its exit code: exits CODE COMMAND ARG…
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND ARG…")
@@ -84,11 +84,11 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s: %v", args[1], err)
 	}
 	if fmt.Sprint(code) != args[0] {
-		ts.Fatalf("%s: exit code %d, not %s", strings.Join(args[1:], " "), code, args[0])
+		ts.Fatalf("%s: exit code %d, want %s", strings.Join(args[1:], " "), code, args[0])
 	}
 }
 
-// until waits for a file to contain what matches: until FILE PATTERN.
+// until waits until a file matches a pattern: until FILE PATTERN.
 func until(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: until FILE PATTERN")
@@ -96,19 +96,19 @@ func until(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile(args[1])
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		// The file may not be there yet.
+		// The file may not exist yet.
 		text, _ := os.ReadFile(ts.MkAbs(args[0]))
 		if pattern.Match(text) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s does not match %s:\n%s", args[0], args[1], text)
+			ts.Fatalf("timed out: %s does not match %s:\n%s", args[0], args[1], text)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// polls runs a command until its output matches: polls PATTERN COMMAND ARG…
+// polls repeats a command until its stdout matches a pattern: polls PATTERN COMMAND ARG…
 func polls(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: polls PATTERN COMMAND ARG…")
@@ -122,7 +122,7 @@ func polls(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("%s does not match %s:\n%s", strings.Join(args[1:], " "), args[0], out)
+			ts.Fatalf("timed out: stdout of %s does not match %s:\n%s", strings.Join(args[1:], " "), args[0], out)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

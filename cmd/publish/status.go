@@ -7,21 +7,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// statusFlags say what status shows.
+// statusFlags are the flags of status.
 type statusFlags struct {
 	wide, watch bool
 	failOn      []string
 }
 
-// instanceStates are in the order in which the summary counts them.
+// instanceStates lists the states in the order of the summary.
 var instanceStates = []fleetdial.InstanceState{
 	fleetdial.InstanceSynced, fleetdial.InstanceStale, fleetdial.InstanceRejected, fleetdial.InstanceNever,
 	fleetdial.InstanceGone,
@@ -31,21 +31,23 @@ func (a *app) statusCommand() *cobra.Command {
 	var f statusFlags
 	cmd := &cobra.Command{
 		Use:   "status [INSTANCE]",
-		Short: "Show which instances have the revision",
-		Long: `status shows the fleet's roster: what each instance says of itself. An instance is
+		Short: "Show which instances have the current revision",
+		Long: `status shows the fleet's roster, which holds the last report of each instance. The
+states are:
 
-  SYNCED    it has the revision that is published
-  STALE     it has another one, or cannot tell
-  REJECTED  it refused the revision
-  NEVER     it has not applied any
-  GONE      it vanished without leaving, within the last hour
+  SYNCED    the instance has the current revision
+  STALE     the instance has another revision, or is not live, or its report is invalid
+  REJECTED  the instance rejected the current revision
+  NEVER     the instance has not applied any revision
+  GONE      the instance stopped reporting within the last hour, without leaving
 
-WANT is the version that is published, LAG how long after it was published an
-instance applied its revision, SKEW how far Redis' clock is ahead of its own,
-SIGNED BY whose signature of it the instance has checked.
---fail-on ends with code 6 if an instance is REJECTED and that was named, with
-5 if one is in another state that was. With an INSTANCE, status shows all that it
-says of itself, and --fail-on is about that one alone.`,
+WANT is the current version. LAG is the time from publishing the instance's revision
+until the instance applied it. SKEW is the offset of Redis' clock from the instance's
+clock. SIGNED BY is the key whose signature the instance verified.
+
+With --fail-on, the exit code is 6 if REJECTED is named and an instance has that state,
+or 5 if an instance has another named state. With an INSTANCE, status shows the whole
+report of the instance, and --fail-on applies to that instance only.`,
 		Example: `  publish status --fail-on stale,rejected,gone` + "\n" + `  publish status web-3`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -54,9 +56,9 @@ says of itself, and --fail-on is about that one alone.`,
 			}
 			if len(args) == 1 {
 				if f.wide || f.watch {
-					return usagef("--wide and --watch are for the whole roster, not for one instance")
+					return usagef("--wide and --watch: not available with an INSTANCE")
 				}
-				return a.withPublisher(cmd.Context(), "", func(ctx context.Context, p *fleetdial.Publisher) error {
+				return a.withPublisher(cmd.Context(), func(ctx context.Context, p *fleetdial.Publisher) error {
 					return a.instance(ctx, p, args[0], f)
 				})
 			}
@@ -64,9 +66,9 @@ says of itself, and --fail-on is about that one alone.`,
 		},
 		ValidArgsFunction: argumentsFrom(a.completeInstances),
 	}
-	cmd.Flags().BoolVar(&f.wide, "wide", false, "show more columns of the roster")
-	cmd.Flags().BoolVar(&f.watch, "watch", false, "go on with the roster until Ctrl-C")
-	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "fail if an instance is in one of these states")
+	cmd.Flags().BoolVar(&f.wide, "wide", false, "more columns of the roster")
+	cmd.Flags().BoolVar(&f.watch, "watch", false, "refresh of the roster each second until Ctrl-C")
+	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "states that make the command fail (default none)")
 	completeWith(cmd, "fail-on", "stale", "rejected", "never", "gone")
 	return cmd
 }
@@ -75,7 +77,7 @@ func (f *statusFlags) check() error {
 	for i, name := range f.failOn {
 		f.failOn[i] = strings.ToUpper(name)
 		if !slices.Contains(instanceStates[1:], fleetdial.InstanceState(f.failOn[i])) {
-			return usagef("--fail-on takes stale, rejected, never and gone, not %q", name)
+			return usagef("--fail-on: unknown state %q (stale, rejected, never or gone)", name)
 		}
 	}
 	return nil
@@ -87,7 +89,7 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 		return err
 	}
 	defer done()
-	view := newPane(a.stdout)
+	view := tui.NewPane(a.stdout)
 	shown := ""
 	for {
 		roster, err := a.rosterNow(ctx, p)
@@ -99,19 +101,19 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 		}
 		text := ""
 		if err != nil {
-			text = fmt.Sprintf("fleet %s: %s\n", a.fleet, printable(err.Error()))
+			text = fmt.Sprintf("fleet %s: %s\n", a.fleet, tui.Printable(err.Error()))
 		} else if text, err = a.statusText(roster, f); err != nil {
 			return err
 		}
 		if !f.watch {
 			_, err := fmt.Fprint(a.stdout, text)
 			if err == nil {
-				err = f.verdict(roster)
+				err = f.failOnError(roster)
 			}
 			return err
 		}
-		if view.live || text != shown {
-			view.draw(text)
+		if view.Live || text != shown {
+			view.Draw(text)
 		}
 		shown = text
 		select {
@@ -128,17 +130,17 @@ func (a *app) rosterNow(ctx context.Context, p *fleetdial.Publisher) (fleetdial.
 	return p.Roster(ctx)
 }
 
-// verdict is the error for a fleet in which an instance is in a state that was named.
-func (f *statusFlags) verdict(roster fleetdial.Roster) error {
+// failOnError returns an error if an instance is in a state that --fail-on names.
+func (f *statusFlags) failOnError(roster fleetdial.Roster) error {
 	code := exitDone
 	for _, in := range roster.Instances {
 		if !slices.Contains(f.failOn, string(in.State)) {
 			continue
 		}
 		if in.State == fleetdial.InstanceRejected {
-			return &exitError{exitRejected, ""}
+			return &exitError{exitInstanceRejected, ""}
 		}
-		code = exitWaited
+		code = exitTimedOut
 	}
 	if code != exitDone {
 		return &exitError{code, ""}
@@ -156,20 +158,20 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 		err := encodeJSON(&out, newFleetJSON(roster), "  ")
 		return out.String(), err
 	}
-	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	w := tui.NewTable(&out)
 	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
-	head := statusHead(f.wide)
+	header := statusHeader(f.wide)
 	if signed {
-		head = append(head, "SIGNED BY")
+		header = append(header, "SIGNED BY")
 	}
-	fmt.Fprintln(w, strings.Join(head, "\t"))
+	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, in := range roster.Instances {
 		cells := statusRow(roster, in, f.wide)
 		if signed {
 			cells = append(cells, signer(in))
 		}
 		for i := range cells {
-			cells[i] = printable(orDash(cells[i]))
+			cells[i] = tui.Printable(tui.OrDash(cells[i]))
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
@@ -180,12 +182,12 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 	return out.String(), nil
 }
 
-func statusHead(wide bool) []string {
-	head := []string{"INSTANCE", "STATE", "APPLIED", "WANT", "AGE", "LAG", "SKEW", "LIBRARY", "ERROR"}
+func statusHeader(wide bool) []string {
+	header := []string{"INSTANCE", "STATE", "APPLIED", "WANT", "AGE", "LAG", "SKEW", "LIBRARY", "ERROR"}
 	if wide {
-		head = append(head, "ID", "SUBSCRIBER", "SINCE", "SOURCE", "STARTED", "LABELS")
+		header = append(header, "ID", "SUBSCRIBER", "SINCE", "SOURCE", "STARTED", "LABELS")
 	}
-	return head
+	return header
 }
 
 func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []string {
@@ -203,12 +205,12 @@ func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []stri
 	}
 	row[6], row[7] = r.ClockOffset.String(), r.Fleetdial
 	if wide {
-		row = append(row, id, r.State, moment(r.Since), r.Source, moment(r.StartedAt), labelText(r.Labels))
+		row = append(row, id, r.State, formatTime(r.Since), r.Source, formatTime(r.StartedAt), labelText(r.Labels))
 	}
 	return row
 }
 
-// signer is the key whose signature the instance has checked.
+// signer returns the key whose signature the instance verified.
 func signer(in fleetdial.Instance) string {
 	if in.Report == nil || in.Report.Applied == nil {
 		return ""
@@ -227,7 +229,8 @@ func age(roster fleetdial.Roster, in fleetdial.Instance) string {
 	return max(0, roster.Now.Sub(in.LastSeen)).Round(100 * time.Millisecond).String()
 }
 
-// lag is how long after it was published a revision was applied. An empty value was published at no known time.
+// lag returns the time from publishing a revision until the instance applied it. An empty
+// value has no time of publishing.
 func lag(applied *fleetdial.Applied) string {
 	if applied.Version == 0 {
 		return ""
@@ -255,19 +258,19 @@ func labelText(labels map[string]string) string {
 	return strings.Join(parts, ",")
 }
 
-// summary tells of the fleet in one line.
+// summary describes the fleet in one line.
 func (a *app) summary(roster fleetdial.Roster) string {
 	line := fmt.Sprintf("fleet %s: ", a.fleet)
 	switch {
 	case roster.Err != nil:
-		line += printable(roster.Err.Error())
+		line += tui.Printable(roster.Err.Error())
 	case roster.Version == 0:
-		line += "the empty value, which clears it"
+		line += "empty value, no directives"
 	default:
 		line += fmt.Sprintf("version %d, published %v ago", roster.Version,
 			max(0, roster.Now.Sub(roster.PublishedAt)).Round(time.Second))
 	}
-	line += "; " + count(len(roster.Instances), "instance")
+	line += "; " + tui.Count(len(roster.Instances), "instance")
 	for _, state := range instanceStates {
 		n := 0
 		for _, in := range roster.Instances {

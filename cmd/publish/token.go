@@ -17,11 +17,15 @@ func (a *app) tokenCommand(getenv func(string) string) *cobra.Command {
 	var keyFile string
 	cmd := &cobra.Command{
 		Use:   "token --level LEVEL --ttl DURATION --token-key FILE",
-		Short: "Make a token that has single requests recorded",
-		Long: "token makes the value of an X-Debug-Directive header: a proxy that has the same key treats a request that bears it\n" +
-			"as if the directive were in the fleet's set. It needs no Redis, and counts the TTL on this machine's clock. The key\n" +
-			"is what FILE holds, but for a newline at its end: at least 16 bytes, such as those of openssl rand -hex 32. Whoever\n" +
-			"has the token may use it until it expires; it can be read, but not changed, without the key.",
+		Short: "Make a token that records single requests",
+		Long: `token makes the value of an X-Debug-Directive header. A proxy with the same key treats a
+request with this header as if the directive were in the fleet's set. token does not
+contact Redis, and the TTL counts from the time of this machine's clock.
+
+The key is the content of FILE except a newline at the end. The key has at least 16
+bytes, for example from openssl rand -hex 32. A token is not a secret between two
+parties: everyone who has the token can use it until it expires, and can read it.
+Changing a token needs the key.`,
 		Example: `  curl -H "X-Debug-Directive: $(publish token --level ShapeTiming --ttl 5m --token-key token.key)" …`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,21 +35,21 @@ func (a *app) tokenCommand(getenv func(string) string) *cobra.Command {
 	add.register(cmd)
 	w.registerMaxTTL(cmd)
 	cmd.Flags().StringVar(&keyFile, "token-key", getenv("FLEETDIAL_TOKEN_KEY"),
-		"the file with the key that the proxies have; also FLEETDIAL_TOKEN_KEY")
+		"file with the key of the proxies; also FLEETDIAL_TOKEN_KEY")
 	cmd.Flags().Lookup("token-key").DefValue = ""
 	return cmd
 }
 
-func (a *app) token(add addFlags, w writeFlags, keyFile string, given func(flag string) bool) error {
-	if !given("level") || !given("ttl") || keyFile == "" {
-		return usagef("token needs --level, --ttl and --token-key")
+func (a *app) token(add addFlags, w writeFlags, keyFile string, changed func(flag string) bool) error {
+	if !changed("level") || !changed("ttl") || keyFile == "" {
+		return usagef("token: --level, --ttl and --token-key are required")
 	}
 	if err := w.checkMaxTTL(); err != nil {
 		return err
 	}
-	d, err := add.directive(given, w.maxTTL)
+	d, err := add.directive(changed, w.maxTTL)
 	if err != nil {
-		return &refusedError{err}
+		return &rejectedError{err}
 	}
 	key, err := os.ReadFile(keyFile)
 	if err != nil {
@@ -55,14 +59,14 @@ func (a *app) token(add addFlags, w writeFlags, keyFile string, given func(flag 
 	d.ExpiresAt = time.Now().Add(add.ttl)
 	token, err := fleetdial.SignToken(key, d)
 	if err != nil {
-		return &refusedError{fmt.Errorf("the token: %w", err)}
+		return &rejectedError{fmt.Errorf("sign token: %w", err)}
 	}
 	if a.json() {
-		return a.writeJSON(map[string]string{"token": token, "expires_at": moment(d.ExpiresAt)})
+		return a.writeJSON(map[string]string{"token": token, "expires_at": formatTime(d.ExpiresAt)})
 	}
 	if _, err := fmt.Fprintln(a.stdout, token); err != nil {
 		return err
 	}
-	a.say("it ends at %s", moment(d.ExpiresAt))
+	a.messagef("token ends at %s", formatTime(d.ExpiresAt))
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -13,9 +14,9 @@ func (a *app) validateCommand() *cobra.Command {
 	var w writeFlags
 	cmd := &cobra.Command{
 		Use:   "validate -f FILE",
-		Short: "Check a file as publish -f does, without Redis",
-		Long: "validate checks a file as publish -f does, and writes the set that it describes. It asks no Redis: a TTL\n" +
-			"counts from this machine's clock.",
+		Short: "Check a file without Redis",
+		Long: `validate checks a file as publish -f does, and shows the set. It does not contact Redis:
+a TTL counts from the time of this machine's clock.`,
 		Example: `  publish validate -f incident.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,7 +32,7 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("valid: %s", count(set.Len(), "directive"))
+			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
 			if a.json() {
 				_, err := a.stdout.Write(fleetdial.AppendBody(nil, set))
 				return err
@@ -39,7 +40,7 @@ func (a *app) validateCommand() *cobra.Command {
 			return a.writeTable(set, now)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "the file, JSON or YAML; - is stdin")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file to check, JSON or YAML; - for stdin")
 	w.registerMaxTTL(cmd)
 	return cmd
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// waitFlags say what is waited for.
+// waitFlags are the flags of wait, and of --wait in other commands.
 type waitFlags struct {
 	wait         bool
 	timeout      time.Duration
@@ -25,23 +26,24 @@ type waitFlags struct {
 func (w *waitFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	w.threshold = 1
-	flags.DurationVar(&w.timeout, "wait-timeout", time.Minute, "how long to wait")
-	flags.Var(&w.threshold, "threshold", "how much of the roster has to have it")
-	flags.IntVar(&w.minInstances, "min-instances", 1, "how many have to have it at least; 0: an empty roster will do")
-	flags.BoolVar(&w.keepGoing, "keep-going", false, "do not end at the first that refuses it")
+	flags.DurationVar(&w.timeout, "wait-timeout", time.Minute, "time limit for the instances")
+	flags.Var(&w.threshold, "threshold", "share of the roster that has to apply the revision")
+	flags.IntVar(&w.minInstances, "min-instances", 1,
+		"minimum of instances that have to apply the revision; 0 accepts an empty roster")
+	flags.BoolVar(&w.keepGoing, "keep-going", false, "wait for all instances, even after one rejects the revision")
 }
 
 func (w *waitFlags) check() error {
 	if w.timeout <= 0 {
-		return usagef("--wait-timeout has to be more than nothing")
+		return usagef("--wait-timeout: must be positive")
 	}
 	if w.minInstances < 0 {
-		return usagef("--min-instances cannot be negative")
+		return usagef("--min-instances: must not be negative")
 	}
 	return nil
 }
 
-// threshold is a share, written as a percentage.
+// threshold is the value of --threshold: a share, written as a percentage.
 type threshold float64
 
 func (t *threshold) String() string { return strconv.FormatFloat(100*float64(*t), 'g', -1, 64) + "%" }
@@ -51,7 +53,7 @@ func (t *threshold) Set(s string) error {
 	number, isPercent := strings.CutSuffix(s, "%")
 	share, err := strconv.ParseFloat(number, 64)
 	if err != nil || !isPercent || !(share > 0 && share <= 100) {
-		return errors.New("a threshold is a percentage, such as 99%")
+		return errors.New("must be a percentage above 0% and up to 100%, such as 99%")
 	}
 	*t = threshold(share / 100)
 	return nil
@@ -62,16 +64,17 @@ func (a *app) waitCommand() *cobra.Command {
 	var version int64
 	cmd := &cobra.Command{
 		Use:   "wait",
-		Short: "Wait until the fleet has the revision",
-		Long: "wait follows the roster until every instance that is not gone has applied the fleet's revision, or a newer one.\n" +
-			"It ends with exit code 6 as soon as an instance refuses it, and with 5 when the time is up; it names them.",
+		Short: "Wait until the fleet has applied the revision",
+		Long: `wait follows the roster until every instance that is not GONE has applied the revision
+or a newer one. The exit code is 6 as soon as an instance rejects the revision, and 5
+after --wait-timeout. wait names the instances that rejected or lack the revision.`,
 		Example: `  publish wait --threshold 99% --wait-timeout 30s`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.waitFor(cmd.Context(), version, w)
 		},
 	}
-	cmd.Flags().Int64Var(&version, "version", 0, "wait for this version; 0: the one that is there")
+	cmd.Flags().Int64Var(&version, "version", 0, "version to wait for (default the current version)")
 	w.register(cmd)
 	completeFrom(cmd, "version", a.completeVersions)
 	return cmd
@@ -84,26 +87,28 @@ func (a *app) waitFor(ctx context.Context, version int64, w waitFlags) error {
 		return err
 	}
 	defer done()
-	roster, err := a.rosterBefore(ctx, p, w)
+	roster, err := a.rosterToWaitFor(ctx, p, w)
 	if err != nil {
 		return err
 	}
 	rev := fleetdial.Revision{Version: roster.Version, ID: roster.ID}
 	switch {
 	case version < 0:
-		return usagef("a version is a whole number from 1")
+		return usagef("--version: must be a positive integer")
 	case !roster.Published:
-		return a.noRevision(roster.Err)
+		return a.noRevisionError(roster.Err)
 	case version > rev.Version:
-		return fmt.Errorf("version %d is not published: fleet %q is at %d", version, a.fleet, rev.Version)
+		return fmt.Errorf("version %d: not published (the current version of fleet %q is %d)",
+			version, a.fleet, rev.Version)
 	case version != 0 && version != rev.Version:
 		rev = fleetdial.Revision{Version: version}
 	}
 	return a.follow(ctx, p, rev, roster, w)
 }
 
-// rosterBefore returns the roster that a wait is going to go by; it says so if there is nobody to wait for.
-func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFlags) (fleetdial.Roster, error) {
+// rosterToWaitFor returns the roster whose instances a wait expects. It returns
+// [fleetdial.ErrNoInstances] if all instances are GONE and --min-instances requires some.
+func (a *app) rosterToWaitFor(ctx context.Context, p *fleetdial.Publisher, w waitFlags) (fleetdial.Roster, error) {
 	if !w.wait {
 		return fleetdial.Roster{}, nil
 	}
@@ -121,14 +126,14 @@ func (a *app) rosterBefore(ctx context.Context, p *fleetdial.Publisher, w waitFl
 			return roster, nil
 		}
 	}
-	return roster, fmt.Errorf("fleet %q: %w; --min-instances 0 does without", a.fleet, fleetdial.ErrNoInstances)
+	return roster, fmt.Errorf("fleet %q: %w (--min-instances 0 accepts an empty roster)", a.fleet, fleetdial.ErrNoInstances)
 }
 
-// follow waits for a revision, and tells how far it has come.
+// follow waits for a revision and shows the progress.
 func (a *app) follow(
 	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Roster, w waitFlags,
 ) error {
-	view := &waitView{app: a, live: !a.json() && !a.quiet && isTerminal(a.stderr)}
+	view := &waitView{app: a, live: !a.json() && !a.quiet && tui.IsTerminal(a.stderr)}
 	opts := fleetdial.WaitOptions{
 		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: view.show,
 	}
@@ -141,7 +146,8 @@ func (a *app) follow(
 	view.end(status, err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("no longer waiting; version %d is published: publish wait --version %d goes on", rev.Version, rev.Version)
+		return fmt.Errorf("interrupted: version %d is published (publish wait --version %d continues)",
+			rev.Version, rev.Version)
 	case errors.Is(err, fleetdial.ErrRevisionLost), errors.Is(err, fleetdial.ErrUnavailable):
 		return fmt.Errorf("version %d was published, but: %w", rev.Version, err)
 	case err != nil:
@@ -150,8 +156,8 @@ func (a *app) follow(
 	return nil
 }
 
-// waitView shows how far a revision has come: in one line that is written over again, in a line for each change, or in
-// JSON.
+// waitView shows the progress of a wait: as one line that is redrawn on a terminal, as a
+// line for each change, or as JSON.
 type waitView struct {
 	app   *app
 	live  bool
@@ -162,35 +168,35 @@ func (v *waitView) show(s fleetdial.WaitStatus) {
 	line := waitLine(s)
 	switch {
 	case v.live:
-		fmt.Fprintf(v.app.stderr, "\r\x1b[K%s, %s", line, s.Elapsed.Round(100*time.Millisecond))
+		fmt.Fprintf(v.app.stderr, tui.ClearLine+"%s, %s", line, s.Elapsed.Round(100*time.Millisecond))
 	case line == v.shown:
 		return
 	case v.app.json():
 		_ = v.app.writeJSONLine(newWaitJSON(s, nil, false))
 	default:
-		v.app.say("%s, %s", line, s.Elapsed.Round(time.Millisecond))
+		v.app.messagef("%s, %s", line, s.Elapsed.Round(time.Millisecond))
 	}
 	v.shown = line
 }
 
-// end tells how it ended, and of each instance that refused the revision or is missing.
+// end shows the result, and each instance that left, rejected the revision or lacks it.
 func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.live {
-		fmt.Fprint(v.app.stderr, "\r\x1b[K")
-		v.app.say("%s, %s", waitLine(s), s.Elapsed.Round(time.Millisecond))
+		fmt.Fprint(v.app.stderr, tui.ClearLine)
+		v.app.messagef("%s, %s", waitLine(s), s.Elapsed.Round(time.Millisecond))
 	}
 	if v.app.json() {
 		_ = v.app.writeJSONLine(newWaitJSON(s, err, true))
 	}
 	for _, in := range s.Left {
-		v.app.say("  %s left the fleet", printable(in.Name))
+		v.app.messagef("  %s left the fleet", tui.Printable(in.Name))
 	}
 	for _, in := range s.Rejected {
-		fmt.Fprintf(v.app.stderr, "  %s\n", missing(in))
+		fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
 	}
 	if err != nil {
 		for _, in := range s.Pending {
-			fmt.Fprintf(v.app.stderr, "  %s\n", missing(in))
+			fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
 		}
 	}
 }
@@ -210,24 +216,25 @@ func waitLine(s fleetdial.WaitStatus) string {
 	return line
 }
 
-// missing tells of an instance that has not got the revision: its state, with what, and since when.
-func missing(in fleetdial.Instance) string {
-	line := fmt.Sprintf("%s %s", printable(in.Name), in.State)
+// lacking describes an instance without the revision: its state, its revision, and the
+// time of its last report.
+func lacking(in fleetdial.Instance) string {
+	line := fmt.Sprintf("%s %s", tui.Printable(in.Name), in.State)
 	r := in.Report
 	switch {
 	case in.Err != nil:
-		line += ": " + printable(in.Err.Error())
+		line += ": " + tui.Printable(in.Err.Error())
 	case in.State == fleetdial.InstanceRejected && r != nil && r.Rejected != nil:
-		line += fmt.Sprintf(" version %d: %s", r.Rejected.Version, printable(r.Rejected.Error))
+		line += fmt.Sprintf(" version %d: %s", r.Rejected.Version, tui.Printable(r.Rejected.Error))
 	case r != nil && r.Applied != nil:
-		line += fmt.Sprintf(", at version %d since %s", r.Applied.Version, moment(r.Applied.At))
+		line += fmt.Sprintf(", at version %d since %s", r.Applied.Version, formatTime(r.Applied.At))
 	case r != nil:
-		line += ", has applied nothing"
+		line += ", no revision applied"
 	}
-	return line + ", last seen " + moment(in.LastSeen)
+	return line + ", last seen " + formatTime(in.LastSeen)
 }
 
-// waitJSON is a line of -o json.
+// waitJSON is one line of the output with -o json.
 type waitJSON struct {
 	Version   int64    `json:"version"`
 	Expected  int      `json:"expected"`

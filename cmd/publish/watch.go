@@ -11,15 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
 		Short: "Follow the fleet's revisions until Ctrl-C",
-		Long: "watch follows the fleet as a proxy does, and writes a line for each revision: the one that is there, and\n" +
-			"then each new one. Of revisions that come faster than they can be written, it writes the newest. What\n" +
-			"stands in the way of following is told on stderr.",
+		Long: `watch follows the fleet as a proxy does. It writes a line for the current revision and
+for each new revision. If revisions arrive faster than watch can write them, watch
+writes only the newest. Connection problems are logged to stderr.`,
 		Example: `  publish watch -o json`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
@@ -39,7 +40,7 @@ func (a *app) watch(ctx context.Context) error {
 	start, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	sub, err := fleetdial.Subscribe(start, client, fleetdial.SubscriberConfig{
-		Fleet: a.fleet, Logger: a.logger(), ReportInterval: -1, // an onlooker is no proxy
+		Fleet: a.fleet, Logger: a.logger(), ReportInterval: -1, // watch is not an instance of the fleet
 		VerifyKeys: keys,
 	})
 	if err != nil {
@@ -66,7 +67,7 @@ func (a *app) watch(ctx context.Context) error {
 			return nil
 		case c := <-changes:
 			if c.To.ID == shown.ID && c.To.Version == shown.Version && c.To.Version > 0 {
-				continue // it came between the listener and the first line
+				continue // applied after OnChange and before Status, so already shown
 			}
 			shown = c.To
 			if err := a.writeChange(c); err != nil {
@@ -76,7 +77,8 @@ func (a *app) watch(ctx context.Context) error {
 	}
 }
 
-// logger writes the subscriber's warnings for an operator to read.
+// logger returns a logger that writes the warnings of a subscriber to stderr, except with
+// --quiet.
 func (a *app) logger() *slog.Logger {
 	var out io.Writer = a.stderr
 	if a.quiet {
@@ -85,43 +87,44 @@ func (a *app) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
+// writeChange writes one line for a change.
 func (a *app) writeChange(c fleetdial.Change) error {
 	if a.json() {
 		return a.writeRevisionLine(c.To)
 	}
 	to := c.To
-	line := fmt.Sprintf("%s  version %d  %s", time.Now().Format(time.TimeOnly), to.Version, count(to.Set.Len(), "directive"))
+	line := fmt.Sprintf("%s  version %d  %s", time.Now().Format(time.TimeOnly), to.Version, tui.Count(to.Set.Len(), "directive"))
 	if to.Version == 0 {
-		line = time.Now().Format(time.TimeOnly) + "  the empty value: cleared"
+		line = time.Now().Format(time.TimeOnly) + "  empty value, no directives"
 	}
 	if names := differences(c.Diff()); names != "" {
 		line += "  " + names
 	}
 	if to.PublishedBy != "" {
-		line += "  by " + printable(to.PublishedBy)
+		line += "  by " + tui.Printable(to.PublishedBy)
 	}
 	if to.Reason != "" {
-		line += ": " + printable(to.Reason)
+		line += ": " + tui.Printable(to.Reason)
 	}
 	_, err := fmt.Fprintln(a.stdout, line)
 	return err
 }
 
-// differences names the directives that came (+), changed (~) and went (-).
+// differences names the added (+), changed (~) and removed (-) directives.
 func differences(diff fleetdial.Diff) string {
-	const most = 8
+	const limit = 8
 	var names []string
 	for _, d := range diff.Added {
-		names = append(names, "+"+printable(d.ID))
+		names = append(names, "+"+tui.Printable(d.ID))
 	}
 	for _, c := range diff.Changed {
-		names = append(names, "~"+printable(c.After.ID))
+		names = append(names, "~"+tui.Printable(c.After.ID))
 	}
 	for _, d := range diff.Removed {
-		names = append(names, "-"+printable(d.ID))
+		names = append(names, "-"+tui.Printable(d.ID))
 	}
-	if more := len(names) - most; more > 0 {
-		names = append(names[:most], fmt.Sprintf("and %d more", more))
+	if more := len(names) - limit; more > 0 {
+		names = append(names[:limit], fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, " ")
 }

@@ -9,9 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// writeFlags are those of every command that publishes.
+// writeFlags are the flags of every command that publishes.
 type writeFlags struct {
 	reason    string
 	as        string
@@ -26,38 +27,39 @@ type writeFlags struct {
 
 func (a *app) registerWrite(cmd *cobra.Command, w *writeFlags) {
 	flags := cmd.Flags()
-	flags.StringVar(&w.reason, "reason", "", "why, for all who look at the revision")
-	flags.StringVar(&w.as, "as", operator(), "who publishes")
+	flags.StringVar(&w.reason, "reason", "", "reason for the change, shown in the history")
+	flags.StringVar(&w.as, "as", operator(), "author of the revision")
 	flags.Lookup("as").DefValue = "user@host"
-	flags.Var(&expectedVersion{w}, "if-version", "publish only over this version; 0: only where nothing is published")
-	flags.BoolVar(&w.dryRun, "dry-run", false, "do everything but the write")
-	flags.BoolVar(&w.yes, "yes", false, "confirm what matches every request, or captures without a target")
-	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "sign the set with this private key; also FLEETDIAL_SIGN_KEY")
+	flags.Var(&expectedVersion{w}, "if-version",
+		"required current version; 0 requires no current revision (default no check)")
+	flags.BoolVar(&w.dryRun, "dry-run", false, "preview of the change, without writing")
+	flags.BoolVar(&w.yes, "yes", false, "confirmation of broad directives, and of an unsigned set after a signed set")
+	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "private key that signs the set, a PEM file; also FLEETDIAL_SIGN_KEY")
 	flags.Lookup("sign-key").DefValue = ""
-	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has it; publish wait --help tells more")
+	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has applied the revision; see publish wait --help")
 	w.wait.register(cmd)
 }
 
 func (w *writeFlags) registerMaxTTL(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&w.maxTTL, "max-ttl", fleetdial.DefaultMaxTTL, "how long a directive may live")
+	cmd.Flags().DurationVar(&w.maxTTL, "max-ttl", fleetdial.DefaultMaxTTL, "maximum TTL of a directive")
 }
 
 func (w *writeFlags) checkMaxTTL() error {
 	if w.maxTTL < time.Second {
-		return usagef("--max-ttl has to be at least a second")
+		return usagef("--max-ttl: must be at least 1s")
 	}
 	return nil
 }
 
-// checkFileMaxTTL is checkMaxTTL for a command that need not have a file.
+// checkFileMaxTTL is checkMaxTTL for a command with an optional file.
 func (w *writeFlags) checkFileMaxTTL(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("max-ttl") && !cmd.Flags().Changed("file") {
-		return usagef("--max-ttl is about the file that -f names")
+		return usagef("--max-ttl: requires -f FILE")
 	}
 	return w.checkMaxTTL()
 }
 
-// expectedVersion is the value of --if-version, which unlike its zero may be absent.
+// expectedVersion is the value of --if-version. It distinguishes an absent flag from 0.
 type expectedVersion struct{ flags *writeFlags }
 
 func (v *expectedVersion) String() string { return "" }
@@ -66,7 +68,7 @@ func (v *expectedVersion) Type() string   { return "version" }
 func (v *expectedVersion) Set(s string) error {
 	var n int64
 	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || fmt.Sprint(n) != s || n < 0 {
-		return fmt.Errorf("a version is a whole number from 0")
+		return errors.New("must be a non-negative integer")
 	}
 	v.flags.ifVersion, v.flags.hasIf = n, true
 	return nil
@@ -83,28 +85,30 @@ func (w *writeFlags) options() fleetdial.PublishOptions {
 	return opts
 }
 
-// write is how a command publishes.
-type write func(context.Context, fleetdial.PublishOptions) (fleetdial.Revision, error)
+// publishFunc publishes the set of a command.
+type publishFunc func(context.Context, fleetdial.PublishOptions) (fleetdial.Revision, error)
 
-// publish shows what is going to change, writes, tells of it and, with --wait, follows it to the fleet.
-func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags, write write) error {
+// publish shows a preview, asks for confirmation if necessary, and calls publishDirectly.
+func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags, write publishFunc) error {
 	opts := w.options()
 	opts.DryRun = true
-	would, err := a.timedWrite(ctx, write, opts)
+	preview, err := a.timedWrite(ctx, write, opts)
 	if err != nil {
 		return err
 	}
-	if err := a.preview(ctx, p, w, would); err != nil {
+	if err := a.preview(ctx, p, w, preview); err != nil {
 		return err
 	}
-	return a.publishUnseen(ctx, p, w, write, would.Version)
+	return a.publishDirectly(ctx, p, w, write, preview.Version)
 }
 
-// publishUnseen is publish without the look at what is going to change, which supposed that version; 0 if there was none.
-func (a *app) publishUnseen(
-	ctx context.Context, p *fleetdial.Publisher, w writeFlags, write write, supposed int64,
+// publishDirectly publishes without a preview, shows the revision and, with --wait, waits
+// for the instances. previewed is the version that a preview has shown, 0 without a
+// preview.
+func (a *app) publishDirectly(
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, write publishFunc, previewed int64,
 ) error {
-	roster, err := a.rosterBefore(ctx, p, w.wait)
+	roster, err := a.rosterToWaitFor(ctx, p, w.wait)
 	if errors.Is(err, fleetdial.ErrNoInstances) {
 		return fmt.Errorf("nothing was written: %w", err)
 	}
@@ -119,9 +123,9 @@ func (a *app) publishUnseen(
 	if w.dryRun {
 		done = "would publish"
 	}
-	a.say("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, count(rev.Set.Len(), "directive"))
-	if supposed != 0 && rev.Version != supposed {
-		a.say("version %d was published in between, and what changed is relative to that", rev.Version-1)
+	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, tui.Count(rev.Set.Len(), "directive"))
+	if previewed != 0 && rev.Version != previewed {
+		a.messagef("version %d was published after the preview, and this revision replaces it", rev.Version-1)
 	}
 	switch {
 	case a.json() && w.wait.wait:
@@ -138,18 +142,18 @@ func (a *app) publishUnseen(
 }
 
 func (a *app) timedWrite(
-	ctx context.Context, write write, opts fleetdial.PublishOptions,
+	ctx context.Context, write publishFunc, opts fleetdial.PublishOptions,
 ) (fleetdial.Revision, error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
 	rev, err := write(ctx, opts)
-	return rev, refused(err)
+	return rev, asRejected(err)
 }
 
-// refused marks an error of a set as one after which nothing was written.
-func refused(err error) error {
+// asRejected returns the error of an invalid set as a [rejectedError].
+func asRejected(err error) error {
 	if isInvalid(err) {
-		return &refusedError{err}
+		return &rejectedError{err}
 	}
 	return err
 }

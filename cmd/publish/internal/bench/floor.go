@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -8,7 +8,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// bareRevision is what a client without fleetdial would decode into.
+// bareRevision is the struct into which a client without fleetdial would decode the
+// value.
 type bareRevision struct {
 	Version    int64           `msgpack:"version"`
 	ID         string          `msgpack:"id"`
@@ -28,9 +29,9 @@ type bareDirective struct {
 	Endpoint       string `msgpack:"endpoint"`
 }
 
-// subscribeBare does the least that anyone could do: for each message, GET and decode.
+// subscribeBare starts a bare client, which reads and decodes the value for each message.
 func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
-	client, err := b.connect()
+	client, err := b.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +64,9 @@ func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-// publishBare writes and announces in one round trip.
+// publishBare writes the value and announces it in one round trip.
 func (b *bench) publishBare(ctx context.Context, value []byte, n int) error {
-	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := b.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.Set(ctx, b.floorKey(), value, 0)
 		p.Publish(ctx, b.floorKey(), n)
 		return nil

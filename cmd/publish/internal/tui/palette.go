@@ -1,0 +1,17 @@
+package tui
+
+// ClearLine is the escape sequence that removes the line of the cursor.
+const ClearLine = "\r\x1b[K"
+
+// Palette holds the escape sequences that colour additions, changes and removals. The
+// zero Palette colours nothing.
+type Palette struct{ Add, Change, Remove, End string }
+
+// PaletteFor returns the palette for a stream: the zero Palette if the stream is not a
+// terminal.
+func PaletteFor(stream any) Palette {
+	if !IsTerminal(stream) {
+		return Palette{}
+	}
+	return Palette{Add: "\x1b[32m", Change: "\x1b[33m", Remove: "\x1b[31m", End: "\x1b[0m"}
+}
