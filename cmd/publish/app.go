@@ -90,7 +90,7 @@ func (a *app) connect() (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(opts), nil
 }
 
-// withPublisher calls f with a publisher that only reads, and with a context that ends
+// withPublisher calls f with a publisher for reading, and with a context that ends
 // after --timeout.
 func (a *app) withPublisher(ctx context.Context, f func(context.Context, *fleetdial.Publisher) error) error {
 	p, done, err := a.publisher(fleetdial.PublisherConfig{})
