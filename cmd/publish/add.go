@@ -115,8 +115,7 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 	for _, flag := range []struct{ name, value string }{
 		{"id", f.id}, {"tenant", f.tenant}, {"index", f.index}, {"principal", f.principal}, {"endpoint", f.endpoint},
 	} {
-		// An unset variable in the operator's shell must not make the directive match
-		// more.
+		// An unset shell variable must not make the directive match more requests.
 		if changed(flag.name) && flag.value == "" {
 			return d, fmt.Errorf("--%s: must not be empty", flag.name)
 		}
