@@ -10,8 +10,8 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// changeLines returns a line for each difference: + for an added directive, ~ for a changed
-// and - for a removed directive.
+// changeLines returns a line for each difference: + for an added, ~ for a changed and - for
+// a removed directive.
 func changeLines(diff fleetdial.Diff, p tui.Palette) (lines []string) {
 	for _, d := range diff.Added {
 		lines = append(lines, p.Add+"+ "+describe(d)+p.End)
