@@ -2,10 +2,16 @@ package fleetdial
 
 import "github.com/fleetdial/fleetdial/internal/redisstore"
 
-// ACL is what Redis has to allow the users of a fleet, as rules of ACL SETUSER for Redis 7.0 and later: Proxy, of one
-// that subscribes and reports to the roster, and Publisher, of one that does what the publish command does, but for
-// bench. Both are []string, begin with reset, and set no password: until one is set, nobody can log in.
+// ACL holds the rules that the users of a fleet need in Redis 7.0 and later, as arguments of
+// ACL SETUSER. Each list begins with reset, and sets no password: until one is set, nobody
+// can log in.
+//
+//	type ACL struct {
+//		Proxy     []string // may subscribe, read the key and write its own row of the roster
+//		Publisher []string // may do all that the publish command does, except bench
+//	}
 type ACL = redisstore.ACL
 
-// NewACL returns the rules for a fleet; an empty name is "default". The error says that the name is none.
+// NewACL returns the rules for a fleet. An empty name is "default". The error says that the
+// name is not valid.
 func NewACL(fleet string) (ACL, error) { return redisstore.NewACL(fleet) }

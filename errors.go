@@ -1,29 +1,90 @@
 package fleetdial
 
 import (
-	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 var (
-	// ErrUnavailable is wrapped by the errors of Subscribe, of a Subscriber and of a Publisher that come from Redis being
-	// out of reach, not answering in time, not ready to serve or denying access.
-	ErrUnavailable = redisstore.ErrUnavailable
-	// ErrOutcomeUnknown is wrapped by the error of Publisher.Publish and Update where the reply was lost and asking Redis
-	// did not show in time what became of it: the revision may be published or not, or even become so later.
-	ErrOutcomeUnknown = redisstore.ErrOutcomeUnknown
-	// ErrNoRevision is returned by Publisher.Current where the fleet's key does not exist. It is what Status.Err holds
-	// while a Subscriber's state is StateMissing.
-	ErrNoRevision = redisstore.ErrNoRevision
-	// ErrClosed is wrapped by the error of Subscriber.Refresh after Close.
-	ErrClosed = redisstore.ErrClosed
+	// ErrUnavailable is wrapped by the errors of Subscribe, of a [Subscriber] and of a
+	// [Publisher] if Redis is out of reach, does not answer in time, is not ready to serve or
+	// denies access.
+	ErrUnavailable = store.ErrUnavailable
+	// ErrNoRevision is returned by [Publisher.Current] if the fleet's key does not exist.
+	// Status.Err holds it while the state of a [Subscriber] is StateMissing.
+	ErrNoRevision = follow.ErrNoRevision
+	// ErrOutcomeUnknown is wrapped by the errors of [Publisher.Publish] and its siblings if the
+	// reply was lost and Redis did not tell in time what became of the publish. The revision may
+	// be published or not, or may still be.
+	ErrOutcomeUnknown = errors.New("the outcome is not known")
+	// ErrUnverified is wrapped by the errors of [Publisher.Update] and [Publisher.Rollback] if
+	// they would build on a revision that no trusted key signed. Nothing was written.
+	ErrUnverified = errors.New("the current revision is not signed by a trusted key")
+	// ErrNotInHistory is wrapped by the errors of [Publisher.Find] and [Publisher.Rollback] for a
+	// version that the history does not hold.
+	ErrNotInHistory = errors.New("the history does not hold that version")
+	// ErrClosed is returned by [Subscriber.Refresh] after Close.
+	ErrClosed = errors.New("the subscriber is closed")
+
+	// ErrNoInstances is returned by [Publisher.Wait] if there is no instance to wait for.
+	ErrNoInstances = errors.New("the roster has no instance")
+	// ErrRejected is wrapped by the error of [Publisher.Wait] if an instance rejected the
+	// revision.
+	ErrRejected = errors.New("the revision was rejected")
+	// ErrWaitIncomplete is wrapped by the error of [Publisher.Wait] if ctx's deadline came first.
+	ErrWaitIncomplete = errors.New("not every instance has the revision")
+	// ErrRevisionLost is wrapped by the error of [Publisher.Wait] if the key holds an older
+	// revision or none, so that the one that was waited for is lost.
+	ErrRevisionLost = errors.New("the revision is lost")
 )
 
-// ConflictError is returned by Publisher.Publish and Update when the fleet's revision is not the expected one; nothing
-// was written. Its fields are Expected, the version asked for (0: none at all), and Version, ID, PublishedAt, PublishedBy
-// and Reason of the revision that is there; Version is 0 if there is none.
-type ConflictError = redisstore.ConflictError
-
-// MalformedError says that bytes are no value of the fleet's key at all: Reason says why, Offset where, in bytes from 0.
-// DecodeRevision and Publisher.Current return it, and so does Publisher.Update if what it is to change cannot be read.
+// MalformedError says that bytes are not a value of the fleet's key. [DecodeRevision] and
+// [Publisher.Current] return it, and so does [Publisher.Update] if it cannot read the current
+// revision.
+//
+//	type MalformedError struct {
+//		Offset int    // where, in bytes from 0
+//		Reason string // why
+//	}
 type MalformedError = wire.MalformedError
+
+// ConflictError is returned by [Publisher.Publish] and its siblings if the current revision
+// is not the expected one. Nothing was written.
+type ConflictError struct {
+	// Expected is the version that was asked for, 0 for no revision.
+	Expected int64
+	// Version, ID, PublishedAt, PublishedBy and Reason are those of the current revision.
+	// Version is 0 if there is none.
+	Version     int64
+	ID          string
+	PublishedAt time.Time
+	PublishedBy string
+	Reason      string
+}
+
+// Error names the expected and the current revision.
+func (e *ConflictError) Error() string {
+	if e.Version == 0 && e.Expected == 0 {
+		return "conflict: expected no current revision, but the key holds an unversioned value"
+	}
+	if e.Version == 0 {
+		return fmt.Sprintf("conflict: expected version %d, but there is no current revision", e.Expected)
+	}
+	msg := fmt.Sprintf("conflict: expected version %d", e.Expected)
+	if e.Expected == 0 {
+		msg = "conflict: expected no current revision"
+	}
+	msg += fmt.Sprintf(", but the current version is %d, published at %s", e.Version, e.PublishedAt.UTC().Format(time.RFC3339))
+	if e.PublishedBy != "" {
+		msg += fmt.Sprintf(" by %q", e.PublishedBy)
+	}
+	if e.Reason != "" {
+		msg += fmt.Sprintf(" (%q)", e.Reason)
+	}
+	return msg
+}

@@ -2,54 +2,100 @@ package fleetdial
 
 import (
 	"context"
+	"fmt"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
-
-// ErrNotInHistory is wrapped by the errors of Publisher.Find and Rollback for a version that the history does not hold.
-var ErrNotInHistory = redisstore.ErrNotInHistory
 
 // HistoryEntry is one entry of a fleet's history.
 type HistoryEntry struct {
-	// Revision is the one that was published. Where it cannot be read, Err says why, and of the revision only what its
-	// first bytes tell is there, if anything.
+	// Revision is the one that was published. If it cannot be read, Err says why, and Revision
+	// holds only what its first bytes tell.
 	Revision Revision
 	Err      error
 }
 
-// History returns the fleet's last revisions, newest first: 20 unless PublisherConfig.History says otherwise.
+// History returns the fleet's last revisions, newest first: 20 by default, see
+// PublisherConfig.History.
 func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
-	entries, err := p.inner.History(ctx)
-	out := make([]HistoryEntry, len(entries))
-	for i, e := range entries {
-		out[i] = HistoryEntry{Revision(e.Revision), e.Err}
+	var entries []HistoryEntry
+	// One after another, because each may be as large as a value can be.
+	for i := range MaxHistory {
+		value, found, err := p.client.HistoryValue(ctx, i)
+		if err != nil || !found {
+			return entries, err
+		}
+		rev, err := p.decode(value)
+		if err != nil {
+			rev, _ = wire.Peek(value)
+			rev.Set = new(Set)
+		}
+		entries = append(entries, HistoryEntry{rev, err})
 	}
-	return out, err
+	return entries, nil
 }
 
-// Find returns the revision of that version, from the key or from the history; the newest, should there be several. The
-// error wraps ErrNotInHistory if there is none.
+// Find returns the revision of that version, from the key or from the history. If there are
+// several, it returns the newest. The error wraps [ErrNotInHistory] if there is none.
 func (p *Publisher) Find(ctx context.Context, version int64) (Revision, error) {
-	rev, err := p.inner.Find(ctx, version)
-	return Revision(rev), err
+	if current, err := p.Current(ctx); err == nil && current.Version == version && version > 0 {
+		return current, nil
+	}
+	entries, err := p.History(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	for _, e := range entries {
+		if e.Revision.Version == version && version > 0 {
+			return e.Revision, e.Err
+		}
+	}
+	return Revision{}, fmt.Errorf("%w: %d", ErrNotInHistory, version)
 }
 
-// RollbackOptions are those of one rollback. The zero value leaves out what has expired, and publishes over whatever is
-// there.
+// RollbackOptions are the options of one rollback. The zero value leaves out expired
+// directives, and publishes over any revision.
 type RollbackOptions struct {
 	PublishOptions
-	// TTL gives every directive a new life of that length; 0 leaves their expiries as they are.
+	// TTL gives every directive a new life of that length. Zero keeps their expiries.
 	TTL time.Duration
 }
 
-// Rollback publishes the directives of an older revision anew, as a revision of its own. It returns that, and the
-// directives that were left out since they have expired. Its errors are those of Find and of Publish.
+// Rollback publishes the directives of an older revision again, as a new revision. It returns
+// the new revision, and the directives that it left out because they have expired. Its errors
+// are those of [Publisher.Find] and of [Publisher.Publish].
 func (p *Publisher) Rollback(
 	ctx context.Context, version int64, opts RollbackOptions,
 ) (rev Revision, expired []Directive, err error) {
-	inner, expired, err := p.inner.Rollback(ctx, version, redisstore.RollbackOptions{
-		PublishOptions: redisstore.PublishOptions(opts.PublishOptions), TTL: opts.TTL,
-	})
-	return Revision(inner), expired, err
+	old, err := p.Find(ctx, version)
+	if err == nil {
+		err = p.checkSigned(old)
+	}
+	if err != nil {
+		return Revision{}, nil, err
+	}
+	now, err := p.Now(ctx)
+	if err != nil {
+		return Revision{}, nil, err
+	}
+	var kept []Directive
+	for _, d := range old.Set.Directives() {
+		switch {
+		case opts.TTL > 0:
+			d.ExpiresAt = now.Add(opts.TTL)
+			kept = append(kept, d)
+		case d.ExpiresAt.After(now):
+			kept = append(kept, d)
+		default:
+			expired = append(expired, d)
+		}
+	}
+	set, err := directive.NewSet(kept)
+	if err != nil {
+		return Revision{}, nil, err
+	}
+	rev, err = p.Publish(ctx, set, opts.PublishOptions)
+	return rev, expired, err
 }

@@ -1,92 +1,195 @@
 package fleetdial
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// IfAbsent as PublishOptions.IfVersion publishes only where nothing is published.
-const IfAbsent = redisstore.IfAbsent
+const (
+	// DefaultHistory is how many revisions the history keeps by default, MaxHistory how many it
+	// can keep.
+	DefaultHistory, MaxHistory = 20, 1000
+	// IfAbsent as PublishOptions.IfVersion publishes only if there is no current revision.
+	IfAbsent = -1
+)
 
-// PublisherConfig says how a Publisher publishes. The zero value works.
+// PublisherConfig configures a [Publisher]. The zero value works.
 type PublisherConfig struct {
-	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and dash; empty is "default".
+	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and
+	// dash; the default is "default".
 	Fleet string
-	// PublishedBy is who publishes, for the revision and all who see it: at most 256 bytes of UTF-8, empty unless told.
+	// PublishedBy is the author of the revisions, for all who see them: at most 256 bytes of
+	// UTF-8; the default is empty.
 	PublishedBy string
-	// History is how many revisions the history keeps, 1 to 1,000; 0 is 20.
+	// History is how many revisions the history keeps, 1 to 1,000; the default is 20.
 	History int
-	// SignKey signs what is published, for subscribers with VerifyKeys; nil signs nothing. A signing publisher picks a
-	// version above all that the fleet's roster says were applied.
+	// SignKey signs the revisions, for subscribers with VerifyKeys; without it, they are not
+	// signed. A signing publisher uses a version above all that the fleet's roster reports as
+	// applied.
 	SignKey ed25519.PrivateKey
-	// VerifyKeys, and SignKey's public half, are what signatures are checked with: see Revision.Verified. With any,
-	// Update and Rollback refuse to build on a revision that none of them signed, with an error that wraps ErrUnverified.
+	// VerifyKeys, and the public half of SignKey, are the trusted keys: see Revision.Verified.
+	// With any, Update and Rollback do not build on a revision that none of them signed. Their
+	// error wraps ErrUnverified then.
 	VerifyKeys []ed25519.PublicKey
 }
 
-// PublishOptions are those of one publish. The zero value publishes over whatever is there.
+// keyring returns the trusted keys, nil if there are none.
+func (cfg *PublisherConfig) keyring() (wire.Keyring, error) {
+	keys := slices.Clone(cfg.VerifyKeys)
+	if cfg.SignKey != nil {
+		if len(cfg.SignKey) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("SignKey: has %d bytes, an Ed25519 key has %d", len(cfg.SignKey), ed25519.PrivateKeySize)
+		}
+		keys = append(keys, cfg.SignKey.Public().(ed25519.PublicKey))
+	}
+	return wire.NewKeyring(keys)
+}
+
+// PublishOptions are the options of one publish. The zero value publishes over any revision.
 type PublishOptions struct {
-	// Reason is why, for the revision and all who see it: at most 1,024 bytes of UTF-8.
+	// Reason is the reason for the change, shown in the history: at most 1,024 bytes of UTF-8.
 	Reason string
-	// IfVersion makes the publish fail with a *ConflictError unless the fleet's revision has this version. IfAbsent
-	// asks for no revision, neither a key nor an empty value. 0 asks for nothing.
+	// IfVersion publishes only if the current revision has this version. Otherwise Publish
+	// returns a *ConflictError. IfAbsent publishes only if there is no current revision, neither
+	// a key nor an empty value. Zero disables the check.
 	IfVersion int64
-	// DryRun does everything but the write, and returns the revision that would have been written.
+	// DryRun does everything except the write, and returns the revision that would be written.
 	DryRun bool
 }
 
-// Publisher writes a fleet's revisions. It works through the client that it was given, which the caller owns; it has no
-// goroutine, and nothing to close. It is safe for concurrent use, also with others on other machines: revisions are
-// written in a transaction that fails if another came first.
+// Publisher writes a fleet's revisions. It works through the client that it was given, which
+// the caller owns. It has no goroutine, and nothing to close. It is safe for concurrent use,
+// also with publishers on other machines: a revision is written in a transaction, which fails
+// if another revision was written first.
 type Publisher struct {
-	inner *redisstore.Publisher
+	client *redisstore.Client
+	cfg    PublisherConfig
+	keys   wire.Keyring // the trusted keys; nil if nothing is checked
 }
 
-// NewPublisher returns a publisher that works through the client. It does not talk to Redis yet. The error says which
-// part of the configuration is wrong; a Ring is no client for it, since its servers know nothing of each other.
+// NewPublisher returns a publisher that works through the client. It does not contact Redis
+// yet. The error says which part of the configuration is wrong. A Ring is not accepted, because
+// its servers know nothing of each other.
 func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
-	inner, err := redisstore.NewPublisher(client, redisstore.PublisherConfig(cfg))
+	p, err := newPublisher(client, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
+	}
+	return p, nil
+}
+
+func newPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
+	c, err := redisstore.New(client, cfg.Fleet)
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{inner}, nil
+	if err := wire.CheckNote("publisher", cfg.PublishedBy, wire.MaxPublisherBytes); err != nil {
+		return nil, err
+	}
+	cfg.History = cmp.Or(cfg.History, DefaultHistory)
+	if cfg.History < 1 || cfg.History > MaxHistory {
+		return nil, fmt.Errorf("History must be 1 to %d", MaxHistory)
+	}
+	keys, err := cfg.keyring()
+	return &Publisher{client: c, cfg: cfg, keys: keys}, err
 }
 
 // Now returns the clock of Redis, from which TTLs count, in whole microseconds.
-func (p *Publisher) Now(ctx context.Context) (time.Time, error) { return p.inner.Now(ctx) }
+func (p *Publisher) Now(ctx context.Context) (time.Time, error) {
+	m, err := p.client.ReadClock(ctx)
+	if err == nil {
+		err = redisstore.Classify("read the clock of Redis", m.Err)
+	}
+	if err == nil {
+		err = follow.CheckClock(m.Time)
+	}
+	return m.Time, err
+}
 
-// Current returns the fleet's revision: the empty set at version 0 for an empty value, ErrNoRevision where there is no
-// key, and an error that wraps ErrUnavailable, or a *MalformedError or a *ValidationError otherwise.
+// Current returns the current revision. An empty value is the empty set at version 0. The
+// error is ErrNoRevision if there is no key, wraps [ErrUnavailable], or is a *[MalformedError]
+// or a *[ValidationError].
 func (p *Publisher) Current(ctx context.Context) (Revision, error) {
-	rev, err := p.inner.Current(ctx)
-	return Revision(rev), err
+	got, err := p.client.ReadValue(ctx, wire.MaxValueBytes+1)
+	switch {
+	case err != nil:
+		return Revision{}, err
+	case got.WrongType:
+		return Revision{}, &redisstore.WrongTypeError{Key: p.client.Key()}
+	case got.Missing:
+		return Revision{}, ErrNoRevision
+	}
+	return p.decode(got.Value)
 }
 
-// Publish makes the set, nil being an empty one, the fleet's, and announces it. It returns the revision as written.
+// Publish makes the set the fleet's current set, and announces it. A nil set is an empty one.
+// Publish returns the revision as it was written.
 //
-// Of its errors, a *ConflictError says that the version is not the one asked for, and a *ValidationError that something
-// is beyond the limits. Where the reply is lost, the publisher finds out what became of it, and tries again, until ctx
-// ends and for up to three seconds after that; if it could not, the error wraps ErrOutcomeUnknown. After any other
-// error, nothing was written. Nothing is ever published twice.
+// The error is a *[ConflictError] if the current version is not the expected one, and a
+// *[ValidationError] if something is beyond the limits. If a reply is lost, Publish finds out
+// what became of it, and tries again, until ctx ends and for up to three seconds after that.
+// If it does not find out, the error wraps [ErrOutcomeUnknown]. After any other error, nothing
+// was written. Nothing is ever published twice.
 func (p *Publisher) Publish(ctx context.Context, set *Set, opts PublishOptions) (Revision, error) {
-	rev, err := p.inner.Publish(ctx, set, redisstore.PublishOptions(opts))
-	return Revision(rev), err
+	if set == nil {
+		set = new(Set)
+	}
+	return p.publish(ctx, transaction{
+		headerOnly: true,
+		change:     func(Revision) (*Set, error) { return set, nil },
+		opts:       opts,
+	})
 }
 
-// Update reads the fleet's revision, an empty one at version 0 where there is none, and publishes the set that change
-// makes of it. Where another publish comes in between, it starts over, so that change may be called more than once. An
-// error of change is returned as it is, and nothing is written; otherwise Update is as Publish.
+// Update reads the current revision, an empty one at version 0 if there is none, and publishes
+// the set that change makes of it. If another revision was written meanwhile, Update starts
+// again, so change may be called more than once. An error of change is returned as it is, and
+// nothing is written. Otherwise Update is like [Publisher.Publish].
 func (p *Publisher) Update(
 	ctx context.Context, change func(Revision) (*Set, error), opts PublishOptions,
 ) (Revision, error) {
-	rev, err := p.inner.Update(ctx, func(current wire.Revision) (*Set, error) {
-		return change(Revision(current))
-	}, redisstore.PublishOptions(opts))
-	return Revision(rev), err
+	return p.publish(ctx, transaction{change: change, opts: opts})
+}
+
+// publish repeats a transaction until its outcome is known.
+func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error) {
+	if err := wire.CheckNote("reason", t.opts.Reason, wire.MaxReasonBytes); err != nil {
+		return Revision{}, err
+	}
+	if t.opts.IfVersion < IfAbsent {
+		return Revision{}, errors.New("if_version: must be a non-negative integer")
+	}
+	t.publisher = p
+	t.id = wire.NewID()
+	if p.cfg.SignKey != nil {
+		var err error
+		if t.reported, err = p.appliedVersions(ctx); err != nil {
+			return Revision{}, err
+		}
+	}
+	retry := newRetry()
+	for {
+		rev, err := t.run(ctx)
+		switch {
+		case errors.Is(err, redisstore.ErrReplyLost):
+			t.isOpen = true
+		case errors.Is(err, redisstore.ErrConcurrent), t.isOpen && errors.Is(err, ErrUnavailable):
+		default:
+			return rev, err
+		}
+		if !retry.wait(ctx) {
+			return t.giveUp(ctx, err)
+		}
+	}
 }

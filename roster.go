@@ -2,96 +2,248 @@ package fleetdial
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// InstanceState is how an instance stands to the fleet's revision, as a word in capitals.
-type InstanceState = redisstore.InstanceState
+// InstanceState says how an instance stands to the current revision.
+type InstanceState string
 
 const (
-	// InstanceSynced has the revision that the key holds, and follows the key.
-	InstanceSynced = redisstore.InstanceSynced
-	// InstanceStale has another revision, cannot tell whether it has the newest, or says what cannot be read.
-	InstanceStale = redisstore.InstanceStale
-	// InstanceRejected refused the revision.
-	InstanceRejected = redisstore.InstanceRejected
+	// InstanceSynced has applied the current revision, and follows the key.
+	InstanceSynced InstanceState = "SYNCED"
+	// InstanceStale has applied another revision or another value of the same id, cannot tell
+	// whether its revision is the current one, or wrote a report that cannot be read.
+	InstanceStale InstanceState = "STALE"
+	// InstanceRejected has rejected the current revision.
+	InstanceRejected InstanceState = "REJECTED"
 	// InstanceNever has not applied any revision.
-	InstanceNever = redisstore.InstanceNever
-	// InstanceGone has vanished without leaving: it has not been heard of for three of its report intervals.
-	InstanceGone = redisstore.InstanceGone
+	InstanceNever InstanceState = "NEVER"
+	// InstanceGone has vanished without leaving: its last report is older than three of its
+	// report intervals.
+	InstanceGone InstanceState = "GONE"
 )
 
-// Roster is the state of a fleet at one moment, as Publisher.Roster returns it: Now, the clock of Redis; what the key
-// holds, that is, Published, whether it holds a revision, with its Version, ID and PublishedAt, and Err, why it does not; and
-// Instances, a []Instance in the order of their names.
-type Roster = redisstore.Roster
-
-// Instance is one row of a roster: its Name; its State; LastSeen, by the clock of Redis; Report, what it last said of
-// itself, nil if it is gone; and Err, why its report cannot be read, if that is so. What an instance says is its own
-// affair: one that lies spoils its row and no other.
-type Instance = redisstore.Instance
-
-// Report is what an instance says of itself. Its times are by the clock of Redis. Instance is its name, Fleetdial the
-// version of this library and Labels are its configuration's; StartedAt is when it began, WrittenAt when it reported and
-// Every how often it does. State and Since are those of its Status, Source where its set is from, Error why it is not
-// live. Applied is the revision it goes by (an *Applied, nil before the first), Rejected what it has refused since (a
-// *Rejected, nil if nothing). ClockOffset is how far the clock of Redis is ahead of its own, and Counters those of its
-// Status, by name.
-type Report = wire.Report
-
-// Applied is the revision that an instance goes by: Version, ID and PublishedAt, and At, when it was applied.
-type Applied = wire.Applied
-
-// Rejected is what an instance refused: Version and ID, which are 0 and empty where they cannot be read; Reason, a
-// RejectReason; Error, in words; and At, when it was.
-type Rejected = wire.Rejected
-
-// Roster returns the fleet's roster: every subscriber that reports, and those that vanished within the last hour. Those
-// beyond 20,000, the ones seen longest ago, are left out.
-func (p *Publisher) Roster(ctx context.Context) (Roster, error) { return p.inner.Roster(ctx) }
-
-var (
-	// ErrNoInstances is returned by Publisher.Wait where there is no instance to wait for.
-	ErrNoInstances = redisstore.ErrNoInstances
-	// ErrRejected is wrapped by the error of Publisher.Wait when an instance refused the revision.
-	ErrRejected = redisstore.ErrRejected
-	// ErrWaitIncomplete is wrapped by the error of Publisher.Wait when its context's deadline came first.
-	ErrWaitIncomplete = redisstore.ErrWaitIncomplete
-	// ErrRevisionLost is wrapped by the error of Publisher.Wait when the key holds an older revision, or none: the one that
-	// was waited for is lost.
-	ErrRevisionLost = redisstore.ErrRevisionLost
-)
-
-// NoMinimum as WaitOptions.MinInstances is content with an empty roster.
-const NoMinimum = redisstore.NoMinimum
-
-// WaitOptions say what Publisher.Wait waits for. The zero value waits for every instance of the roster, and at least one.
-type WaitOptions struct {
-	// Threshold is the share of the roster, above 0 to 1, that has to have the revision; 0 is 1, all of it.
-	Threshold float64
-	// MinInstances is how many have to have it at least, those included that came after the roster was taken; 0 is 1.
-	MinInstances int
-	// KeepGoing goes on after an instance has refused the revision, until all others have answered.
-	KeepGoing bool
-	// Progress is called after each look at the roster, on the goroutine of Wait; nil if nobody wants to know.
-	Progress func(WaitStatus)
+// Roster is the fleet at one moment, as [Publisher.Roster] returns it.
+type Roster struct {
+	// Now is the clock of Redis.
+	Now time.Time
+	// Published says whether the key holds a revision, or the empty value. Version, ID and
+	// PublishedAt are those of the revision. Err is why the key holds none.
+	Published   bool
+	Version     int64
+	ID          string
+	PublishedAt time.Time
+	Err         error
+	// Digest is that of the key's value, to compare with the instances' reports. It is empty for
+	// the empty value.
+	Digest string
+	// Instances are in the order of their names.
+	Instances []Instance
 }
 
-// WaitStatus is how far a revision has come: its Version; Overtaken, the version of a newer one that the key holds by
-// now, 0 if none; Expected, how many instances are waited for; Applied, how many of them have it, or a newer one;
-// Joined, how many that came later have it, counted only where MinInstances asks for more than the roster has; and as
-// []Instance those that are Rejected, having refused it, Pending, or Left, having left the fleet in the meantime, who are
-// expected no more; and Elapsed, the time since Wait began.
-type WaitStatus = redisstore.WaitStatus
+// Instance is one row of a [Roster].
+type Instance struct {
+	// Name is the instance's name, and State how it stands to the current revision.
+	Name  string
+	State InstanceState
+	// LastSeen is when the instance last reported, by the clock of Redis.
+	LastSeen time.Time
+	// Report is what the instance last reported, nil if it is gone. A forged report spoils its
+	// own row and no other.
+	Report *Report
+	// Err is why the report cannot be read or the instance is stale, if there is a reason.
+	Err error
+}
 
-// Wait follows a revision until the instances of the roster, which is best taken before the revision is published, have
-// applied it or a newer one; those that were gone already are not waited for. It asks the roster, at first 50 times a
-// second, then 4 times. Where rev has no ID, any revision of that version will do.
+// Report is what an instance says of itself. Its times are by the clock of Redis.
 //
-// The status is valid with any error: ErrNoInstances, ErrRejected, ErrRevisionLost, ErrWaitIncomplete at ctx's deadline, ctx's
-// error if it was cancelled, or one of Redis. While Redis cannot be reached, Wait tries again.
-func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
-	return p.inner.Wait(ctx, wire.Revision(rev), roster, redisstore.WaitOptions(opts))
+//	type Report struct {
+//		Instance    string            // its name
+//		Fleetdial   string            // the version of this library
+//		Labels      map[string]string // its labels
+//		StartedAt   time.Time         // when it began
+//		WrittenAt   time.Time         // when it reported
+//		Every       time.Duration     // its report interval
+//		State       string            // its State
+//		Since       time.Time         // since when
+//		Source      string            // where its set comes from
+//		Applied     *Applied          // the revision in force, nil before the first
+//		Rejected    *Rejected         // what it has rejected since, nil if nothing
+//		Error       string            // why it is not live
+//		ClockOffset time.Duration     // how far the clock of Redis is ahead of its own
+//		Counters    map[string]int64  // those of its Status, by name
+//	}
+type Report = wire.Report
+
+// Applied is the revision that an instance has applied.
+//
+//	type Applied struct {
+//		Version     int64     // 0 for the empty value
+//		ID          string    // empty for the empty value
+//		PublishedAt time.Time // when it was published
+//		At          time.Time // when the instance applied it
+//		SignedBy    string    // the id of the key whose signature was checked, empty if none was
+//		Digest      string    // the first 16 hex digits of the SHA-256 of the value
+//	}
+type Applied = wire.Applied
+
+// Rejected is what an instance has rejected.
+//
+//	type Rejected struct {
+//		Version int64     // 0 if it cannot be read
+//		ID      string    // empty if it cannot be read
+//		Reason  string    // a RejectReason
+//		Error   string    // the reason in words
+//		At      time.Time // when
+//	}
+type Rejected = wire.Rejected
+
+// Roster returns the fleet's roster: every subscriber that reports, and those that vanished
+// within the last hour, up to 20,000, those that were seen last.
+func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
+	instances, err := p.members(ctx)
+	if err != nil {
+		return Roster{}, err
+	}
+	if err := p.readReports(ctx, instances); err != nil {
+		return Roster{}, err
+	}
+	// The key is read last, so that an instance may seem behind for a moment, and never ahead.
+	got, err := p.client.ReadValue(ctx, wire.MaxValueBytes+1)
+	if err != nil {
+		return Roster{}, err
+	}
+	roster, err := p.rosterOf(got)
+	if err != nil {
+		return Roster{}, err
+	}
+	roster.Digest = wire.Digest(got.Value)
+	for _, in := range instances {
+		if in.Report == nil && roster.Now.Sub(in.LastSeen) > redisstore.RosterMemory {
+			continue
+		}
+		roster.judge(&in)
+		roster.Instances = append(roster.Instances, in)
+	}
+	slices.SortFunc(roster.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
+	return roster, nil
+}
+
+// header returns the roster without its instances and without the digest.
+func (p *Publisher) header(ctx context.Context) (Roster, error) {
+	got, err := p.client.ReadHeader(ctx, wire.PeekBytes)
+	if err != nil {
+		return Roster{}, err
+	}
+	return p.rosterOf(got)
+}
+
+func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
+	if got.Clock.Err != nil {
+		return Roster{}, redisstore.Classify("read the clock of Redis", got.Clock.Err)
+	}
+	out := Roster{Now: got.Clock.Time}
+	switch {
+	case got.WrongType:
+		out.Err = &redisstore.WrongTypeError{Key: p.client.Key()}
+	case got.Missing:
+		out.Err = ErrNoRevision
+	case len(got.Value) == 0:
+		out.Published = true
+	default:
+		var head Revision
+		if head, out.Err = wire.Peek(got.Value); out.Err == nil {
+			out.Published, out.Version, out.ID, out.PublishedAt = true, head.Version, head.ID, head.PublishedAt
+		}
+	}
+	return out, nil
+}
+
+// members returns a row for each name.
+func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
+	members, err := p.client.Members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	instances := make([]Instance, len(members))
+	for i, m := range members {
+		instances[i] = Instance{Name: m.Name, LastSeen: m.LastSeen}
+	}
+	return instances, nil
+}
+
+// readReports reads the last report of each instance. Report stays nil if there is none.
+func (p *Publisher) readReports(ctx context.Context, instances []Instance) error {
+	names := make([]string, len(instances))
+	for i := range instances {
+		names[i] = instances[i].Name
+	}
+	return p.client.Reports(ctx, names, func(i int, report []byte, wrongType bool) {
+		instances[i].read(report, wrongType)
+	})
+}
+
+func (in *Instance) read(report []byte, wrongType bool) {
+	in.Report, in.Err = nil, nil
+	if wrongType {
+		in.Err = errors.New("the report is of another type")
+		return
+	}
+	if len(report) == 0 {
+		return
+	}
+	got, err := wire.DecodeReport(report)
+	if err == nil && got.Instance != in.Name {
+		err = errors.New("the report is of another instance")
+	}
+	if err != nil {
+		in.Err = fmt.Errorf("the report cannot be read: %w", err)
+		return
+	}
+	in.Report = got
+	if got.WrittenAt.After(in.LastSeen) {
+		in.LastSeen = got.WrittenAt
+	}
+}
+
+var errOtherValue = errors.New("the instance has applied another value under the id of the current revision")
+
+// judge sets how an instance stands to the current revision.
+func (r *Roster) judge(in *Instance) {
+	in.State = r.stateOf(in)
+	if in.State == InstanceStale && in.Err == nil && in.Report.Applied.ID == r.ID && r.differs(in.Report.Applied) {
+		in.Err = errOtherValue
+	}
+}
+
+func (r *Roster) stateOf(in *Instance) InstanceState {
+	rep := in.Report
+	switch {
+	case in.Err != nil:
+		return InstanceStale
+	case rep == nil:
+		return InstanceGone
+	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == string(StateRejected):
+		return InstanceRejected
+	case rep.Applied == nil:
+		return InstanceNever
+	case r.Published && rep.Applied.ID == r.ID && !r.differs(rep.Applied) &&
+		(rep.State == string(StateLive) || rep.State == string(StateEmpty)):
+		return InstanceSynced
+	}
+	return InstanceStale
+}
+
+// differs reports whether an instance has applied another value than the key's, as far as the
+// digests tell.
+func (r *Roster) differs(a *Applied) bool {
+	return r.Digest != "" && a.Digest != "" && r.Digest != a.Digest
 }

@@ -2,56 +2,162 @@ package fleetdial
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// ErrUnverified is wrapped by the errors of Publisher.Update and Rollback that would have to build on a revision which
-// none of the publisher's keys signed. Nothing was written.
-var ErrUnverified = redisstore.ErrUnverified
-
-// KeyID names a key: the first 16 hex digits of the SHA-256 of the public key's 32 bytes.
+// KeyID returns the id of a key: the first 16 hex digits of the SHA-256 of the public key's 32
+// bytes.
 func KeyID(key ed25519.PublicKey) string { return wire.KeyID(key) }
 
-// ParseVerifyKeys returns the Ed25519 public keys in PEM, one or more blocks of type PUBLIC KEY (RFC 8410, as publish
-// keygen and openssl write them), for SubscriberConfig.VerifyKeys. The error says which block is none.
+// ParseVerifyKeys returns the Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
+// or more blocks of type PUBLIC KEY (RFC 8410), as publish keygen and openssl write them. The
+// error says which block is not valid.
 func ParseVerifyKeys(text []byte) ([]ed25519.PublicKey, error) {
 	var keys []ed25519.PublicKey
 	for n, rest := 1, text; len(bytes.TrimSpace(rest)) > 0; n++ {
 		block, after := pem.Decode(rest)
 		if block == nil {
-			return nil, fmt.Errorf("fleetdial: verify keys: block %d is not PEM", n)
+			return nil, fmt.Errorf("fleetdial: verify keys: block %d: is not PEM", n)
 		}
 		key, err := x509.ParsePKIXPublicKey(block.Bytes)
 		public, ok := key.(ed25519.PublicKey)
 		if err != nil || !ok {
-			return nil, fmt.Errorf("fleetdial: verify keys: block %d, of type %q, is no Ed25519 public key", n, block.Type)
+			return nil, fmt.Errorf("fleetdial: verify keys: block %d: type %q is not an Ed25519 public key (PUBLIC KEY)", n, block.Type)
 		}
 		keys, rest = append(keys, public), after
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("fleetdial: verify keys: there is none")
+		return nil, errors.New("fleetdial: verify keys: no key found (PEM blocks of type PUBLIC KEY)")
 	}
 	return keys, nil
 }
 
-// ParseSignKey returns the Ed25519 private key in PEM, one block of type PRIVATE KEY (PKCS #8), for
-// PublisherConfig.SignKey. Nothing of the text is in an error.
+// ParseSignKey returns the Ed25519 private key in PEM, for PublisherConfig.SignKey: one block of
+// type PRIVATE KEY (PKCS #8). No part of the text is in an error.
 func ParseSignKey(text []byte) (ed25519.PrivateKey, error) {
 	block, rest := pem.Decode(text)
 	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("fleetdial: sign key: it is not one block of PEM")
+		return nil, errors.New("fleetdial: sign key: is not one PEM block of type PRIVATE KEY")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	private, ok := key.(ed25519.PrivateKey)
 	if err != nil || !ok {
-		return nil, errors.New("fleetdial: sign key: it is no Ed25519 private key")
+		return nil, errors.New("fleetdial: sign key: is not an Ed25519 private key (PKCS #8)")
 	}
 	return private, nil
+}
+
+// encode returns the bytes of a revision, with its signature if the publisher signs, which it
+// notes in the revision.
+func (p *Publisher) encode(rev *Revision) ([]byte, error) {
+	value, err := wire.Encode(*rev)
+	if err != nil || p.cfg.SignKey == nil {
+		return value, err
+	}
+	rev.SignedBy, rev.Verified = wire.KeyID(p.cfg.SignKey.Public().(ed25519.PublicKey)), true
+	return wire.AppendSeal(value, p.client.Key(), p.cfg.SignKey)
+}
+
+// decode returns the revision that a whole value holds. No bytes are the empty set. It notes
+// whether the signature is right, and rejects none for that.
+func (p *Publisher) decode(value []byte) (Revision, error) {
+	if len(value) == 0 {
+		return Revision{Set: new(Set)}, nil
+	}
+	rev, err := wire.Decode(value)
+	if err != nil {
+		return Revision{}, fmt.Errorf("the fleet's key holds no valid set: %w", err)
+	}
+	if p.keys != nil {
+		_, err := p.keys.Verify(value, p.client.Key())
+		rev.Verified = err == nil
+	}
+	return rev, nil
+}
+
+// checkSigned returns an error if no trusted key signed a revision. To build on it and to sign
+// the result would sign what somebody else wrote.
+func (p *Publisher) checkSigned(rev Revision) error {
+	if p.keys == nil || rev.Verified || rev.Version == 0 {
+		return nil
+	}
+	signer := "nobody"
+	if rev.SignedBy != "" {
+		signer = "key " + rev.SignedBy
+	}
+	return fmt.Errorf("%w: version %d is signed by %s; publish a whole set instead", ErrUnverified, rev.Version, signer)
+}
+
+const (
+	// maxAhead is how far above the last signed version a reported version may be, which anyone
+	// can have written: far more than a fleet reaches in its life, and far less than all versions.
+	maxAhead = 1_000_000_000
+	// maxFirst bounds a reported version if no signed version is known. Forged reports may have
+	// made the versions jump before Redis lost its data, and a lower version would lock the
+	// fleet. As many versions are left.
+	maxFirst = directive.MaxMillis / 2
+)
+
+// above returns the next version of a signed fleet. It is above the last signed version, and
+// above the reported ones, because the fleet's proxies apply no version that is not above
+// those that they had.
+func above(signed int64, reported []int64) int64 {
+	limit := signed + maxAhead
+	if signed == 0 {
+		limit = maxFirst
+	}
+	highest := signed
+	for _, version := range reported {
+		if version <= limit {
+			highest = max(highest, version)
+		}
+	}
+	return highest + 1
+}
+
+// lastSigned returns the version of the current revision if its signature is right, and
+// otherwise the highest version of those in the history whose signatures are right.
+func (t *transaction) lastSigned(ctx context.Context, tx *redisstore.Tx, current Revision, revisions int64) (int64, error) {
+	if current.Verified {
+		return current.Version, nil
+	}
+	highest := int64(0)
+	for i := range int(min(revisions, MaxHistory)) {
+		value, _, err := tx.HistoryValue(ctx, i)
+		if err != nil {
+			return 0, err
+		}
+		if rev, err := t.publisher.decode(value); err == nil && rev.Verified {
+			highest = max(highest, rev.Version)
+		}
+	}
+	return highest, nil
+}
+
+// appliedVersions returns the versions that the roster reports as applied. A roster of another
+// type, or one that may not be read, reports none: it must not keep anyone from publishing.
+func (p *Publisher) appliedVersions(ctx context.Context) ([]int64, error) {
+	instances, err := p.members(ctx)
+	if err == nil {
+		err = p.readReports(ctx, instances)
+	}
+	if err != nil && !redisstore.IsReply(err) && errors.Is(err, ErrUnavailable) {
+		return nil, err
+	}
+	var versions []int64
+	for _, in := range instances {
+		if in.Report != nil && in.Report.Applied != nil {
+			versions = append(versions, in.Report.Applied.Version)
+		}
+	}
+	return versions, nil
 }

@@ -1,122 +1,351 @@
 package fleetdial
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/snapshot"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // Startup says what Subscribe does while Redis cannot be reached.
-type Startup = redisstore.Startup
+type Startup uint8
 
 const (
-	// FailFast, the default, makes an unreachable Redis an error of Subscribe. A key that does not exist, or one that
-	// holds what is refused, is none: see Status.
-	FailFast = redisstore.FailFast
-	// StartEmpty returns a Subscriber with an empty set once the first attempt has failed, or ctx has reached its
-	// deadline. It goes on trying.
-	StartEmpty = redisstore.StartEmpty
-	// UseSnapshot begins with the set in SubscriberConfig.SnapshotFile, in which no directive outlives its expiry, and is
-	// otherwise as StartEmpty; also where there is no such file yet, or it is refused, which is logged. The file is read as
-	// strictly as what comes from Redis. It serves the fleet and the clock that it was written for: where the machine's
-	// clock shows an earlier time than the file does, it is of no use.
-	UseSnapshot = redisstore.UseSnapshot
+	// FailFast, the default, makes an unreachable Redis an error of Subscribe. A missing key, or
+	// one that holds a rejected value, is not an error: see [Status].
+	FailFast Startup = iota
+	// StartEmpty returns a Subscriber with an empty set once the first attempt has failed, or
+	// ctx has reached its deadline. The Subscriber goes on trying.
+	StartEmpty
+	// UseSnapshot begins with the set in SubscriberConfig.SnapshotFile, in which no directive
+	// outlives its expiry, and is otherwise like StartEmpty. A missing file is like an empty
+	// one. A file that is rejected is logged. The file is read as strictly as a value from
+	// Redis. It is rejected if it is of another fleet, or if the machine's clock shows a time
+	// before the file was written.
+	UseSnapshot
 )
 
-// DefaultReportInterval is how often a Subscriber reports to the roster unless told.
-const DefaultReportInterval = redisstore.DefaultReportInterval
+// The defaults of a [SubscriberConfig].
+const (
+	DefaultResyncInterval      = 30 * time.Second
+	DefaultSubscriptionTimeout = 3 * time.Second
+	DefaultReportInterval      = 10 * time.Second
+)
 
-// SubscriberConfig says how a Subscriber follows its fleet. The zero value works.
+// SubscriberConfig configures a [Subscriber]. The zero value works.
 type SubscriberConfig struct {
-	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and dash; empty is "default".
+	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and
+	// dash; the default is "default".
 	Fleet string
-	// Startup says what Subscribe does while Redis cannot be reached; FailFast unless told.
+	// Startup says what Subscribe does while Redis cannot be reached; the default is FailFast.
 	Startup Startup
-	// ResyncInterval is how often, at least, the key is looked at, so that a lost announcement does no harm; 0 is 30 s, the
-	// least is 10 ms. Each wait is shortened by up to a fifth, at random.
+	// ResyncInterval is the longest time between two fetches of the key, so that a lost
+	// announcement does no harm; the default is 30 s, the least is 10 ms. Each interval is
+	// shortened by up to a fifth, at random. Every tenth resync reads the whole value, so that a
+	// value that was altered under its id is noticed.
 	ResyncInterval time.Duration
-	// SubscriptionTimeout is how long the subscription may be silent before it is given up for another; 0 is 3 s, the least is
-	// 10 ms. The subscriber pings it twice as often, which is most of what an idle one
-	// costs Redis.
+	// SubscriptionTimeout is how long the server may be silent before the subscription is
+	// replaced by another, and how long a fetch may take before the state is StateStale; the
+	// default is 3 s, the least is 10 ms. The Subscriber pings the server twice as often, which
+	// is most of what an idle one costs Redis.
 	SubscriptionTimeout time.Duration
-	// MaxBytes is the size of the largest value that is taken, 128 bytes to 4 MiB; 0 is 4 MiB. A larger one is refused.
+	// MaxBytes is the size of the largest value that is accepted, 128 bytes to 4 MiB; the default
+	// is 4 MiB. A larger value is rejected.
 	MaxBytes int
-	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII without spaces; empty is the
-	// host's name and the process id. Of several Subscribers with the same name the roster shows the one that reported
-	// last: give them names where a process has several for one fleet.
+	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII
+	// without spaces; the default is the host's name and the process id. Of several Subscribers
+	// with the same name the roster shows the one that reported last.
 	Instance string
-	// Labels tell operators more of it, such as its zone or build: at most 16, names of 1 to 64 bytes and values of up to
-	// 256, UTF-8.
+	// Labels tell operators more of the instance, such as its zone or build: at most 16, with
+	// names of 1 to 64 bytes and values of up to 256, in UTF-8.
 	Labels map[string]string
-	// ReportInterval is how often the subscriber reports to the roster, beside the times at which it applies or refuses a
-	// revision; after three in silence it counts as gone. 0 is 10 s, the least is 10 ms, and a negative one turns reports
-	// off. Each wait is shortened by up to a fifth, at random.
+	// ReportInterval is how often the Subscriber reports to the roster, besides the times at
+	// which it applies or rejects a revision. After three intervals without a report it counts
+	// as gone. The default is 10 s, the least is 10 ms, and a negative value turns reports off.
+	// Each interval is shortened by up to a fifth, at random.
 	ReportInterval time.Duration
-	// VerifyKeys are those whose signatures are believed; with none, sets need no signature. With any, what is unsigned,
-	// signed by another key, altered, signed for another fleet, or not newer than what the subscriber had, is refused, and
-	// so is the empty value. Each look at the key then reads the whole value.
+	// VerifyKeys are the trusted keys; without any, sets need no signature. With any, a value is
+	// rejected that is unsigned, empty, signed with another key, altered, signed for another
+	// fleet, or not newer than one that was applied. Each fetch then reads the whole value.
 	VerifyKeys []ed25519.PublicKey
-	// SnapshotFile is where the last value that was applied is kept, for Startup: UseSnapshot; empty is nowhere. The file
-	// has mode 0600, is replaced in one step, and is written on a goroutine of its own, so that no request waits for it;
-	// its folder has to exist. Each Subscriber needs a file of its own. With VerifyKeys it is read whatever Startup says: nothing
-	// older than what it holds is taken.
+	// SnapshotFile is where the last applied value is kept for Startup: UseSnapshot; the default
+	// is nowhere. The file has mode 0600, is replaced in one step, and is written on a goroutine
+	// of its own, so that no request waits for it. Its folder has to exist. Each Subscriber needs
+	// a file of its own. With VerifyKeys it is read whatever Startup says, so that nothing older
+	// than what it holds is applied.
+	//
+	// If the machine was off and its wall clock stood still meanwhile, and Redis is away, a
+	// directive from the file may outlive its expiry by the time that the machine was off:
+	// nothing on the machine tells how long that was.
 	SnapshotFile string
-	// Logger gets one line for each change of state, each revision applied and each refused; nil is slog.Default().
-	// Lines hold ids, versions, reasons and publishers, never a directive's content.
+	// Logger gets one line for each change of state, each revision applied and each rejected, up
+	// to 70 a minute; the default is slog.Default(). Lines hold ids, versions, reasons and
+	// authors, never a directive's content. The Logger is called on a goroutine of the
+	// Subscriber: while it blocks, nothing is applied. It must not call Refresh or Close.
 	Logger *slog.Logger
 }
 
-// Subscriber follows a fleet: it has the set that was published last, and asks Redis for nothing while it is asked. It
-// is a Store. All methods are safe for concurrent use.
+// check completes a configuration with its defaults, or says which field is wrong.
+func (cfg *SubscriberConfig) check() error {
+	if cfg.Startup > UseSnapshot {
+		return fmt.Errorf("Startup: there is no startup %d", cfg.Startup)
+	}
+	if _, err := wire.NewKeyring(cfg.VerifyKeys); err != nil {
+		return fmt.Errorf("VerifyKeys: %w", err)
+	}
+	if cfg.SnapshotFile != "" {
+		if err := snapshot.CheckFolder(cfg.SnapshotFile); err != nil {
+			return fmt.Errorf("SnapshotFile: %w", err)
+		}
+	} else if cfg.Startup == UseSnapshot {
+		return errors.New("SnapshotFile: is empty, but Startup is UseSnapshot")
+	}
+	cfg.ResyncInterval = cmp.Or(cfg.ResyncInterval, DefaultResyncInterval)
+	cfg.SubscriptionTimeout = cmp.Or(cfg.SubscriptionTimeout, DefaultSubscriptionTimeout)
+	cfg.ReportInterval = cmp.Or(cfg.ReportInterval, DefaultReportInterval)
+	const shortest = 10 * time.Millisecond
+	if cfg.ResyncInterval < shortest || cfg.SubscriptionTimeout < shortest ||
+		0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
+		return fmt.Errorf("ResyncInterval, SubscriptionTimeout and ReportInterval must be at least %v", shortest)
+	}
+	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, wire.MaxValueBytes)
+	if cfg.MaxBytes < wire.PeekBytes || cfg.MaxBytes > wire.MaxValueBytes {
+		return fmt.Errorf("MaxBytes must be %d to %d", wire.PeekBytes, wire.MaxValueBytes)
+	}
+	if cfg.Instance == "" {
+		cfg.Instance = defaultInstance()
+	}
+	if err := cmp.Or(wire.CheckInstance(cfg.Instance), wire.CheckLabels(cfg.Labels)); err != nil {
+		return err
+	}
+	cfg.Labels = maps.Clone(cfg.Labels)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return nil
+}
+
+// Subscriber keeps an in-memory copy of the fleet's current set. Load and Decide never contact
+// Redis. A Subscriber is a [Store]. All methods are safe for concurrent use.
 //
-// It uses two connections of its client: one for its subscription, one, from the pool, while it reads the key.
+// A Subscriber uses two connections of its client: one for its subscription and, while it
+// fetches the key, one from the pool.
 type Subscriber struct {
-	inner *redisstore.Subscriber
+	cfg    SubscriberConfig
+	client *redisstore.Client
+	log    *slog.Logger
+
+	set  atomic.Pointer[directive.Set]
+	view atomic.Pointer[view]
+
+	// loop owns the follower, and everything else that a lock does not guard.
+	follower  *follow.Follower
+	events    chan any
+	waiters   map[uint64]chan<- error
+	asked     uint64             // the number of the last waiter
+	lose      context.CancelFunc // ends the current session
+	suspended time.Duration
+	started   chan error // has room for one: how the first attempt ended
+
+	listeners *listeners
+	reporter  *reporter        // nil if the subscriber does not report
+	snapshot  *snapshot.Writer // nil if the subscriber keeps no file
+
+	ctx   context.Context // ends with Close
+	stop  context.CancelFunc
+	close func() // once
+	// own are the goroutines that end as soon as ctx does, remote those that Redis may hold up.
+	own, remote sync.WaitGroup
+}
+
+// view is what the loop shows of the follower.
+type view struct {
+	status    Status
+	epoch     time.Time // when the fleet's clock read zero
+	roundTrip time.Duration
 }
 
 var _ Store = (*Subscriber)(nil)
 
-// Subscribe begins to follow a fleet and returns when its key has been read for the first time; ctx bounds that start
-// only. The client belongs to the caller, who closes it after the Subscriber; ParseURL gives options that suit it. The
-// error wraps ErrUnavailable if Redis could not be reached, see Startup; then nothing is left running.
+// Subscribe begins to follow a fleet, and returns when its key has been read for the first
+// time. Ctx bounds that start only. The client belongs to the caller, who closes it after the
+// Subscriber. [ParseURL] returns options that suit it. The error wraps [ErrUnavailable] if
+// Redis could not be reached, see [Startup]; nothing is left running then.
 func Subscribe(ctx context.Context, client redis.UniversalClient, cfg SubscriberConfig) (*Subscriber, error) {
-	inner, err := redisstore.Subscribe(ctx, client, redisstore.SubscriberConfig(cfg))
-	if err != nil {
-		return nil, err
+	c, err := redisstore.New(client, cfg.Fleet)
+	if err == nil {
+		err = cfg.check()
 	}
-	return &Subscriber{inner}, nil
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
+	}
+	s := newSubscriber(c, cfg)
+	if cfg.ReportInterval > 0 {
+		s.reporter = newReporter(s)
+		s.remote.Go(s.reporter.run)
+	}
+	s.own.Go(s.loop)
+	select {
+	case err = <-s.started:
+	case <-ctx.Done():
+		if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+	if err == nil {
+		return s, nil
+	}
+	if cfg.Startup != FailFast && !errors.Is(err, context.Canceled) {
+		status := s.view.Load().status
+		s.log.Warn("fleetdial: started without Redis", "state", status.State, "version", status.Revision.Version, "err", err)
+		return s, nil
+	}
+	_ = s.Close()
+	return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
+}
+
+func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber {
+	keys, _ := wire.NewKeyring(cfg.VerifyKeys) // checked with the rest of the configuration
+	s := &Subscriber{
+		cfg: cfg, client: client, log: cfg.Logger.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet)),
+		follower: follow.New(follow.Config{
+			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
+			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		}, time.Now()),
+		events: make(chan any, 64), waiters: make(map[uint64]chan<- error), suspended: suspendedTime(),
+		started: make(chan error, 1), lose: func() {},
+	}
+	s.listeners = newListeners(s.log)
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.close = sync.OnceFunc(s.end)
+	s.set.Store(new(Set))
+	s.show()
+	if cfg.SnapshotFile != "" {
+		s.snapshot = snapshot.NewWriter(cfg.SnapshotFile, client.Key(), func(err error) {
+			s.log.Warn("fleetdial: the snapshot file cannot be written", "err", err)
+		})
+		s.restore()
+		s.own.Go(func() { s.snapshot.Run(s.ctx) })
+	}
+	return s
+}
+
+// restore takes in what the snapshot file holds: with UseSnapshot its set, and whatever the
+// startup, the version of a signed set, so that no older one is applied.
+func (s *Subscriber) restore() {
+	value, epoch, err := snapshot.Read(s.cfg.SnapshotFile, s.client.Key())
+	if errors.Is(err, fs.ErrNotExist) {
+		return // the first start
+	}
+	if s.cfg.Startup != UseSnapshot && len(s.cfg.VerifyKeys) == 0 {
+		return
+	}
+	var out follow.Effects
+	if err == nil {
+		out, err = s.follower.Restore(value, epoch, s.cfg.Startup == UseSnapshot)
+	}
+	if err != nil {
+		s.log.Warn("fleetdial: the snapshot file was rejected", "err", err)
+		return
+	}
+	s.carryOut(out)
 }
 
 // Load returns the current set. It is one atomic load: it never blocks and never returns nil.
-func (s *Subscriber) Load() *Set { return s.inner.Load() }
+func (s *Subscriber) Load() *Set { return s.set.Load() }
 
-// Decide evaluates a request against the current set, now. It never blocks and does not allocate; it reads the clock
-// only if a directive applies to the request but for its expiry.
-func (s *Subscriber) Decide(req Request) Decision { return s.inner.Decide(req) }
-
-// Status returns what the subscriber knows of itself, at one moment.
-func (s *Subscriber) Status() Status { return newStatus(s.inner.Status()) }
-
-// Refresh looks at the key and returns once that look, which begins after the call, is done and what it found is
-// applied. The error wraps ErrUnavailable if Redis could not be asked; if what the key holds is refused, it says why.
-func (s *Subscriber) Refresh(ctx context.Context) error { return s.inner.Refresh(ctx) }
-
-// OnChange has call told of each revision applied from now on, after Load returns it. Each listener has a goroutine of
-// its own: calls come in order, one after another, and one that is still busy when more revisions come is told of the
-// newest only, with From the revision that it was last told of. A listener that panics is logged and kept.
-//
-// After cancel, no call begins; it does not wait for one under way. Close does, so a listener must not call Close.
-func (s *Subscriber) OnChange(call func(Change)) (cancel func()) {
-	return s.inner.OnChange(func(c redisstore.Change) {
-		call(Change{From: Revision(c.From), To: Revision(c.To)})
-	})
+// Decide evaluates a request against the current set, now. It never blocks and does not
+// allocate. It reads the clock only if a directive matches the request.
+func (s *Subscriber) Decide(req Request) Decision {
+	return directive.EvaluateNow(s.set.Load(), &req, time.Since)
 }
 
-// Close ends what the subscriber runs, and waits for it; that may take as long as a read or write timeout of the client
-// if Redis hangs. Load and Decide go on with the last set. It is safe to call twice, and always returns nil.
-func (s *Subscriber) Close() error { return s.inner.Close() }
+// Status returns what the Subscriber knows of itself, at one moment.
+func (s *Subscriber) Status() Status { return s.view.Load().status.Clone() }
+
+// Refresh fetches the key and returns once that fetch, which begins after the call, has ended
+// and what it found is applied. The error wraps [ErrUnavailable] if Redis did not answer, and
+// gives the reason if the value was rejected.
+func (s *Subscriber) Refresh(ctx context.Context) error {
+	done := make(chan error, 1)
+	var err error
+	select {
+	case s.events <- refresh{done}:
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.ctx.Done():
+			return ErrClosed
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.ctx.Done():
+		return ErrClosed
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return fmt.Errorf("fleetdial: refresh: %w", err)
+	}
+	return nil
+}
+
+// refresh is what Refresh asks of the loop. Done has room for one answer.
+type refresh struct{ done chan<- error }
+
+// OnChange calls the listener for each revision that is applied from now on, after Load
+// returns it. Each listener has a goroutine of its own: calls come in order, one after
+// another, and a listener that is still busy when more revisions are applied gets the newest
+// only, with From the revision that it got last. A listener that panics is logged and kept.
+//
+// After cancel, no call begins. Cancel does not wait for a call under way. Close does, so a
+// listener must not call Close.
+func (s *Subscriber) OnChange(listener func(Change)) (cancel func()) {
+	return s.listeners.add(listener)
+}
+
+// closeTimeout is how long Close waits for what Redis may hold up. Close ends within a second,
+// also if Redis hangs.
+const closeTimeout = 800 * time.Millisecond
+
+// Close ends the Subscriber and waits for its goroutines, up to a second. If Redis hangs, a
+// command may still be under way then. Its goroutine ends with the client's read timeout or,
+// if the client has none, when the client is closed. Load and Decide go on with the last set.
+// Close is safe to call twice, and always returns nil.
+func (s *Subscriber) Close() error {
+	s.close()
+	return nil
+}
+
+func (s *Subscriber) end() {
+	s.stop()
+	s.own.Wait()
+	s.listeners.close()
+	ended := make(chan struct{})
+	go func() {
+		s.remote.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(closeTimeout):
+	}
+}

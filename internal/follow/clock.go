@@ -155,6 +155,7 @@ func (f *Follower) measured(m store.Measurement) {
 		f.log(&f.stateLines, true, "the clock of Redis cannot be read; expiries count on the clock of this machine", "err", err)
 	}
 	f.clockless = err != nil
+	f.roundTrip = e.roundTrip
 	if err == nil {
 		f.status.ClockOffset = e.offset
 	}

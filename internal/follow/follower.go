@@ -92,14 +92,16 @@ type Follower struct {
 	clock      clock
 	clockRetry backoff
 	clockless  bool
+	roundTrip  time.Duration // of the last measurement
 
 	// isSaved says that the snapshot file holds the set, and savedEpoch the epoch it counts on.
 	isSaved    bool
 	savedEpoch time.Time
 
 	isStarted, isSettling bool
-	// isLogged says that a line about this event tells of the state too.
-	isLogged               bool
+	// outcome is the line about a revision that this event applied or rejected. It tells of the
+	// state too.
+	outcome                *outcome
 	stateLines, applyLines lines
 }
 
@@ -125,7 +127,7 @@ func New(cfg Config, now time.Time) *Follower {
 
 // Handle takes in one event and returns what has to be done. The time never goes back.
 func (f *Follower) Handle(now time.Time, event Event) Effects {
-	f.now, f.out, f.isLogged = now, Effects{}, false
+	f.now, f.out, f.outcome = now, Effects{}, nil
 	switch e := event.(type) {
 	case Subscribed:
 		if f.isCurrent(e.Session) {
@@ -159,6 +161,9 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	f.resync()
 	f.dispatch()
 	f.updateState()
+	if o := f.outcome; o != nil {
+		f.log(o.limit, o.line.Warn, o.line.Message, append([]any{"state", f.status.State}, o.line.Attrs...)...)
+	}
 	f.out.WakeAt = f.wakeAt()
 	return f.out
 }
@@ -166,13 +171,13 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 // Status returns the current status. It shares what does not change.
 func (f *Follower) Status() Status { return f.status }
 
-// Epoch returns the local time at which the fleet's clock read zero. It is zero before the
-// first measurement.
-func (f *Follower) Epoch() time.Time {
+// Clock returns the local time at which the fleet's clock read zero, zero before the first
+// measurement, and how long the last measurement took.
+func (f *Follower) Clock() (epoch time.Time, roundTrip time.Duration) {
 	if !f.clock.known {
-		return time.Time{}
+		return time.Time{}, 0
 	}
-	return f.clock.epoch
+	return f.clock.epoch, f.roundTrip
 }
 
 // resync asks for a fetch from time to time, however reliable the session seems.
@@ -224,7 +229,7 @@ func (f *Follower) updateState() {
 	}
 	f.status.State, f.status.Since = state, f.now
 	f.out.Report = true
-	if f.isLogged {
+	if f.outcome != nil {
 		return
 	}
 	args := []any{"state", state, "version", f.status.Revision.Version}
@@ -232,6 +237,12 @@ func (f *Follower) updateState() {
 		args = append(args, "err", err)
 	}
 	f.log(&f.stateLines, err != nil, "state changed", args...)
+}
+
+// outcome is a line that is still to be logged, and its limit.
+type outcome struct {
+	limit *lines
+	line  Line
 }
 
 // log adds a line to the log, unless there are too many.

@@ -116,6 +116,9 @@ func (f *Follower) takeNew(c *fetching, r store.Reading, v value) error {
 		return &RejectedError{err}
 	}
 	f.apply(c, rev, v)
+	if r.Value == nil {
+		r.Value = []byte{} // an empty value; nil stands for the one in the file
+	}
 	f.save(r.Value)
 	return nil
 }
@@ -181,9 +184,9 @@ func (f *Follower) reject(r store.Reading, v value, reason RejectReason, err err
 	f.status.Rejected = &Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: f.now}
 	f.status.Counters.reject(reason)
 	f.out.Report = true
-	f.isLogged = true
-	f.log(&f.stateLines, true, "revision rejected; the last good one stays", "state", f.found, "version", head.Version, "id", head.ID,
-		"err", err, "kept", f.status.Revision.Version)
+	f.outcome = &outcome{&f.stateLines, Line{true, "revision rejected; the last good one stays", []any{
+		"version", head.Version, "id", head.ID, "err", err, "kept", f.status.Revision.Version,
+	}}}
 }
 
 // apply makes a revision the one in force.
@@ -200,19 +203,18 @@ func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 		(rev.ID == "" || rev.ID != f.newest.ID) {
 		f.unannounced = &unannounced{session: f.session.number, heard: c.heard, at: f.now.Add(announcementGrace)}
 	}
-	f.isLogged = true
-	args := []any{
-		"state", f.found, "version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(), "author", rev.PublishedBy, "reason", rev.Reason,
-	}
+	line := Line{Message: "revision applied", Attrs: []any{
+		"version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(), "author", rev.PublishedBy, "reason", rev.Reason,
+	}}
 	switch {
 	case wasOf.isOf(rev.ID):
-		f.log(&f.applyLines, true, "revision applied again, because its value was altered under its id", args...)
+		line.Warn, line.Message = true, "revision applied again, because its value was altered under its id"
 	case rev.Version != 0 && rev.Version < before.Version:
 		f.status.Counters.Regressions++
-		f.log(&f.applyLines, true, "revision applied, although its version goes back", append(args, "from", before.Version)...)
-	default:
-		f.log(&f.applyLines, false, "revision applied", args...)
+		line.Warn, line.Message = true, "revision applied, although its version goes back"
+		line.Attrs = append(line.Attrs, "from", before.Version)
 	}
+	f.outcome = &outcome{&f.applyLines, line}
 }
 
 // note remembers a revision that was accepted.

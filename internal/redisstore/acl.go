@@ -2,24 +2,25 @@ package redisstore
 
 import "strings"
 
-// ACL is what Redis has to allow the users of a fleet, as rules of ACL SETUSER, for Redis 7.0 and later.
+// ACL holds the rules that the users of a fleet need in Redis 7.0 and later, as arguments of
+// ACL SETUSER. Each list begins with reset, and sets no password: until one is set, nobody
+// can log in.
 type ACL struct {
 	// Proxy may read the key, subscribe and write its own row of the roster.
 	Proxy []string
-	// Publisher may do all that the publish command does.
+	// Publisher may do all that the publish command does, except bench.
 	Publisher []string
 }
 
-// NewACL returns the rules for a fleet. Each list begins with reset, and sets no password: until one is set, nobody can
-// log in.
+// NewACL returns the rules for a fleet. The error says that the name is not valid.
 func NewACL(fleet string) (ACL, error) {
 	k, err := newKeys(fleet)
 	if err != nil {
 		return ACL{}, err
 	}
-	// For the connection: a client name, a database, and finding one's way in a Cluster.
+	// For the connection: a client name, a database, and the topology of a Cluster.
 	const connection = "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time "
-	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +exists +multi +exec "
+	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +strlen +exists +multi +exec "
 	return ACL{
 		Proxy: rules(k, "%R~", "%W~", "%W~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
@@ -28,7 +29,7 @@ func NewACL(fleet string) (ACL, error) {
 	}, nil
 }
 
-// rules puts together what may be done with each key, if anything, and with which commands.
+// rules joins what a user may do with each key, if anything, and with which commands.
 func rules(k keys, revision, fleet, instance, history, commands string) []string {
 	out := []string{"reset", "on", revision + k.revision, fleet + k.fleet, instance + k.instance + "*", "&" + k.channel}
 	if history != "" {

@@ -2,10 +2,8 @@ package redisstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,172 +12,98 @@ import (
 )
 
 const (
-	// MaxInstances is how many instances of a fleet are looked at, the ones seen last.
+	// MaxInstances is how many instances of a fleet are read, those that were seen last.
 	MaxInstances = 20_000
+	// RosterMemory is how long the roster remembers an instance that vanished.
+	RosterMemory = time.Hour
 	// reportsAtOnce is how many reports are read in one round trip.
 	reportsAtOnce = 500
 )
 
-// InstanceState is how an instance stands to the fleet's revision.
-type InstanceState string
-
-const (
-	// InstanceSynced has the revision that the key holds, and follows it.
-	InstanceSynced InstanceState = "SYNCED"
-	// InstanceStale has another one, or cannot tell, or says what cannot be read.
-	InstanceStale InstanceState = "STALE"
-	// InstanceRejected refused it.
-	InstanceRejected InstanceState = "REJECTED"
-	// InstanceNever has applied none.
-	InstanceNever InstanceState = "NEVER"
-	// InstanceGone has vanished without leaving.
-	InstanceGone InstanceState = "GONE"
-)
-
-// Instance is one row of the roster.
-type Instance struct {
+// Member is a name in the roster.
+type Member struct {
 	Name     string
-	State    InstanceState
 	LastSeen time.Time
-	Report   *wire.Report
-	Err      error
 }
 
-// Roster is the state of a fleet at one moment.
-type Roster struct {
-	Now         time.Time
-	Published   bool
-	Version     int64
-	ID          string
-	PublishedAt time.Time
-	Err         error
-	Instances   []Instance
-}
-
-// Roster returns the roster, and what the key holds.
-func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
-	instances, err := p.members(ctx)
+// Members returns the roster's names, those that were seen last first.
+func (c *Client) Members(ctx context.Context) ([]Member, error) {
+	found, err := c.client.ZRevRangeWithScores(ctx, c.keys.fleet, 0, MaxInstances-1).Result()
 	if err != nil {
-		return Roster{}, err
+		return nil, c.explain("read the fleet's roster", c.keys.fleet, err)
 	}
-	if err := p.readReports(ctx, instances); err != nil {
-		return Roster{}, err
-	}
-	// What the key holds is read last: an instance is then behind it, but never ahead.
-	roster, err := p.head(ctx)
-	if err != nil {
-		return Roster{}, err
-	}
-	for _, in := range instances {
-		if in.Report == nil && roster.Now.Sub(in.LastSeen) > rosterMemory {
-			continue
-		}
-		in.State = roster.stateOf(&in)
-		roster.Instances = append(roster.Instances, in)
-	}
-	slices.SortFunc(roster.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
-	return roster, nil
-}
-
-// head returns what the key holds, as far as its first bytes tell, and the time.
-func (p *Publisher) head(ctx context.Context) (Roster, error) {
-	got, err := p.remote.read(ctx, wire.PeekBytes)
-	if err != nil {
-		return Roster{}, err
-	}
-	if got.clock.err != nil {
-		return Roster{}, classify("ask Redis for the time", got.clock.err)
-	}
-	out := Roster{Now: time.Unix(0, int64(time.Since(got.clock.epoch)))}
-	switch {
-	case got.wrongType:
-		out.Err = wrongType(p.remote.keys.revision)
-	case got.missing:
-		out.Err = ErrNoRevision
-	case len(got.value) == 0:
-		out.Published = true
-	default:
-		var head wire.Revision
-		if head, out.Err = wire.Peek(got.value); out.Err == nil {
-			out.Published, out.Version, out.ID, out.PublishedAt = true, head.Version, head.ID, head.PublishedAt
-		}
-	}
-	return out, nil
-}
-
-// members returns a row for each name.
-func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
-	members, err := p.remote.client.ZRevRangeWithScores(ctx, p.remote.keys.fleet, 0, MaxInstances-1).Result()
-	if isWrongType(err) {
-		return nil, wrongType(p.remote.keys.fleet)
-	}
-	if err != nil {
-		return nil, classify("read the fleet's roster", err)
-	}
-	instances := make([]Instance, len(members))
-	for i, m := range members {
+	members := make([]Member, len(found))
+	for i, m := range found {
 		name, _ := m.Member.(string)
-		instances[i] = Instance{Name: name, LastSeen: time.UnixMilli(int64(m.Score))}
+		members[i] = Member{Name: name, LastSeen: time.UnixMilli(int64(m.Score))}
 	}
-	return instances, nil
+	return members, nil
 }
 
-// readReports reads what each instance last said of itself; Report stays nil where it says nothing.
-func (p *Publisher) readReports(ctx context.Context, instances []Instance) error {
-	for chunk := range slices.Chunk(instances, reportsAtOnce) {
+// Reports calls each for every name, in order, with the report of that instance. The report
+// is empty if there is none, and wrongType says that its key is of another type.
+func (c *Client) Reports(ctx context.Context, names []string, each func(i int, report []byte, wrongType bool)) error {
+	done := 0
+	for chunk := range slices.Chunk(names, reportsAtOnce) {
 		replies := make([]*redis.StringCmd, len(chunk))
-		_, _ = p.remote.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i := range chunk {
-				replies[i] = pipe.GetRange(ctx, p.remote.keys.instance+chunk[i].Name, 0, wire.MaxReportBytes)
+		_, _ = c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i, name := range chunk {
+				replies[i] = p.GetRange(ctx, c.keys.instance+name, 0, wire.MaxReportBytes)
 			}
 			return nil
 		})
-		for i := range chunk {
-			err := replies[i].Err()
+		for i, reply := range replies {
+			report, err := reply.Bytes()
 			if err != nil && !isWrongType(err) {
-				return classify("read the fleet's roster", err)
+				return Classify("read the fleet's roster", err)
 			}
-			chunk[i].read(replies[i])
+			each(done+i, report, err != nil)
 		}
+		done += len(chunk)
 	}
 	return nil
 }
 
-func (in *Instance) read(reply *redis.StringCmd) {
-	value, err := reply.Bytes()
-	in.Report, in.Err = nil, nil
-	switch {
-	case err != nil:
-		in.Err = errors.New("its status is of another type")
-	case len(value) == 0:
-		return
-	default:
-		in.Report, err = wire.DecodeReport(value)
-		if err == nil && in.Report.Instance != in.Name {
-			err = errors.New("it is of another instance")
-		}
-		if err != nil {
-			in.Report, in.Err = nil, fmt.Errorf("its status cannot be read: %w", err)
-		} else if in.Report.WrittenAt.After(in.LastSeen) {
-			in.LastSeen = in.Report.WrittenAt
-		}
+// AreMembers reports for each name whether it is in the roster.
+func (c *Client) AreMembers(ctx context.Context, names []string) ([]bool, error) {
+	// The client does not tell a score of 0 from none. No instance was last seen in 1970.
+	scores, err := c.client.ZMScore(ctx, c.keys.fleet, names...).Result()
+	if err != nil {
+		return nil, Classify("read the fleet's roster", err)
 	}
+	are := make([]bool, len(scores))
+	for i, score := range scores {
+		are[i] = score != 0
+	}
+	return are, nil
 }
 
-// stateOf returns how an instance stands to what the key holds.
-func (roster *Roster) stateOf(in *Instance) InstanceState {
-	r := in.Report
-	switch {
-	case in.Err != nil:
-		return InstanceStale
-	case r == nil:
-		return InstanceGone
-	case r.Rejected != nil && r.Rejected.ID == roster.ID && r.State == string(StateRejected):
-		return InstanceRejected
-	case r.Applied == nil:
-		return InstanceNever
-	case roster.Published && r.Applied.ID == roster.ID && (r.State == string(StateLive) || r.State == string(StateEmpty)):
-		return InstanceSynced
+// WriteReport writes the report of an instance, which expires after life, and the time at
+// which the instance was seen. If prune is set, it also removes what the roster need not
+// remember.
+func (c *Client) WriteReport(
+	ctx context.Context, name string, report []byte, life time.Duration, now time.Time, prune bool,
+) error {
+	cmds, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Set(ctx, c.keys.instance+name, report, life)
+		p.ZAdd(ctx, c.keys.fleet, redis.Z{Score: float64(now.UnixMilli()), Member: name})
+		if prune {
+			p.ZRemRangeByScore(ctx, c.keys.fleet, "-inf", strconv.FormatInt(now.Add(-RosterMemory).UnixMilli(), 10))
+		}
+		return nil
+	})
+	if err != nil && len(cmds) > 1 && cmds[0].Err() == nil && cmds[1].Err() == nil {
+		return nil // another instance prunes the roster
 	}
-	return InstanceStale
+	return err
+}
+
+// RemoveReport removes an instance from the roster.
+func (c *Client) RemoveReport(ctx context.Context, name string) error {
+	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.Del(ctx, c.keys.instance+name)
+		p.ZRem(ctx, c.keys.fleet, name)
+		return nil
+	})
+	return err
 }

@@ -9,220 +9,144 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/internal/wire"
+	"github.com/fleetdial/fleetdial/internal/store"
 )
 
-// errReplyLost marks an error after which EXEC may have been executed or not, or may still be.
-var errReplyLost = errors.New("the reply was lost")
+// A transaction on a Cluster asks up to maxAttempts times for the node that has the fleet's
+// slot. The first attempt may take firstAttempt, each further one twice as long.
+const maxAttempts, firstAttempt = 4, time.Second
 
 var errRedirected = errors.New("each node says that another has the fleet's slot")
 
-// transaction is one publish: WATCH, a look at what is there, and MULTI to EXEC if it is as expected. Repeating it is
-// safe: all attempts have the same id, and whichever EXEC comes second finds its WATCH broken.
-type transaction struct {
-	publisher *Publisher
-	id        string
-	change    func(wire.Revision) (*directive.Set, error)
-	opts      PublishOptions
-	// headOnly says that change does not look at the set that is there.
-	headOnly bool
-	// claimed are the versions that the roster says were applied; none where the publisher does not sign.
-	claimed []int64
-	// unsettled says that an earlier attempt may have been executed, or may yet be; oldest is the lowest version that one
-	// of them had.
-	unsettled bool
-	oldest    int64
+// Found is what a transaction finds before it writes.
+type Found struct {
+	// Now is the clock of Redis.
+	Now time.Time
+	// Exists says that there is a key. Value is its value, up to the limit.
+	Exists bool
+	Value  []byte
+	// Revisions is how many revisions the history holds.
+	Revisions int64
+	// Subscribers is how many subscribe to the channel on this server, 0 if it does not tell.
+	Subscribers int64
 }
 
-// run makes one attempt. Of its errors, redis.TxFailedErr says that another publish came first, and errReplyLost that
-// the outcome is open; after any other, nothing was written.
-func (t *transaction) run(ctx context.Context) (rev wire.Revision, err error) {
-	k := t.publisher.remote.keys
-	looked := false
-	watchErr := t.publisher.remote.client.Watch(ctx, func(tx *redis.Tx) error {
-		found, lookErr := t.look(ctx, tx)
-		if lookErr != nil {
-			return lookErr
+// Tx is a transaction under way. The key and the history are watched.
+type Tx struct {
+	reader
+	client *Client
+	tx     *redis.Tx
+}
+
+// Transact watches the fleet's keys, reads them, and calls write, which may read more and
+// call Exec. It returns the error of write as it is. Of its own errors, one that wraps
+// ErrConcurrent says that another publish came first. After any of them, nothing was written.
+//
+// On a Cluster it calls write again, after it has read the topology, if the node that had the
+// fleet's slot cannot be reached: the client would not ask for another until its next attempt
+// but one.
+func (c *Client) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
+	if c.cluster == nil {
+		return c.transactOnce(ctx, limit, write)
+	}
+	for i := 0; ; i++ {
+		attempt, cancel := context.WithTimeout(ctx, firstAttempt<<i)
+		err := c.transactOnce(attempt, limit, write)
+		cancel()
+		if !errors.Is(err, store.ErrUnavailable) || i == maxAttempts-1 || ctx.Err() != nil {
+			return err
 		}
-		looked = true
-		rev, err = t.write(ctx, tx, found)
-		// Not returned: a Cluster client would repeat the function after an error of the connection.
+		c.RefreshTopology(ctx)
+	}
+}
+
+func (c *Client) transactOnce(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
+	called := false
+	var err error
+	watchErr := c.client.Watch(ctx, func(tx *redis.Tx) error {
+		t := &Tx{reader: reader{tx, c.keys}, client: c, tx: tx}
+		found, readErr := t.read(ctx, limit)
+		if readErr != nil {
+			return readErr
+		}
+		called = true
+		err = write(ctx, t, found)
+		// It is not returned: a Cluster client would repeat the function after an error of the
+		// connection.
 		return nil
-	}, k.revision, k.history)
-	if !looked {
-		// A Cluster client that is redirected until it gives up, as while the slot moves, calls nothing and returns nil.
-		return wire.Revision{}, classify("watch the fleet's keys", cmp.Or(watchErr, errRedirected))
+	}, c.keys.revision, c.keys.history)
+	if called {
+		return err
 	}
-	return rev, err
+	if wrong, ok := errors.AsType[*WrongTypeError](watchErr); ok {
+		return wrong
+	}
+	// A Cluster client that is redirected until it gives up, as while the slot moves, calls
+	// nothing and returns nil.
+	return Classify("watch the fleet's keys", cmp.Or(watchErr, errRedirected))
 }
 
-// found is what a transaction finds before it writes.
-type found struct {
-	now       time.Time
-	exists    bool
-	value     []byte
-	wrongType string // the key that holds something else than it should, if any
-	revisions int64  // in the history
-	listeners int64  // to the channel, on this server; 0 if it does not tell
-}
-
-func (t *transaction) look(ctx context.Context, tx *redis.Tx) (f found, err error) {
-	k := t.publisher.remote.keys
-	limit := int64(wire.MaxValueBytes)
-	if t.headOnly && t.publisher.keys == nil {
-		limit = wire.PeekBytes - 1
-	}
+// read reads what the transaction has to know, in one round trip.
+func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
 	var now *redis.TimeCmd
 	var exists, revisions *redis.IntCmd
 	var value *redis.StringCmd
-	var listeners *redis.MapStringIntCmd
-	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
-		listeners = t.publisher.countListeners(p, ctx, k.channel)
+	var subscribers *redis.MapStringIntCmd
+	count := redis.Pipeliner.PubSubNumSub
+	if t.client.cluster != nil {
+		count = redis.Pipeliner.PubSubShardNumSub
+	}
+	_, _ = t.tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+		subscribers = count(p, ctx, t.keys.channel)
 		now = p.Time(ctx)
-		exists = p.Exists(ctx, k.revision)
-		value = p.GetRange(ctx, k.revision, 0, limit)
-		revisions = p.LLen(ctx, k.history)
+		exists = p.Exists(ctx, t.keys.revision)
+		value = p.GetRange(ctx, t.keys.revision, 0, int64(limit-1))
+		revisions = p.LLen(ctx, t.keys.history)
 		return nil
 	})
 	switch {
 	case isWrongType(value.Err()):
-		f.wrongType = k.revision
+		return Found{}, &WrongTypeError{t.keys.revision}
 	case isWrongType(revisions.Err()):
-		f.wrongType = k.history
+		return Found{}, &WrongTypeError{t.keys.history}
 	}
 	for _, cmd := range []redis.Cmder{now, exists, value, revisions} {
-		if err := cmd.Err(); err != nil && !isWrongType(err) {
-			return f, err
+		if err := cmd.Err(); err != nil {
+			return Found{}, err
 		}
 	}
-	f.now, f.exists, f.revisions = now.Val(), exists.Val() > 0, revisions.Val()
-	f.value, _ = value.Bytes()
-	f.listeners = listeners.Val()[k.channel]
-	return f, nil
+	found := Found{Now: now.Val(), Exists: exists.Val() > 0, Revisions: revisions.Val()}
+	found.Value, _ = value.Bytes()
+	found.Subscribers = subscribers.Val()[t.keys.channel]
+	return found, nil
 }
 
-// write publishes if what was found is as expected.
-func (t *transaction) write(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
-	if f.wrongType != "" {
-		return wire.Revision{}, wrongType(f.wrongType)
+// Exec writes the value to the key and the history, which keeps so many revisions, and
+// announces it, if nobody has written since Transact read the keys. Of its errors, one that
+// wraps ErrConcurrent or any other says that nothing was written, and one that wraps
+// ErrReplyLost that the outcome is open.
+func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement []byte) error {
+	announce := redis.Pipeliner.Publish
+	if t.client.cluster != nil {
+		announce = redis.Pipeliner.SPublish
 	}
-	if err := checkClock(f.now); err != nil {
-		return wire.Revision{}, err
-	}
-	if t.unsettled {
-		rev, err := t.find(ctx, tx)
-		if err != nil || rev.ID == t.id {
-			return rev, err
-		}
-	}
-	rev, err := t.next(ctx, tx, f)
-	if err != nil {
-		return wire.Revision{}, err
-	}
-	value, err := t.publisher.encode(&rev)
-	if err != nil {
-		return wire.Revision{}, err
-	}
-	if t.opts.DryRun {
-		return rev, nil
-	}
-	if err := ctx.Err(); err != nil {
-		return wire.Revision{}, classify("nothing was written", err)
-	}
-	if t.oldest == 0 || rev.Version < t.oldest {
-		t.oldest = rev.Version
-	}
-	a := announcement{rev.Version, rev.ID, spreadMillis(len(value), f.listeners)}
-	return rev, t.exec(ctx, tx, a, value)
-}
-
-// next returns the revision to write over what was found.
-func (t *transaction) next(ctx context.Context, tx *redis.Tx, f found) (wire.Revision, error) {
-	var there wire.Revision
-	var err error
-	if t.headOnly && t.publisher.keys == nil && len(f.value) > 0 {
-		there, err = wire.Peek(f.value)
-	} else {
-		there, err = t.publisher.decode(f.value)
-	}
-	if err != nil && t.headOnly {
-		there, _ = wire.Peek(f.value)
-		there.Set = emptySet
-	}
-	if err != nil && !t.headOnly {
-		return wire.Revision{}, err
-	}
-	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != there.Version || want == 0 && f.exists) {
-		return wire.Revision{}, t.conflict(ctx, tx, want)
-	}
-	if !t.headOnly && len(f.value) > 0 {
-		if err := t.publisher.believe(there); err != nil {
-			return wire.Revision{}, err
-		}
-	}
-	base := there
-	if base.Version == 0 && f.revisions > 0 {
-		// The key is gone or unreadable; the history tells where the versions stood.
-		last, err := tx.LIndex(ctx, t.publisher.remote.keys.history, 0).Bytes()
-		if err != nil {
-			return wire.Revision{}, classify("read the history", err)
-		}
-		// Without a readable head, versions begin anew.
-		base, _ = wire.Peek(last)
-	}
-	version := base.Version + 1
-	if t.publisher.cfg.SignKey != nil {
-		certain, err := t.certain(ctx, tx, there, f.revisions)
-		if err != nil {
-			return wire.Revision{}, err
-		}
-		version = above(certain, append(t.claimed, base.Version))
-	}
-	there.Version = base.Version
-	set, err := t.change(there)
-	if err != nil {
-		return wire.Revision{}, err
-	}
-	return wire.Revision{
-		Version: version, ID: t.id, PublishedAt: time.UnixMilli(f.now.UnixMilli()),
-		PublishedBy: t.publisher.cfg.PublishedBy, Reason: t.opts.Reason, Set: set,
-	}, nil
-}
-
-// conflict returns the error that tells what stands in the way.
-func (t *transaction) conflict(ctx context.Context, tx *redis.Tx, expected int64) error {
-	conflict := &ConflictError{Expected: expected}
-	value, err := tx.GetRange(ctx, t.publisher.remote.keys.revision, 0, wire.MaxValueBytes).Bytes()
-	if err != nil {
-		return classify("conflict, but what stands there cannot be read", err)
-	}
-	there, err := t.publisher.decode(value)
-	if err != nil {
-		there, _ = wire.Peek(value)
-	}
-	conflict.Version, conflict.ID, conflict.PublishedAt = there.Version, there.ID, there.PublishedAt
-	conflict.PublishedBy, conflict.Reason = there.PublishedBy, there.Reason
-	return conflict
-}
-
-func (t *transaction) exec(ctx context.Context, tx *redis.Tx, a announcement, value []byte) error {
-	k := t.publisher.remote.keys
 	var set *redis.StatusCmd
-	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		set = p.Set(ctx, k.revision, value, 0)
-		p.LPush(ctx, k.history, value)
-		p.LTrim(ctx, k.history, 0, int64(t.publisher.cfg.History-1))
-		t.publisher.announce(p, ctx, k.channel, a.encode())
+	cmds, err := t.tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		set = p.Set(ctx, t.keys.revision, value, 0)
+		p.LPush(ctx, t.keys.history, value)
+		p.LTrim(ctx, t.keys.history, 0, int64(history-1))
+		announce(p, ctx, t.keys.channel, announcement)
 		return nil
 	})
 	switch {
-	case err == nil, errors.Is(err, redis.TxFailedErr):
-		return err
-	case !isReply(err):
-		return fmt.Errorf("%w: %w", errReplyLost, err)
+	case err == nil:
+		return nil
+	case errors.Is(err, redis.TxFailedErr):
+		return ErrConcurrent
+	case !IsReply(err):
+		return fmt.Errorf("%w: %w", ErrReplyLost, err)
 	case set.Err() == nil:
-		return classify(fmt.Sprintf("version %d is published, but not all went well", a.Version), err)
+		return Classify("the revision is published, but a command after it failed", err)
 	}
-	return classify("nothing was written", commandError(err, cmds...))
+	return Classify("nothing was written", commandError(err, cmds...))
 }

@@ -238,7 +238,7 @@ func yamlDirective(i int) string {
 
 func TestRevisionAsJSON(t *testing.T) {
 	t.Parallel()
-	got := AppendRevision(nil, goldenRevisions(t)["incident"])
+	got := goldenRevisions(t)["incident"].AppendJSON(nil)
 	require.Equal(t, `{
   "version": 42,
   "id": "00112233445566778899aabbccddeeff",

@@ -58,8 +58,8 @@ func newJSONBody(set *directive.Set) jsonBody {
 // AppendBody appends the publish body, in JSON, that describes the set with absolute expiries, and a newline.
 func AppendBody(dst []byte, set *directive.Set) []byte { return appendJSON(dst, newJSONBody(set)) }
 
-// AppendRevision appends a revision as JSON, with times in RFC 3339, and a newline.
-func AppendRevision(dst []byte, r Revision) []byte {
+// AppendJSON appends the revision as JSON, with times in RFC 3339, and a newline.
+func (r Revision) AppendJSON(dst []byte) []byte {
 	published := ""
 	if r.Version != 0 {
 		published = r.PublishedAt.UTC().Format(millis)

@@ -1,4 +1,4 @@
-package redisstore
+package fleetdial
 
 import (
 	"context"
@@ -6,18 +6,26 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-
-	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// listeners tell functions of changes, each on a goroutine of its own and in order: a slow one skips what it had no
-// time for, and holds up nobody.
+// Change tells a listener that another revision has been applied.
+type Change struct {
+	// From is the revision that the listener got last, To the one that is applied now.
+	From, To Revision
+}
+
+// Diff returns the directives that were added, removed and changed. It takes about a
+// millisecond for 10,000 directives, so it is computed only when Diff is called.
+func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }
+
+// listeners call functions for changes, each on a goroutine of its own and in order. A slow
+// listener skips the changes in between, and holds up nobody.
 type listeners struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
 	closed bool
-	last   wire.Revision
+	last   Revision
 	all    map[*listener]struct{}
 	wg     sync.WaitGroup
 }
@@ -27,21 +35,21 @@ type listener struct {
 	wake chan struct{} // has room for one
 
 	mu    sync.Mutex
-	to    wire.Revision
-	isNew bool // whether to has yet to be told
+	to    Revision
+	isNew bool // whether call has yet to get to
 
-	from wire.Revision // belongs to the goroutine
+	from Revision // belongs to the goroutine
 	ctx  context.Context
 	stop context.CancelFunc
 }
 
 func newListeners(log *slog.Logger) *listeners {
 	return &listeners{
-		log: log, all: make(map[*listener]struct{}), last: wire.Revision{Set: emptySet},
+		log: log, all: make(map[*listener]struct{}), last: Revision{Set: new(Set)},
 	}
 }
 
-// add begins to tell call of changes after the current revision, until cancel is called.
+// add calls the function for changes after the current revision, until cancel is called.
 func (ls *listeners) add(call func(Change)) (cancel func()) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -61,7 +69,7 @@ func (ls *listeners) add(call func(Change)) (cancel func()) {
 }
 
 // tell hands a new revision to each listener's goroutine. It never blocks.
-func (ls *listeners) tell(rev wire.Revision) {
+func (ls *listeners) tell(rev Revision) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.last = rev
@@ -91,14 +99,14 @@ func (ls *listeners) serve(l *listener) {
 		l.isNew = false
 		l.mu.Unlock()
 		if !isNew {
-			continue // the wake before this one brought it along
+			continue // an earlier wake delivered it
 		}
 		ls.deliver(l, Change{From: l.from, To: to})
 		l.from = to
 	}
 }
 
-// deliver survives a listener that panics: it must not take the proxy with it.
+// deliver recovers from a listener that panics, so that the proxy goes on.
 func (ls *listeners) deliver(l *listener, c Change) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -108,7 +116,7 @@ func (ls *listeners) deliver(l *listener, c Change) {
 	l.call(c)
 }
 
-// close ends all listeners and waits for those that are being told.
+// close ends all listeners and waits for the calls under way.
 func (ls *listeners) close() {
 	ls.mu.Lock()
 	ls.closed = true

@@ -1,0 +1,142 @@
+package fleetdial
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// loop is the one goroutine that feeds the follower and carries out what it decides. Sessions
+// and fetches run on goroutines of their own, so that a Redis that hangs holds up no event.
+func (s *Subscriber) loop() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		var event any = follow.Timer{}
+		select {
+		case <-s.ctx.Done():
+			return
+		case event = <-s.events:
+		case <-timer.C:
+		}
+		if d := suspendedTime() - s.suspended; d > directive.ClockTolerance {
+			s.suspended += d
+			s.carryOut(s.follower.Handle(time.Now(), follow.Suspended{For: d}))
+		}
+		if r, ok := event.(refresh); ok {
+			s.asked++
+			s.waiters[s.asked] = r.done
+			event = follow.Refresh{Waiter: s.asked}
+		}
+		out := s.follower.Handle(time.Now(), event)
+		s.carryOut(out)
+		timer.Reset(time.Until(out.WakeAt))
+	}
+}
+
+// carryOut does what the follower decided.
+func (s *Subscriber) carryOut(out follow.Effects) {
+	if out.Set != nil {
+		s.set.Store(out.Set)
+	}
+	s.show()
+	if out.Applied != nil {
+		s.listeners.tell(*out.Applied)
+	}
+	if out.EndSession {
+		s.lose()
+	}
+	if out.OpenSession != 0 {
+		s.lose() // the one before has ended
+		var ctx context.Context
+		ctx, s.lose = context.WithCancel(s.ctx)
+		s.remote.Go(func() { s.session(ctx, out.OpenSession) })
+	}
+	if out.Fetch != nil {
+		s.remote.Go(func() { s.fetch(*out.Fetch) })
+	}
+	for _, answer := range out.Answers {
+		s.waiters[answer.Waiter] <- answer.Err
+		delete(s.waiters, answer.Waiter)
+	}
+	if out.Started {
+		s.started <- out.StartErr
+	}
+	if out.Report && s.reporter != nil {
+		s.reporter.ask()
+	}
+	if out.Save != nil && s.snapshot != nil {
+		s.snapshot.Save(out.Save.Value, out.Save.Epoch)
+	}
+	for _, line := range out.Log {
+		level := slog.LevelInfo
+		if line.Warn {
+			level = slog.LevelWarn
+		}
+		s.log.Log(context.Background(), level, "fleetdial: "+line.Message, line.Attrs...)
+	}
+}
+
+// show makes the follower's status the one that Status returns.
+func (s *Subscriber) show() {
+	v := &view{status: s.follower.Status()}
+	v.epoch, v.roundTrip = s.follower.Clock()
+	s.view.Store(v)
+}
+
+// post hands an event to the loop.
+func (s *Subscriber) post(event any) {
+	select {
+	case s.events <- event:
+	case <-s.ctx.Done():
+	}
+}
+
+// session runs one session and posts what comes of it.
+func (s *Subscriber) session(ctx context.Context, number uint64) {
+	if number > 1 {
+		s.client.RefreshTopology(ctx)
+	}
+	err := s.client.Subscribe(ctx, s.cfg.SubscriptionTimeout/2, func(reply any) {
+		s.post(sessionEvent(number, reply))
+	})
+	s.post(follow.SessionLost{Session: number, Err: err})
+}
+
+// sessionEvent returns what a reply on a session means.
+func sessionEvent(number uint64, reply any) follow.Event {
+	switch reply := reply.(type) {
+	case *redis.Subscription:
+		if reply.Kind == "subscribe" || reply.Kind == "ssubscribe" {
+			return follow.Subscribed{Session: number}
+		}
+		return follow.Unsubscribed{Session: number}
+	case *redis.Message:
+		return follow.Message{Session: number, Payload: reply.Payload}
+	case error:
+		return follow.ErrorReply{Session: number, Err: reply}
+	}
+	return follow.Pong{Session: number}
+}
+
+// fetch runs one fetch and posts its result.
+func (s *Subscriber) fetch(f follow.Fetch) {
+	ctx, cancel := context.WithTimeout(s.ctx, f.Timeout)
+	defer cancel()
+	var event follow.Fetched
+	switch f.Mode {
+	case follow.FetchClock:
+		event.Reading.Clock, event.Err = s.client.ReadClock(ctx)
+	case follow.FetchHeader:
+		event.Reading, event.Err = s.client.ReadHeader(ctx, wire.PeekBytes)
+	case follow.FetchValue:
+		event.Reading, event.Err = s.client.ReadValue(ctx, s.cfg.MaxBytes+1)
+	}
+	s.post(event)
+}
