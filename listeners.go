@@ -26,27 +26,12 @@ type listeners struct {
 	mu     sync.Mutex
 	closed bool
 	last   Revision
-	all    map[*listener]struct{}
+	all    map[chan Revision]context.CancelFunc // each channel has room for the newest revision
 	wg     sync.WaitGroup
 }
 
-type listener struct {
-	call func(Change)
-	wake chan struct{} // has room for one
-
-	mu    sync.Mutex
-	to    Revision
-	isNew bool // whether call has yet to get to
-
-	from Revision // belongs to the goroutine
-	ctx  context.Context
-	stop context.CancelFunc
-}
-
 func newListeners(log *slog.Logger) *listeners {
-	return &listeners{
-		log: log, all: make(map[*listener]struct{}), last: Revision{Set: new(Set)},
-	}
+	return &listeners{log: log, all: make(map[chan Revision]context.CancelFunc), last: Revision{Set: new(Set)}}
 }
 
 // add calls the function for changes after the current revision, until cancel is called.
@@ -57,71 +42,63 @@ func (ls *listeners) add(call func(Change)) (cancel func()) {
 		return func() {}
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &listener{call: call, wake: make(chan struct{}, 1), from: ls.last, to: ls.last, ctx: ctx, stop: stop}
-	ls.all[l] = struct{}{}
-	ls.wg.Go(func() { ls.serve(l) })
+	newest, last := make(chan Revision, 1), ls.last
+	ls.all[newest] = stop
+	ls.wg.Go(func() { ls.serve(ctx, newest, last, call) })
 	return func() {
 		stop()
 		ls.mu.Lock()
 		defer ls.mu.Unlock()
-		delete(ls.all, l)
+		delete(ls.all, newest)
 	}
 }
 
-// tell hands a new revision to each listener's goroutine. It never blocks.
+// tell hands a new revision to each listener's goroutine, in place of one that has not been
+// delivered. It never blocks.
 func (ls *listeners) tell(rev Revision) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.last = rev
-	for l := range ls.all {
-		l.mu.Lock()
-		l.to, l.isNew = rev, true
-		l.mu.Unlock()
+	for newest := range ls.all {
 		select {
-		case l.wake <- struct{}{}:
+		case <-newest:
 		default:
 		}
+		newest <- rev
 	}
 }
 
-func (ls *listeners) serve(l *listener) {
+func (ls *listeners) serve(ctx context.Context, newest <-chan Revision, from Revision, call func(Change)) {
 	for {
 		select {
-		case <-l.ctx.Done():
+		case <-ctx.Done():
 			return
-		case <-l.wake:
+		case to := <-newest:
+			if ctx.Err() != nil {
+				return
+			}
+			ls.deliver(call, Change{From: from, To: to})
+			from = to
 		}
-		if l.ctx.Err() != nil {
-			return
-		}
-		l.mu.Lock()
-		to, isNew := l.to, l.isNew
-		l.isNew = false
-		l.mu.Unlock()
-		if !isNew {
-			continue // an earlier wake delivered it
-		}
-		ls.deliver(l, Change{From: l.from, To: to})
-		l.from = to
 	}
 }
 
 // deliver recovers from a listener that panics, so that the proxy goes on.
-func (ls *listeners) deliver(l *listener, c Change) {
+func (ls *listeners) deliver(call func(Change), c Change) {
 	defer func() {
 		if p := recover(); p != nil {
-			ls.log.Error("fleetdial: a listener panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			ls.log.Error("fleetdial: listener panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	l.call(c)
+	call(c)
 }
 
 // close ends all listeners and waits for the calls under way.
 func (ls *listeners) close() {
 	ls.mu.Lock()
 	ls.closed = true
-	for l := range ls.all {
-		l.stop()
+	for _, stop := range ls.all {
+		stop()
 	}
 	ls.mu.Unlock()
 	ls.wg.Wait()
