@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -112,7 +112,7 @@ func (p *Publisher) Now(ctx context.Context) (time.Time, error) {
 		err = redisstore.Classify("read the clock of Redis", m.Err)
 	}
 	if err == nil {
-		err = follow.CheckClock(m.Time)
+		err = clock.Check(m.Time)
 	}
 	return m.Time, err
 }

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -55,7 +55,7 @@ func (t *transaction) run(ctx context.Context) (rev Revision, err error) {
 
 // write publishes if the current revision is as expected.
 func (t *transaction) write(ctx context.Context, tx *redisstore.Tx, found *redisstore.Found) (Revision, error) {
-	if err := follow.CheckClock(found.Now); err != nil {
+	if err := clock.Check(found.Now); err != nil {
 		return Revision{}, err
 	}
 	if t.isOpen {

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -89,7 +90,7 @@ type Follower struct {
 	newestAt    time.Time
 	unannounced *unannounced
 
-	clock      clock
+	clock      clock.Clock
 	clockRetry backoff
 	clockless  bool
 	roundTrip  time.Duration // of the last measurement
@@ -174,10 +175,10 @@ func (f *Follower) Status() Status { return f.status }
 // Clock returns the local time at which the fleet's clock read zero, zero before the first
 // measurement, and how long the last measurement took.
 func (f *Follower) Clock() (epoch time.Time, roundTrip time.Duration) {
-	if !f.clock.known {
+	if !f.clock.Known {
 		return time.Time{}, 0
 	}
-	return f.clock.epoch, f.roundTrip
+	return f.clock.Epoch, f.roundTrip
 }
 
 // resync asks for a fetch from time to time, however reliable the session seems.

@@ -194,7 +194,7 @@ func (f *Follower) fetched(e Fetched) {
 // fetchFailed handles a fetch that got no reading.
 func (f *Follower) fetchFailed(c *fetching, err error) {
 	f.answer(c, err)
-	if f.clock.doubt() {
+	if f.clock.Doubt() {
 		f.reanchor()
 	}
 	if c.mode == FetchClock {
@@ -238,7 +238,7 @@ func (f *Follower) started(err error) {
 	if f.isStarted || err == nil && !f.session.reliable {
 		return
 	}
-	if err == nil && f.clock.provisional && !f.isSettling {
+	if err == nil && f.clock.Provisional && !f.isSettling {
 		f.isSettling = true
 		return
 	}

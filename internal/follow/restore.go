@@ -3,6 +3,7 @@ package follow
 import (
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/store"
 )
@@ -22,7 +23,7 @@ func (f *Follower) Restore(bytes []byte, epoch time.Time, use bool) (Effects, er
 	if !use {
 		return Effects{}, nil
 	}
-	f.clock = clock{known: true, estimate: estimate{epoch: epoch, own: true}}
+	f.clock = clock.Clock{Known: true, Estimate: clock.Estimate{Epoch: epoch, Own: true}}
 	f.swap(directive.Anchor(rev.Set, epoch))
 	f.isSaved, f.savedEpoch = true, epoch
 	f.note(rev, f.identify(r, true))

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -64,7 +64,7 @@ func read(file string) (*wire.Snapshot, error) {
 // the one by which more time has passed counts. A machine that was off, and whose wall clock
 // stood still meanwhile, cannot tell.
 func epochOf(snap *wire.Snapshot, now time.Time) (time.Time, error) {
-	if err := follow.CheckClock(snap.TakenAt); err != nil {
+	if err := clock.Check(snap.TakenAt); err != nil {
 		return time.Time{}, err
 	}
 	passed := now.Sub(snap.LocalAt)
@@ -74,7 +74,7 @@ func epochOf(snap *wire.Snapshot, now time.Time) (time.Time, error) {
 	if passed < 0 {
 		return time.Time{}, errClockWentBack
 	}
-	return follow.EpochOf(now, snap.TakenAt.Add(passed)), nil
+	return clock.EpochOf(now, snap.TakenAt.Add(passed)), nil
 }
 
 // write replaces the file by one that holds the value, and says how the clocks stand now.
