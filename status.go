@@ -2,60 +2,61 @@ package fleetdial
 
 import (
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // State says how a [Subscriber] stands to its fleet's key.
-type State = follow.State
+type State = wire.State
 
 const (
 	// StateLive says that the key holds the set in force.
-	StateLive = follow.StateLive
+	StateLive = wire.StateLive
 	// StateStale says that the Subscriber cannot tell whether the key still holds its set. The
 	// set stays.
-	StateStale = follow.StateStale
+	StateStale = wire.StateStale
 	// StateMissing says that there is no key. The set stays.
-	StateMissing = follow.StateMissing
+	StateMissing = wire.StateMissing
 	// StateRejected says that the key holds a value that was rejected. The set stays.
-	StateRejected = follow.StateRejected
+	StateRejected = wire.StateRejected
 	// StateEmpty says that the key holds the empty value, which clears the set.
-	StateEmpty = follow.StateEmpty
+	StateEmpty = wire.StateEmpty
 )
 
 // Source says where the set of a [Subscriber] comes from.
-type Source = follow.Source
+type Source = wire.Source
 
 const (
 	// SourceStart says that nothing has been applied yet. The set is empty.
-	SourceStart = follow.SourceStart
+	SourceStart = wire.SourceStart
 	// SourceSnapshot says that the set is the one in the snapshot file, which Redis has not
 	// confirmed yet.
-	SourceSnapshot = follow.SourceSnapshot
+	SourceSnapshot = wire.SourceSnapshot
 	// SourceLive says that Redis held the set.
-	SourceLive = follow.SourceLive
+	SourceLive = wire.SourceLive
 )
 
 // RejectReason is the kind of reason for which a value was rejected, as a word that suits a
 // metric's label.
-type RejectReason = follow.RejectReason
+type RejectReason = wire.RejectReason
 
 const (
 	// RejectTooLarge is for a value beyond the size limit.
-	RejectTooLarge = follow.RejectTooLarge
+	RejectTooLarge = wire.RejectTooLarge
 	// RejectWrongType is for a key that does not hold a string.
-	RejectWrongType = follow.RejectWrongType
+	RejectWrongType = wire.RejectWrongType
 	// RejectMalformed is for bytes that are not a value at all.
-	RejectMalformed = follow.RejectMalformed
+	RejectMalformed = wire.RejectMalformed
 	// RejectInvalid is for a value with a field that is missing, unknown, mistyped or beyond its
 	// limits.
-	RejectInvalid = follow.RejectInvalid
+	RejectInvalid = wire.RejectInvalid
 	// RejectUnsigned is for a value without a signature if VerifyKeys asks for one.
-	RejectUnsigned = follow.RejectUnsigned
+	RejectUnsigned = wire.RejectUnsigned
 	// RejectUnknownKey is for a value that was signed with a key that is not trusted.
-	RejectUnknownKey = follow.RejectUnknownKey
+	RejectUnknownKey = wire.RejectUnknownKey
 	// RejectAltered is for a value that is not what was signed for this fleet.
-	RejectAltered = follow.RejectAltered
+	RejectAltered = wire.RejectAltered
 	// RejectReplayed is for a signed value that is not newer than one that was applied.
-	RejectReplayed = follow.RejectReplayed
+	RejectReplayed = wire.RejectReplayed
 )
 
 // Rejection describes a value that a [Subscriber] rejected.

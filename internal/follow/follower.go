@@ -68,7 +68,7 @@ type Follower struct {
 	signedVersion int64
 	signedID      string
 	// found is the state that the last fetch found, and fetchErr why the last fetch failed.
-	found    State
+	found    wire.State
 	fetchErr error
 
 	session       session
@@ -111,17 +111,17 @@ func New(cfg Config, now time.Time) *Follower {
 	retry := backoff{shortest: shortestBackoff, longest: longestBackoff}
 	again := backoff{shortest: firstRetry, longest: longestRetry}
 	f := &Follower{
-		cfg: cfg, now: now, set: emptySet, found: StateStale, session: session{err: errNotRead},
+		cfg: cfg, now: now, set: emptySet, found: wire.StateStale, session: session{err: errNotRead},
 		openAt: now, sessionRetry: retry, fetchRetry: retry, searchRetry: again, clockRetry: again,
 		bucket:     newBucket(fetchBurst, fetchInterval, now),
 		stateLines: lines{bucket: newBucket(stateBurst, time.Minute/stateBurst, now)},
 		applyLines: lines{bucket: newBucket(applyBurst, time.Minute/applyBurst, now)},
 	}
 	f.status = Status{
-		State: StateStale, Since: now, Source: SourceStart, Err: errNotRead, Revision: wire.Revision{Set: emptySet},
+		State: wire.StateStale, Since: now, Source: wire.SourceStart, Err: errNotRead, Revision: wire.Revision{Set: emptySet},
 		AnnounceToApply: newHistogram(), PublishToApply: newHistogram(),
 	}
-	f.status.Counters.Rejections = make(map[RejectReason]int64)
+	f.status.Counters.Rejections = make(map[wire.RejectReason]int64)
 	f.planResync()
 	return f
 }
@@ -213,15 +213,15 @@ func (f *Follower) updateState() {
 	state, err := f.found, error(nil)
 	switch {
 	case f.isOverdue():
-		state = StateStale
+		state = wire.StateStale
 		err = fmt.Errorf("fetch the fleet's key: %w: no reply for %v", store.ErrUnavailable, f.cfg.SubscriptionTimeout)
 	case f.fetchErr != nil && (f.session.subscribed || f.session.reliable):
-		state, err = StateStale, f.fetchErr
+		state, err = wire.StateStale, f.fetchErr
 	case !f.session.reliable:
-		state, err = StateStale, f.session.err
-	case state == StateMissing:
+		state, err = wire.StateStale, f.session.err
+	case state == wire.StateMissing:
 		err = ErrNoRevision
-	case state == StateRejected:
+	case state == wire.StateRejected:
 		err = f.status.Rejected.Err
 	}
 	f.status.Err = err
@@ -280,7 +280,7 @@ func (f *Follower) wakeAt() time.Time {
 }
 
 // reject counts a rejection. It replaces the map, which earlier statuses share.
-func (c *Counters) reject(reason RejectReason) {
+func (c *Counters) reject(reason wire.RejectReason) {
 	c.Rejections = maps.Clone(c.Rejections)
 	c.Rejections[reason]++
 }

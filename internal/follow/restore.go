@@ -6,6 +6,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // Restore takes in the value of a snapshot file before the first event. The value has to be
@@ -27,7 +28,7 @@ func (f *Follower) Restore(bytes []byte, epoch time.Time, use bool) (Effects, er
 	f.swap(directive.Anchor(rev.Set, epoch))
 	f.isSaved, f.savedEpoch = true, epoch
 	f.note(rev, f.identify(r, true))
-	f.status.AppliedAt, f.status.Source = f.now, SourceSnapshot
+	f.status.AppliedAt, f.status.Source = f.now, wire.SourceSnapshot
 	f.out.Applied = &rev
 	f.log(&f.applyLines, false, "started from the snapshot file", "state", f.status.State,
 		"version", rev.Version, "id", rev.ID, "directives", rev.Set.Len())

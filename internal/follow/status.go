@@ -13,48 +13,11 @@ import (
 // ErrNoRevision says that the fleet's key does not exist.
 var ErrNoRevision = errors.New("no revision is published")
 
-// State says how a subscriber stands to its fleet's key.
-type State string
-
-// The states.
-const (
-	StateLive     State = "live"
-	StateStale    State = "stale"
-	StateMissing  State = "missing"
-	StateRejected State = "rejected"
-	StateEmpty    State = "empty"
-)
-
-// Source says where a subscriber's set comes from.
-type Source string
-
-// The sources.
-const (
-	SourceStart    Source = "start"
-	SourceSnapshot Source = "snapshot"
-	SourceLive     Source = "live"
-)
-
-// RejectReason is the kind of reason for which a value was rejected.
-type RejectReason string
-
-// The reasons.
-const (
-	RejectTooLarge   RejectReason = "too_large"
-	RejectWrongType  RejectReason = "wrong_type"
-	RejectMalformed  RejectReason = "malformed"
-	RejectInvalid    RejectReason = "invalid"
-	RejectUnsigned   RejectReason = "unsigned"
-	RejectUnknownKey RejectReason = "unknown_key"
-	RejectAltered    RejectReason = "altered"
-	RejectReplayed   RejectReason = "replayed"
-)
-
 // Rejection describes a value that was rejected.
 type Rejection struct {
 	Version int64
 	ID      string
-	Reason  RejectReason
+	Reason  wire.RejectReason
 	Err     error
 	At      time.Time
 }
@@ -64,7 +27,7 @@ type Counters struct {
 	Announcements int64
 	Fetches       int64
 	Applies       int64
-	Rejections    map[RejectReason]int64
+	Rejections    map[wire.RejectReason]int64
 	Corrections   int64
 	Reconnects    int64
 	Regressions   int64
@@ -73,9 +36,9 @@ type Counters struct {
 
 // Status is what a subscriber knows of itself at one moment.
 type Status struct {
-	State           State
+	State           wire.State
 	Since           time.Time
-	Source          Source
+	Source          wire.Source
 	Revision        wire.Revision
 	Digest          string
 	AppliedAt       time.Time

@@ -84,27 +84,27 @@ func (f *Follower) take(c *fetching, r store.Reading) error {
 	}
 	switch {
 	case v.kind == kindMissing:
-		f.found = StateMissing
+		f.found = wire.StateMissing
 	case same(&f.rejected):
-		f.found = StateRejected
+		f.found = wire.StateRejected
 	case same(&f.applied):
 		f.found = stateOf(f.status.Revision)
-		f.status.Source = SourceLive
+		f.status.Source = wire.SourceLive
 	default:
 		return f.takeNew(c, r, v)
 	}
 	f.status.LastSync = f.now
-	if f.found == StateRejected {
+	if f.found == wire.StateRejected {
 		return &RejectedError{f.status.Rejected.Err}
 	}
 	return nil
 }
 
-func stateOf(rev wire.Revision) State {
+func stateOf(rev wire.Revision) wire.State {
 	if rev.Version == 0 {
-		return StateEmpty
+		return wire.StateEmpty
 	}
-	return StateLive
+	return wire.StateLive
 }
 
 // takeNew applies or rejects a value that is neither applied nor rejected.
@@ -124,46 +124,22 @@ func (f *Follower) takeNew(c *fetching, r store.Reading, v value) error {
 }
 
 // accept returns the revision that was read, or why it is rejected.
-func (f *Follower) accept(r store.Reading) (wire.Revision, RejectReason, error) {
+func (f *Follower) accept(r store.Reading) (wire.Revision, wire.RejectReason, error) {
 	if r.WrongType {
-		return wire.Revision{}, RejectWrongType, errWrongType
+		return wire.Revision{}, wire.RejectWrongType, errWrongType
 	}
 	if len(r.Value) > f.cfg.MaxBytes {
-		return wire.Revision{}, RejectTooLarge, fmt.Errorf("the value is larger than the limit of %d bytes", f.cfg.MaxBytes)
+		return wire.Revision{}, wire.RejectTooLarge, fmt.Errorf("the value is larger than the limit of %d bytes", f.cfg.MaxBytes)
 	}
-	if f.cfg.Keys != nil {
-		if _, err := f.cfg.Keys.Verify(r.Value, f.cfg.Key); err != nil {
-			return wire.Revision{}, signatureReason(err), err
-		}
-	}
-	if len(r.Value) == 0 {
-		return wire.Revision{Set: emptySet}, "", nil
-	}
-	rev, err := wire.Decode(r.Value)
-	if _, invalid := errors.AsType[*directive.ValidationError](err); invalid {
-		return rev, RejectInvalid, err
-	}
+	rev, reason, err := wire.Accept(r.Value, f.cfg.Keys, f.cfg.Key)
 	if err != nil {
-		return rev, RejectMalformed, err
+		return rev, reason, err
 	}
-	rev.Verified = f.cfg.Keys != nil
 	if rev.Verified && rev.Version <= f.signedVersion && rev.ID != f.signedID {
-		return rev, RejectReplayed, fmt.Errorf("%w: version %d is not above version %d, which was applied before",
+		return rev, wire.RejectReplayed, fmt.Errorf("%w: version %d is not above version %d, which was applied before",
 			errReplayed, rev.Version, f.signedVersion)
 	}
 	return rev, "", nil
-}
-
-func signatureReason(err error) RejectReason {
-	switch {
-	case errors.Is(err, wire.ErrUnsigned):
-		return RejectUnsigned
-	case errors.Is(err, wire.ErrUnknownKey):
-		return RejectUnknownKey
-	case errors.Is(err, wire.ErrAltered):
-		return RejectAltered
-	}
-	return RejectMalformed
 }
 
 // RejectedError says that the fleet's key holds a value that was rejected.
@@ -178,9 +154,9 @@ func (e *RejectedError) Error() string {
 func (e *RejectedError) Unwrap() error { return e.Err }
 
 // reject records a value that is not applied. The set stays.
-func (f *Follower) reject(r store.Reading, v value, reason RejectReason, err error) {
+func (f *Follower) reject(r store.Reading, v value, reason wire.RejectReason, err error) {
 	head, _ := wire.Peek(r.Value)
-	f.rejected, f.found = v, StateRejected
+	f.rejected, f.found = v, wire.StateRejected
 	f.status.Rejected = &Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: f.now}
 	f.status.Counters.reject(reason)
 	f.out.Report = true
@@ -194,7 +170,7 @@ func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 	before, wasOf := f.status.Revision, f.applied
 	f.swap(directive.AnchorAfter(rev.Set, f.set, f.clock.Epoch, f.clock.Provisional))
 	f.note(rev, v)
-	f.status.AppliedAt, f.status.Source, f.status.Rejected = f.now, SourceLive, nil
+	f.status.AppliedAt, f.status.Source, f.status.Rejected = f.now, wire.SourceLive, nil
 	f.rejected, f.found = value{}, stateOf(rev)
 	f.observeLatency(before)
 	f.status.Counters.Applies++
