@@ -29,7 +29,7 @@ func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 		}
 		rev, err := p.decode(value)
 		if err != nil {
-			rev, _ = wire.Peek(value)
+			rev, _ = wire.DecodeHeader(value)
 			rev.Set = new(Set)
 		}
 		entries = append(entries, HistoryEntry{rev, err})

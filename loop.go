@@ -134,7 +134,7 @@ func (s *Subscriber) fetch(f follow.Fetch) {
 	case follow.FetchClock:
 		event.Reading.Clock, event.Err = s.client.ReadClock(ctx)
 	case follow.FetchHeader:
-		event.Reading, event.Err = s.client.ReadHeader(ctx, wire.PeekBytes)
+		event.Reading, event.Err = s.client.ReadHeader(ctx, wire.HeaderBytes)
 	case follow.FetchValue:
 		event.Reading, event.Err = s.client.ReadValue(ctx, s.cfg.MaxBytes+1)
 	}

@@ -139,7 +139,7 @@ func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 
 // header returns the roster without its instances and without the digest.
 func (p *Publisher) header(ctx context.Context) (Roster, error) {
-	got, err := p.client.ReadHeader(ctx, wire.PeekBytes)
+	got, err := p.client.ReadHeader(ctx, wire.HeaderBytes)
 	if err != nil {
 		return Roster{}, err
 	}
@@ -160,7 +160,7 @@ func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
 		out.Published = true
 	default:
 		var head Revision
-		if head, out.Err = wire.Peek(got.Value); out.Err == nil {
+		if head, out.Err = wire.DecodeHeader(got.Value); out.Err == nil {
 			out.Published, out.Version, out.ID, out.PublishedAt = true, head.Version, head.ID, head.PublishedAt
 		}
 	}

@@ -64,7 +64,7 @@ func (p *Publisher) encode(rev *Revision) ([]byte, error) {
 		return value, err
 	}
 	rev.SignedBy, rev.Verified = wire.KeyID(p.cfg.SignKey.Public().(ed25519.PublicKey)), true
-	return wire.AppendSeal(value, p.client.Key(), p.cfg.SignKey)
+	return wire.AppendSignature(value, p.client.Key(), p.cfg.SignKey)
 }
 
 // decode returns the revision that a whole value holds. No bytes are the empty set. It notes

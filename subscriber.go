@@ -125,8 +125,8 @@ func (cfg *SubscriberConfig) check() error {
 		return fmt.Errorf("ResyncInterval, SubscriptionTimeout and ReportInterval must be at least %v", shortest)
 	}
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, wire.MaxValueBytes)
-	if cfg.MaxBytes < wire.PeekBytes || cfg.MaxBytes > wire.MaxValueBytes {
-		return fmt.Errorf("MaxBytes must be %d to %d", wire.PeekBytes, wire.MaxValueBytes)
+	if cfg.MaxBytes < wire.HeaderBytes || cfg.MaxBytes > wire.MaxValueBytes {
+		return fmt.Errorf("MaxBytes must be %d to %d", wire.HeaderBytes, wire.MaxValueBytes)
 	}
 	if cfg.Instance == "" {
 		cfg.Instance = defaultInstance()

@@ -40,7 +40,7 @@ type transaction struct {
 func (t *transaction) run(ctx context.Context) (rev Revision, err error) {
 	limit := wire.MaxValueBytes + 1
 	if t.headerOnly && t.publisher.keys == nil {
-		limit = wire.PeekBytes
+		limit = wire.HeaderBytes
 	}
 	err = t.publisher.client.Transact(ctx, limit,
 		func(ctx context.Context, tx *redisstore.Tx, found redisstore.Found) error {
@@ -106,7 +106,7 @@ func (t *transaction) next(ctx context.Context, tx *redisstore.Tx, found *rediss
 		if err != nil {
 			return Revision{}, err
 		}
-		head, _ := wire.Peek(value)
+		head, _ := wire.DecodeHeader(value)
 		last = head.Version
 	}
 	version := last + 1
@@ -131,13 +131,13 @@ func (t *transaction) next(ctx context.Context, tx *redisstore.Tx, found *rediss
 // current returns the current revision, as far as change reads it.
 func (t *transaction) current(found *redisstore.Found) (rev Revision, err error) {
 	if t.headerOnly && t.publisher.keys == nil && len(found.Value) > 0 {
-		rev, err = wire.Peek(found.Value)
+		rev, err = wire.DecodeHeader(found.Value)
 	} else {
 		rev, err = t.publisher.decode(found.Value)
 	}
 	if err != nil && t.headerOnly {
 		// A whole set replaces whatever the key holds.
-		rev, _ = wire.Peek(found.Value)
+		rev, _ = wire.DecodeHeader(found.Value)
 		return rev, nil
 	}
 	return rev, err
@@ -151,7 +151,7 @@ func (t *transaction) conflict(ctx context.Context, tx *redisstore.Tx, expected 
 	}
 	rev, err := t.publisher.decode(value)
 	if err != nil {
-		rev, _ = wire.Peek(value)
+		rev, _ = wire.DecodeHeader(value)
 	}
 	return &ConflictError{
 		Expected: expected, Version: rev.Version, ID: rev.ID, PublishedAt: rev.PublishedAt,
@@ -175,7 +175,7 @@ func (t *transaction) find(ctx context.Context, in values) (Revision, error) {
 		if err != nil {
 			return Revision{}, err
 		}
-		if head, err := wire.Peek(value); err == nil {
+		if head, err := wire.DecodeHeader(value); err == nil {
 			if head.ID == t.id {
 				return t.publisher.decode(value)
 			}

@@ -212,7 +212,7 @@ func (w *wait) readDigest(ctx context.Context, head *Roster) error {
 	if err != nil {
 		return err
 	}
-	if now, err := wire.Peek(value); err == nil && now.ID == w.id {
+	if now, err := wire.DecodeHeader(value); err == nil && now.ID == w.id {
 		w.digest = wire.Digest(value)
 	}
 	head.Digest = w.digest

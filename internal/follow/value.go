@@ -51,12 +51,12 @@ func (f *Follower) identify(r store.Reading, whole bool) value {
 	}
 	v := value{
 		kind:   kindBytes,
-		header: string(r.Value[:min(len(r.Value), wire.PeekBytes)]),
+		header: string(r.Value[:min(len(r.Value), wire.HeaderBytes)]),
 		length: min(r.Length, int64(f.cfg.MaxBytes)+1),
 	}
 	if whole {
 		v.digest = wire.Digest(r.Value)
-		if head, err := wire.Peek(r.Value); err == nil {
+		if head, err := wire.DecodeHeader(r.Value); err == nil {
 			v.id = head.ID
 		}
 	}
@@ -155,7 +155,7 @@ func (e *RejectedError) Unwrap() error { return e.Err }
 
 // reject records a value that is not applied. The set stays.
 func (f *Follower) reject(r store.Reading, v value, reason wire.RejectReason, err error) {
-	head, _ := wire.Peek(r.Value)
+	head, _ := wire.DecodeHeader(r.Value)
 	f.rejected, f.found = v, wire.StateRejected
 	f.status.Rejected = &Rejection{Version: head.Version, ID: head.ID, Reason: reason, Err: err, At: f.now}
 	f.status.Counters.reject(reason)

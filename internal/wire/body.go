@@ -14,21 +14,22 @@ import (
 const (
 	// MaxBodyBytes bounds a publish body.
 	MaxBodyBytes = 4 << 20
-	// DefaultMaxTTL is how far from now a directive may expire, unless told.
+	// DefaultMaxTTL bounds how far from now a directive may expire, by default.
 	DefaultMaxTTL = 24 * time.Hour
 )
 
 var errEmptyBody = invalid("", "the body is empty")
 
-// BodyOptions are those of ParseBody.
+// BodyOptions are the options of [ParseBody].
 type BodyOptions struct {
-	MaxTTL time.Duration // 0 is DefaultMaxTTL
+	MaxTTL time.Duration // DefaultMaxTTL if 0
 	YAML   bool
 }
 
-// ParseBody returns the set that a publish body describes. A TTL counts from now, in whole milliseconds. The error is a
-// *directive.ValidationError: it names the first field that leaves a doubt, and holds nothing that the body gives as a
-// value.
+// ParseBody returns the set that a publish body describes. A TTL counts from now, in
+// whole milliseconds. The error is a [*directive.ValidationError]. It names the first
+// field that is wrong or ambiguous, and quotes no value of the body, because proxies log
+// it.
 func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, error) {
 	switch {
 	case len(body) > MaxBodyBytes:
@@ -38,7 +39,7 @@ func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, er
 	case !utf8.Valid(body):
 		return nil, invalid("", "the body is not valid UTF-8, at "+place(body, validPrefix(body)))
 	case bytes.HasPrefix(body, []byte("\uFEFF")):
-		return nil, invalid("", "the body begins with a byte order mark: save it without")
+		return nil, invalid("", "the body begins with a byte order mark (save the file without it)")
 	}
 	if opts.MaxTTL == 0 {
 		opts.MaxTTL = DefaultMaxTTL
@@ -59,7 +60,7 @@ func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, er
 	return directive.NewSet(directives)
 }
 
-// validPrefix returns how many bytes of the body are valid UTF-8 before the first that is not.
+// validPrefix returns the number of bytes before the first one that is not valid UTF-8.
 func validPrefix(body []byte) int {
 	i := 0
 	for i < len(body) {
@@ -123,7 +124,7 @@ func (p *bodyParser) directive(n node, d *directive.Directive) error {
 		e := &n.entries[i]
 		has[e.name] = true
 		if has["ttl_secs"] && has["expires_at"] {
-			return invalid(e.name, "ttl_secs and expires_at exclude each other: give one of the two")
+			return invalid(e.name, "ttl_secs and expires_at are both set (set only one)")
 		}
 		if err := p.field(e.name, e.value, d); err != nil {
 			return err
@@ -135,7 +136,7 @@ func (p *bodyParser) directive(n node, d *directive.Directive) error {
 	case !has["level"]:
 		return invalid("level", "is missing")
 	case !has["ttl_secs"] && !has["expires_at"]:
-		return invalid("ttl_secs", "is missing, and so is expires_at: give one of the two")
+		return invalid("ttl_secs", "is missing (set ttl_secs or expires_at)")
 	}
 	return nil
 }
@@ -165,9 +166,9 @@ func (p *bodyParser) field(name string, n node, d *directive.Directive) (err err
 		sample, err = integer(n, 0, 1000)
 		d.SamplePerMille = int(sample)
 	case "ring_buffer":
-		d.RingBuffer, err = truth(n)
+		d.RingBuffer, err = truthValue(n)
 	case "capture":
-		d.Capture, err = truth(n)
+		d.Capture, err = truthValue(n)
 	default:
 		return unknownName(name, bodyFields)
 	}
@@ -179,8 +180,8 @@ func mustBe(want kind, n node) error {
 }
 
 func nonEmpty(n node) (string, error) {
-	if n.kind == doubtful {
-		return "", invalid("", "must be a string: put it in quotes")
+	if n.kind == ambiguous {
+		return "", invalid("", "must be a string (put the value in quotes)")
 	}
 	if n.kind != text {
 		return "", mustBe(text, n)
@@ -191,9 +192,10 @@ func nonEmpty(n node) (string, error) {
 	return n.text, nil
 }
 
-// named reads one of a fixed list of names, of which YAML's Off is one.
+// named reads a name of a fixed list. An ambiguous YAML word is accepted, because the
+// level Off is such a word.
 func named[T any](n node, parse func(string) (T, error)) (out T, err error) {
-	if n.kind != text && n.kind != doubtful {
+	if n.kind != text && n.kind != ambiguous {
 		return out, mustBe(text, n)
 	}
 	if out, err = parse(n.text); err != nil {
@@ -202,8 +204,8 @@ func named[T any](n node, parse func(string) (T, error)) (out T, err error) {
 	return out, nil
 }
 
-func truth(n node) (bool, error) {
-	if n.kind == doubtful {
+func truthValue(n node) (bool, error) {
+	if n.kind == ambiguous {
 		return false, invalid("", "must be true or false")
 	}
 	if n.kind != boolean {
@@ -219,7 +221,7 @@ func integer(n node, low, high int64) (int64, error) {
 		return 0, mustBe(number, n)
 	}
 	if !decimal.MatchString(n.text) {
-		return 0, invalid("", "must be a whole number, in digits alone: no sign, fraction or exponent")
+		return 0, invalid("", "must be an integer (digits only, without sign, fraction or exponent)")
 	}
 	i, err := strconv.ParseInt(n.text, 10, 64)
 	if err != nil || i < low || i > high {
@@ -228,8 +230,9 @@ func integer(n node, low, high int64) (int64, error) {
 	return i, nil
 }
 
-// rfc3339 is the shape of a time in RFC 3339: time.Parse also takes an hour of one digit, a comma before the fraction
-// and an offset of more than a day.
+// rfc3339 is the form of a time in RFC 3339. The check is needed because [time.Parse]
+// also accepts an hour of one digit, a comma before the fraction and an offset of more
+// than a day.
 var rfc3339 = regexp.MustCompile(
 	`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[-+]([01]\d|2[0-3]):[0-5]\d)$`)
 
@@ -239,9 +242,10 @@ func (p *bodyParser) expiry(n node) (t time.Time, err error) {
 	}
 	t, err = time.Parse(time.RFC3339Nano, n.text)
 	if err != nil || !rfc3339.MatchString(n.text) {
-		return t, invalid("", "must be a time as in RFC 3339, such as 2006-01-02T15:04:05Z")
+		return t, invalid("", "must be a time in RFC 3339 (such as 2006-01-02T15:04:05Z)")
 	}
-	// A set counts in whole milliseconds: what ends within this one has ended.
+	// A set counts whole milliseconds, so an expiry within the current millisecond has
+	// passed.
 	t = t.Truncate(time.Millisecond)
 	switch {
 	case !t.After(p.now):

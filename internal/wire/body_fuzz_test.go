@@ -9,7 +9,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// fuzzBody checks what holds of any body: no panic, one type of error, and that what is taken renders to the same.
+// fuzzBody checks any body: ParseBody does not panic, returns one type of error, and an
+// accepted set survives a round trip through AppendBody.
 func fuzzBody(f *testing.F, opts BodyOptions) {
 	f.Add([]byte(bodyOf(`,"tenant":"acme","endpoint":"Search"`)))
 	f.Add([]byte(`{"directives":[{"id":"b","level":"Off","expires_at":"2026-03-01T13:01:00Z","capture":true}]}`))
@@ -38,8 +39,8 @@ func fuzzBody(f *testing.F, opts BodyOptions) {
 	})
 }
 
-// requireYAMLAgrees checks that JSON read as YAML is the same set, or refused: YAML knows no surrogates in escapes, for
-// one.
+// requireYAMLAgrees checks that a JSON body read as YAML gives the same set or an error.
+// It gives an error for surrogates in escapes, for example, which YAML does not have.
 func requireYAMLAgrees(t *testing.T, body []byte, set *directive.Set) {
 	fromYAML, err := ParseBody(body, now, BodyOptions{YAML: true})
 	if err != nil {

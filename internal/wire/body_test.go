@@ -13,23 +13,24 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 999_999, time.UTC)
 
-// bodyOf puts the fields of one directive into a body.
+// bodyOf returns a body whose only directive has the fields.
 func bodyOf(fields string) string {
 	return `{"directives":[{"id":"a","level":"Shape","ttl_secs":60` + fields + `}]}`
 }
 
 const (
-	notWhole  = "must be a whole number, in digits alone: no sign, fraction or exponent"
-	notTime   = "must be a time as in RFC 3339, such as 2006-01-02T15:04:05Z"
-	levels    = "unknown level: use Off, Shape, ShapeTiming or ShapeRewriteDiff"
-	endpoints = "unknown endpoint: use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, MultiGet, DeleteById, " +
+	notInteger = "must be an integer (digits only, without sign, fraction or exponent)"
+	notTime    = "must be a time in RFC 3339 (such as 2006-01-02T15:04:05Z)"
+	levels     = "unknown level: use Off, Shape, ShapeTiming or ShapeRewriteDiff"
+	endpoints  = "unknown endpoint: use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, MultiGet, DeleteById, " +
 		"DeleteByQuery, Cursor, Admin or Unknown"
 )
 
-// refusal is a body and what it is refused for.
-type refusal struct{ body, path, reason string }
+// rejection is a body and the path and reason of its error.
+type rejection struct{ body, path, reason string }
 
-func requireRefused(t *testing.T, opts BodyOptions, cases map[string]refusal) {
+// requireRejected checks that ParseBody returns the error of each case.
+func requireRejected(t *testing.T, opts BodyOptions, cases map[string]rejection) {
 	t.Helper()
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -43,7 +44,7 @@ func requireRefused(t *testing.T, opts BodyOptions, cases map[string]refusal) {
 	}
 }
 
-func TestGoodBodies(t *testing.T) {
+func TestParseBody_AllFields(t *testing.T) {
 	t.Parallel()
 	minute := time.Date(2026, 3, 1, 12, 1, 0, 0, time.UTC)
 	want := []directive.Directive{
@@ -58,7 +59,7 @@ func TestGoodBodies(t *testing.T) {
 			{"id":"a","level":"ShapeTiming","ttl_secs":60,"sample_per_mille":100,"ring_buffer":true,"capture":false,
 			 "tenant":"acme","index":"orders","principal":"svc","endpoint":"GetById"},
 			{"level":"Off","id":"b","expires_at":"2026-03-01T14:01:00+01:00","capture":true}]}`,
-		"YAML": `# what for
+		"YAML": `# the reason
 directives:
 - id: a
   level: ShapeTiming
@@ -89,7 +90,7 @@ directives:
 	}
 }
 
-func TestBodyExpiries(t *testing.T) {
+func TestParseBody_ExpiresAt(t *testing.T) {
 	t.Parallel()
 	const past, far = "is in the past", "is more than 24h0m0s from now"
 	for written, reason := range map[string]string{
@@ -105,7 +106,7 @@ func TestBodyExpiries(t *testing.T) {
 		"2026-03-02T12:00:00.001Z":     far,
 		"9999-12-31T23:59:59Z":         far,
 		"2026-03-01T12:00:00Z":         past,
-		"2026-03-01T12:00:00.0009999Z": past, // after now, but not in whole milliseconds
+		"2026-03-01T12:00:00.0009999Z": past, // after now, and not after now in whole milliseconds
 		"2026-03-01T12:59:59+01:00":    past,
 		"0000-01-01T00:00:00Z":         past,
 		"2026-03-01T13:00:00,5Z":       notTime,
@@ -147,8 +148,9 @@ func TestBodyExpiries(t *testing.T) {
 	}
 }
 
-// A TTL counts from now in whole milliseconds, rounded down: it ends no later than it says.
-func TestP4BodyTTLIsNotProlonged(t *testing.T) {
+// TestParseBody_TTLRoundedDown checks that a TTL counts from now in whole milliseconds,
+// rounded down, so that a directive never lasts longer than its TTL.
+func TestParseBody_TTLRoundedDown(t *testing.T) {
 	t.Parallel()
 	for _, nanos := range []int{0, 1, 999_999, 1_000_000, 999_999_999} {
 		at := time.Date(2026, 3, 1, 12, 0, 0, nanos, time.UTC)
@@ -160,7 +162,7 @@ func TestP4BodyTTLIsNotProlonged(t *testing.T) {
 	}
 }
 
-func TestBodiesAtTheLimits(t *testing.T) {
+func TestParseBody_AtLimits(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"empty set":   `{"directives":[]}`,
@@ -184,8 +186,9 @@ func TestBodiesAtTheLimits(t *testing.T) {
 	require.EqualError(t, err, "directives[0].ttl_secs: must be 1 to 59")
 }
 
-// Reasons go to logs: whatever is wrong, and wherever, they hold no value.
-func TestRefusalsHoldNoValues(t *testing.T) {
+// TestParseBody_ErrorsQuoteNoValues checks that no error quotes a value of the body,
+// because proxies log errors.
+func TestParseBody_ErrorsQuoteNoValues(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t"
 	for _, field := range []string{
@@ -210,6 +213,7 @@ func TestRefusalsHoldNoValues(t *testing.T) {
 	}
 }
 
+// manyFields returns an object with n fields.
 func manyFields(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -218,6 +222,7 @@ func manyFields(n int) string {
 	return "{" + b.String()[1:] + "}"
 }
 
+// manyBody returns a body with n directives.
 func manyBody(n int) string {
 	var b strings.Builder
 	b.WriteString(`{"directives":[`)
@@ -231,12 +236,12 @@ func manyBody(n int) string {
 	return b.String()
 }
 
-// yamlDirective is what manyBody has, as an item of a block.
+// yamlDirective returns directive i of manyBody as a YAML block.
 func yamlDirective(i int) string {
 	return fmt.Sprintf("- id: d%d\n  level: Shape\n  ttl_secs: 600\n  tenant: tenant-%d\n  endpoint: Search\n", i, i)
 }
 
-func TestRevisionAsJSON(t *testing.T) {
+func TestRevision_AppendJSON(t *testing.T) {
 	t.Parallel()
 	got := goldenRevisions(t)["incident"].AppendJSON(nil)
 	require.Equal(t, `{

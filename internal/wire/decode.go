@@ -8,22 +8,24 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// revisionKeys are the keys of a value, in their order.
+// revisionKeys lists the keys of a value in their order.
 var revisionKeys = []string{"format", "id", "version", "published_at", "publisher", "reason", "directives"}
 
-// Decode returns the revision that a value of the key holds. It takes nothing that leaves a doubt: the error is a
-// *MalformedError for bytes that are no value, or a *directive.ValidationError with the path of the first field that
-// is missing, repeated, unknown, of another type or beyond its limits. Neither holds anything of the value but names
-// of unknown fields.
+// Decode returns the revision that a value of the key holds. It rejects every value that
+// is ambiguous. The error is a [*MalformedError] for bytes that are not a value. It is a
+// [*directive.ValidationError] with the path of the first field that is missing,
+// repeated, unknown, of another type or beyond its limit. Both errors quote nothing of
+// the value except the names of unknown fields.
 //
-// A second map after the first, the seal, must be well-formed. Of what it says, only the name of the key is taken, as
-// SignedBy, and not believed: that is for Keyring.Verify. No bytes at all are not a value: what they mean is for the
-// caller to say.
+// A second map may follow the first: the signature. Decode requires that the second map
+// is well-formed, and returns its key id as SignedBy, unchecked. [Keyring.Verify] checks
+// the signature. Decode rejects an empty value. The caller decides what an empty value
+// means.
 func Decode(value []byte) (Revision, error) {
 	if len(value) > MaxValueBytes {
 		return Revision{}, invalid("", fmt.Sprintf("the value is %d bytes, the limit is %d", len(value), MaxValueBytes))
 	}
-	// One copy, which all strings of the set share.
+	// All strings of the set share the memory of this one copy.
 	r := &reader{in: string(value)}
 	rev, err := decodeRevision(r)
 	if err != nil {
@@ -36,18 +38,18 @@ func Decode(value []byte) (Revision, error) {
 		}
 	}
 	if end < len(r.in) {
-		return Revision{}, &MalformedError{end, "something after the end"}
+		return Revision{}, &MalformedError{end, "data after the end"}
 	}
-	rev.SignedBy, _, _ = readSeal(r.in[r.pos:])
+	rev.SignedBy, _, _ = readSignature(r.in[r.pos:])
 	return rev, nil
 }
 
 func decodeRevision(r *reader) (rev Revision, err error) {
-	rest, err := decodeHead(r, &rev)
+	rest, err := decodeHeader(r, &rev)
 	if err != nil {
 		return Revision{}, err
 	}
-	for i, field := range revisionKeys[headKeys:] {
+	for i, field := range revisionKeys[headerKeys:] {
 		if i == rest {
 			return Revision{}, invalid(field, "is missing")
 		}
@@ -66,7 +68,7 @@ func decodeRevision(r *reader) (rev Revision, err error) {
 			return Revision{}, err
 		}
 	}
-	if rest > len(revisionKeys)-headKeys {
+	if rest > len(revisionKeys)-headerKeys {
 		return Revision{}, extraKey(r)
 	}
 	if err := rev.validate(); err != nil {
@@ -75,7 +77,7 @@ func decodeRevision(r *reader) (rev Revision, err error) {
 	return rev, nil
 }
 
-// expectKey reads the key that has to come next.
+// expectKey reads the next key, which must be want.
 func expectKey(r *reader, want string) error {
 	key, err := r.text("")
 	if err != nil {
@@ -85,12 +87,12 @@ func expectKey(r *reader, want string) error {
 	case key == want:
 		return nil
 	case slices.Contains(revisionKeys, key):
-		return invalid(key, fmt.Sprintf("stands where %s has to", want))
+		return invalid(key, fmt.Sprintf("found where %s is expected", want))
 	}
 	return unknownName(key, nil)
 }
 
-// extraKey reads the key after the last one and returns the error for it.
+// extraKey reads the key after the last known key, and returns the error for it.
 func extraKey(r *reader) error {
 	key, err := r.text("")
 	if err != nil {
@@ -117,15 +119,17 @@ func decodeSet(r *reader) (*directive.Set, error) {
 		}
 	}
 	if len(all) < n {
-		return nil, &MalformedError{len(r.in), tooShort}
+		return nil, &MalformedError{len(r.in), unexpectedEnd}
 	}
 	return directive.Compile(all)
 }
 
-// requiredKeys are those that every directive has, in the order of their bits in what decodeField returns.
+// requiredKeys lists the keys that every directive has, in the order of the bits that
+// decodeField returns for them.
 var requiredKeys = []string{"id", "level", "sample_per_mille", "expires_at", "ring_buffer", "capture"}
 
-// minDirectiveBytes is what the shortest directive takes, so that a declared count alone makes no room for more.
+// minDirectiveBytes is the length of the shortest directive. decodeSet divides the
+// remaining bytes by it, so that a large declared count alone does not allocate memory.
 const minDirectiveBytes = 68
 
 func decodeDirective(r *reader, d *directive.Directive) error {
@@ -156,8 +160,8 @@ func decodeDirective(r *reader, d *directive.Directive) error {
 	return nil
 }
 
-// decodeField reads the value of one key, and returns the bit that stands for the key. That strings are UTF-8, and
-// within their lengths, is checked when the set is made.
+// decodeField reads the value of one key, and returns the bit of the key. It checks
+// neither the length nor the UTF-8 of strings, because [directive.Compile] does.
 func decodeField(r *reader, key string, d *directive.Directive) (bit int, err error) {
 	var n int64
 	switch key {
@@ -199,7 +203,7 @@ func decodeField(r *reader, key string, d *directive.Directive) (bit int, err er
 	return bit, err
 }
 
-// name reads one of a fixed list of names.
+// name reads a name of a fixed list.
 func name[T any](r *reader, field string, parse func(string) (T, error)) (out T, err error) {
 	s, err := r.text(field)
 	if err != nil {
@@ -211,7 +215,8 @@ func name[T any](r *reader, field string, parse func(string) (T, error)) (out T,
 	return out, nil
 }
 
-// target reads a name that the directive is confined to. An empty one would confine it to nothing.
+// target reads a name that the directive matches. It rejects an empty name, because an
+// empty name would match every request.
 func target(r *reader, field string) (string, error) {
 	name, err := r.text(field)
 	if err == nil && name == "" {

@@ -9,15 +9,16 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// Encode returns the value that Redis holds for a revision. The error is a *directive.ValidationError if one of its
-// fields, or the whole, is beyond the limits.
+// Encode returns the value that Redis holds for a revision. The error is a
+// [*directive.ValidationError] if a field, or the whole value, is beyond its limit.
 func Encode(r Revision) ([]byte, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
 	var buf bytes.Buffer
 	e := encoder{msgpack.NewEncoder(&buf)}
-	// Writing into memory cannot fail, so each step's error is dropped.
+	// Errors are ignored here and in the encoder's methods, because a write to memory
+	// cannot fail.
 	_ = e.EncodeMapLen(len(revisionKeys))
 	e.integer("format", Format)
 	e.text("id", r.ID)

@@ -10,7 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// jsonReader makes nodes of JSON as RFC 8259 has it, in UTF-8, with every name once.
+// jsonReader makes nodes from JSON as RFC 8259 defines it, in UTF-8. It rejects repeated
+// names.
 type jsonReader struct {
 	builder
 	body []byte
@@ -18,7 +19,8 @@ type jsonReader struct {
 }
 
 func readJSON(body []byte) (node, error) {
-	// Repeated names are found here, where the place of the second is known.
+	// The decoder allows repeated names. checkName rejects them, because it can name
+	// their path.
 	r := &jsonReader{body: body, dec: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))}
 	n, err := r.read(1)
 	if err != nil {
@@ -26,7 +28,7 @@ func readJSON(body []byte) (node, error) {
 	}
 	end := r.dec.InputOffset()
 	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return node{}, invalid("", "something follows the end of the JSON, at "+place(body, int(end)))
+		return node{}, invalid("", "data after the end of the JSON, at "+place(body, int(end)))
 	}
 	return n, nil
 }
@@ -88,15 +90,15 @@ func (r *jsonReader) readObject(depth int) (node, error) {
 	return n, r.syntax(err)
 }
 
-// syntax turns an error of the decoder into one that names the place.
+// syntax turns an error of the decoder into a validation error that names the place.
 func (r *jsonReader) syntax(err error) error {
 	if err == nil {
 		return nil
 	}
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		// What stands in back quotes is taken from the body.
+		// The decoder quotes a part of the body in back quotes. That part may be a value.
 		reason, _, _ := strings.Cut(syntactic.Err.Error(), " `")
 		return invalid("", fmt.Sprintf("not valid JSON: %s, at %s", reason, place(r.body, int(syntactic.ByteOffset))))
 	}
-	return invalid("", fmt.Sprintf("not valid JSON: it ends too early, at %s", place(r.body, int(r.dec.InputOffset()))))
+	return invalid("", fmt.Sprintf("not valid JSON: unexpected end, at %s", place(r.body, int(r.dec.InputOffset()))))
 }

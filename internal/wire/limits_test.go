@@ -16,7 +16,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// The limits are written out here, as design and documentation have them, and not taken from the constants.
+// The limits are repeated here as the documentation states them, so that a changed
+// constant fails a test.
 const (
 	limitValue      = 4_194_304
 	limitSnapshot   = limitValue + 1024
@@ -27,13 +28,13 @@ const (
 	limitCounters   = 32
 )
 
-// wellFormed returns the bytes of a value with so many directives, each as short as may be.
+// wellFormed returns a value with so many directives, each as short as possible.
 func wellFormed(t testing.TB, directives int) []byte {
 	t.Helper()
 	rev := goldenRevisions(t)["empty"]
 	empty, err := Encode(rev)
 	require.NoError(t, err)
-	body := bytes.NewBuffer(empty[:len(empty)-1]) // what is cut off is the array without directives
+	body := bytes.NewBuffer(empty[:len(empty)-1]) // without the empty array of directives
 	e := encoder{msgpack.NewEncoder(body)}
 	require.NoError(t, e.EncodeArrayLen(directives))
 	for i := range directives {
@@ -42,10 +43,10 @@ func wellFormed(t testing.TB, directives int) []byte {
 	return body.Bytes()
 }
 
-func TestTheDirectivesOfAValueToTheLast(t *testing.T) {
+func TestDecode_MaxDirectives(t *testing.T) {
 	t.Parallel()
 	value := wellFormed(t, limitDirectives)
-	require.Less(t, len(value), limitValue/2, "it is their number that counts")
+	require.Less(t, len(value), limitValue/2, "the value must be limited by its directives, not by its bytes")
 	rev, err := Decode(value)
 	require.NoError(t, err)
 	assert.Equal(t, limitDirectives, rev.Set.Len())
@@ -53,7 +54,7 @@ func TestTheDirectivesOfAValueToTheLast(t *testing.T) {
 	assert.EqualError(t, err, "directives: holds 10001, the limit is 10000")
 }
 
-// padded returns the value with a second map that makes it so many bytes long.
+// padded appends a second map to the value, so that the result has the length.
 func padded(t testing.TB, value []byte, length int) []byte {
 	t.Helper()
 	const head = 1 + 2 + 5
@@ -64,7 +65,7 @@ func padded(t testing.TB, value []byte, length int) []byte {
 	return out
 }
 
-func TestTheValueThatIsDecodedToTheByte(t *testing.T) {
+func TestDecode_MaxValueBytes(t *testing.T) {
 	t.Parallel()
 	value := wellFormed(t, 100)
 	rev, err := Decode(padded(t, value, limitValue))
@@ -74,7 +75,8 @@ func TestTheValueThatIsDecodedToTheByte(t *testing.T) {
 	assert.EqualError(t, err, "the value is 4194305 bytes, the limit is 4194304")
 }
 
-// revisionOf returns a revision whose value is so many bytes long, most of it directives.
+// revisionOf returns a revision whose value has the length. Most of the value is
+// directives.
 func revisionOf(t testing.TB, length int) Revision {
 	t.Helper()
 	const shortReason, perDirective = 300, 600
@@ -92,17 +94,17 @@ func revisionOf(t testing.TB, length int) Revision {
 	one.ID = "d00000"
 	each := sizeWith(one) - sizeWith()
 	require.Less(t, each, perDirective)
-	for i := range (length - sizeWith() - 2) / each { // the array's head takes two bytes more
+	for i := range (length - sizeWith() - 2) / each { // the longer head of the array has 2 bytes more
 		one.ID = fmt.Sprintf("d%05d", i)
 		all = append(all, one)
 	}
 	more := length - sizeWith(all...)
-	require.True(t, 0 <= more && more <= perDirective, "%d", more)
+	require.True(t, 0 <= more && more <= perDirective, "%d more bytes do not fit into the reason", more)
 	rev.Reason = strings.Repeat("r", shortReason+more)
 	return rev
 }
 
-func TestTheValueThatIsEncodedToTheByte(t *testing.T) {
+func TestEncode_MaxValueBytes(t *testing.T) {
 	t.Parallel()
 	rev := revisionOf(t, limitValue)
 	value, err := Encode(rev)
@@ -116,7 +118,7 @@ func TestTheValueThatIsEncodedToTheByte(t *testing.T) {
 	assert.EqualError(t, err, "the set takes 4194305 bytes, the limit is 4194304")
 }
 
-func TestTheSnapshotToTheByte(t *testing.T) {
+func TestDecodeSnapshot_MaxBytes(t *testing.T) {
 	t.Parallel()
 	snapshot := func(length int) []byte {
 		s := &Snapshot{Name: sealName, TakenAt: now, LocalAt: now}
@@ -131,8 +133,9 @@ func TestTheSnapshotToTheByte(t *testing.T) {
 	assert.EqualError(t, err, "the snapshot is more than 4195328 bytes")
 }
 
-// TestTheLargestValueFitsIntoASnapshot has everything beside the value as long as it can be.
-func TestTheLargestValueFitsIntoASnapshot(t *testing.T) {
+// TestEncodeSnapshot_LargestValue checks that the largest value fits into a snapshot,
+// with every other field as long as possible.
+func TestEncodeSnapshot_LargestValue(t *testing.T) {
 	t.Parallel()
 	name := "fleetdial:{" + strings.Repeat("f", 64) + "}"
 	s := &Snapshot{
@@ -145,9 +148,10 @@ func TestTheLargestValueFitsIntoASnapshot(t *testing.T) {
 	assert.Equal(t, s, back)
 }
 
-// TestTheReportToTheByte goes by what is said of the bytes after the report: no report is as long as it may be, and
-// one within the limit is read to its end.
-func TestTheReportToTheByte(t *testing.T) {
+// TestDecodeReport_MaxBytes pads a report with zero bytes, because no valid report has
+// the largest length. The error shows whether the report was decoded or rejected for its
+// length.
+func TestDecodeReport_MaxBytes(t *testing.T) {
 	t.Parallel()
 	good := EncodeReport(goldenReport())
 	report := func(length int) []byte { return append(bytes.Clone(good), make([]byte, length-len(good))...) }
@@ -157,7 +161,7 @@ func TestTheReportToTheByte(t *testing.T) {
 	assert.EqualError(t, err, "the report is more than 16384 bytes")
 }
 
-func TestTheLargestReportFits(t *testing.T) {
+func TestEncodeReport_LargestReport(t *testing.T) {
 	t.Parallel()
 	r := goldenReport()
 	r.Instance = strings.Repeat("n", 128)
@@ -176,7 +180,7 @@ func TestTheLargestReportFits(t *testing.T) {
 	assert.Equal(t, r, back)
 }
 
-// someLabels returns labels whose names and values are so long.
+// someLabels returns n labels whose names and values have these lengths.
 func someLabels(n, nameBytes, valueBytes int) map[string]string {
 	labels := make(map[string]string)
 	for i := range n {
@@ -186,6 +190,7 @@ func someLabels(n, nameBytes, valueBytes int) map[string]string {
 	return labels
 }
 
+// someCounters returns n counters with the longest names and the largest numbers.
 func someCounters(n int) map[string]int64 {
 	counters := make(map[string]int64)
 	for i := range n {
@@ -194,7 +199,7 @@ func someCounters(n int) map[string]int64 {
 	return counters
 }
 
-func TestLabelsAndCountersToTheLast(t *testing.T) {
+func TestDecodeReport_LabelAndCounterLimits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		labels   map[string]string
@@ -217,20 +222,19 @@ func TestLabelsAndCountersToTheLast(t *testing.T) {
 			continue
 		}
 		require.EqualError(t, err, c.want)
-		// A subscriber that would write it does not begin.
-		assert.Equal(t, c.labels != nil, own != nil, c.want)
+		assert.Equal(t, c.labels != nil, own != nil, "CheckLabels must reject the labels too: %s", c.want)
 	}
 }
 
-// tokenOf returns a token that is right but for its length, which is an odd number: the dot stands between two texts in
-// hex.
+// tokenOf returns a valid token, except that its length may be beyond the limit. The
+// length is odd, because the dot stands between two hex strings.
 func tokenOf(key []byte, length int) string {
 	payload := []byte(`{"level":"Shape","exp":1900000000}`)
 	payload = append(payload, bytes.Repeat([]byte{' '}, (length-1-64)/2-len(payload))...)
 	return hex.EncodeToString(payload) + "." + hex.EncodeToString(tokenMAC(key, payload))
 }
 
-func TestTheTokenToTheByte(t *testing.T) {
+func TestParseToken_MaxBytes(t *testing.T) {
 	t.Parallel()
 	key, at := bytes.Repeat([]byte{1}, MinTokenKeyBytes), time.Unix(1_900_000_000-600, 0)
 	token := tokenOf(key, limitToken-1)
@@ -244,10 +248,10 @@ func TestTheTokenToTheByte(t *testing.T) {
 	assert.ErrorIs(t, err, ErrTokenMalformed)
 }
 
-func TestTheTokenThatIsSignedToTheByte(t *testing.T) {
+func TestSignToken_MaxBytes(t *testing.T) {
 	t.Parallel()
 	key, at := bytes.Repeat([]byte{1}, MinTokenKeyBytes), time.Unix(1_900_000_000, 0)
-	// JSON writes the one as six bytes, the other as one.
+	// JSON writes an escaped byte as six bytes, and a plain byte as one.
 	sign := func(escaped, plain int) (string, error) {
 		name := strings.Repeat("<", escaped) + strings.Repeat("x", plain)
 		require.LessOrEqual(t, len(name), directive.MaxNameBytes)
@@ -267,5 +271,5 @@ func TestTheTokenThatIsSignedToTheByte(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, d.Match.Tenant, escaped+plain)
 	_, err = sign(escaped, plain+1)
-	assert.EqualError(t, err, "the token would have 4097 bytes, the limit is 4096")
+	assert.EqualError(t, err, "the token is 4097 bytes, the limit is 4096")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// maxNodes bounds how many values a publish body may have: more than any set takes, and few enough to be read whole.
+// maxNodes bounds the number of values in a publish body. It is more than a valid set can
+// have, and small enough that the whole body can be read before it is checked.
 const maxNodes = 200_000
 
 type kind string
@@ -22,16 +23,16 @@ const (
 	text      kind = "a string"
 	array     kind = "an array"
 	object    kind = "an object"
-	timestamp kind = "a date or time" // only YAML tells it from a string
-	doubtful  kind = "a word that YAML versions disagree about"
+	timestamp kind = "a date or time" // in YAML only; JSON writes times as strings
+	ambiguous kind = "a word that YAML versions interpret differently"
 )
 
-// node is a value of a publish body, in whichever language that was written.
+// node is a value of a publish body. JSON and YAML bodies have the same nodes.
 type node struct {
 	kind    kind
-	text    string  // as written, of a number, boolean or doubtful word; unescaped, of a string
-	items   []node  // of an array
-	entries []entry // of an object, in their order, each name once
+	text    string  // a string unescaped; a number, boolean or ambiguous word as written
+	items   []node  // the items of an array
+	entries []entry // the fields of an object in their order, without repeated names
 }
 
 type entry struct {
@@ -39,13 +40,14 @@ type entry struct {
 	value node
 }
 
-// builder counts what a body's reader makes of it.
+// builder counts the nodes that a reader makes.
 type builder struct{ nodes int }
 
-// enter is called before each node; names are none.
+// enter is called before each node. It checks the depth and the number of nodes. Field
+// names are not nodes.
 func (b *builder) enter(depth int) error {
 	if depth > maxDepth {
-		return invalid("", "is nested too deep")
+		return invalid("", "is nested too deeply")
 	}
 	if b.nodes++; b.nodes > maxNodes {
 		return invalid("", fmt.Sprintf("the body holds more than %d values", maxNodes))
@@ -53,10 +55,11 @@ func (b *builder) enter(depth int) error {
 	return nil
 }
 
-// maxEntries bounds the fields of one object, which are compared with each other; the schema knows eleven.
+// maxEntries bounds the fields of one object, because checkName compares each name with
+// all earlier ones. A directive has at most eleven fields.
 const maxEntries = 64
 
-// checkName is called before the value of a field is read: it refuses a name that the object has already.
+// checkName is called before the value of a field is read. It rejects a repeated name.
 func (n *node) checkName(name string) error {
 	if len(n.entries) == maxEntries {
 		return invalid("", fmt.Sprintf("has more than %d fields", maxEntries))
@@ -69,7 +72,8 @@ func (n *node) checkName(name string) error {
 	return nil
 }
 
-// under returns err with a field's name, or an item's index in brackets, in front of its path.
+// under returns err with place before its path. place is a field's name, or an item's
+// index in brackets.
 func under(place string, err error) error {
 	e, ok := err.(*directive.ValidationError)
 	if !ok {
@@ -87,7 +91,7 @@ func under(place string, err error) error {
 
 func item(i int) string { return fmt.Sprintf("[%d]", i) }
 
-// shown cuts a name that comes from outside to what a message bears.
+// shown truncates a name that comes from outside, so that it fits into a message.
 func shown(name string) string {
 	const limit = 40
 	if len(name) <= limit {
@@ -98,7 +102,8 @@ func shown(name string) string {
 
 var simpleName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// inPath returns a name as a path bears it: in quotes if it could be taken for something else, or is not fit to print.
+// inPath returns a name for use in a path. It quotes a name that has special characters,
+// such as a dot, a bracket or a control character.
 func inPath(name string) string {
 	if name = shown(name); simpleName.MatchString(name) {
 		return name
@@ -106,7 +111,8 @@ func inPath(name string) string {
 	return strconv.Quote(name)
 }
 
-// place returns line and column, in bytes, from 1.
+// place returns the line and the column of an offset. Both count from 1, the column in
+// bytes.
 func place(body []byte, offset int) string {
 	before := body[:min(offset, len(body))]
 	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))

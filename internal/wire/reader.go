@@ -6,15 +6,16 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// reader reads typed msgpack values, each only in its own type, from bytes that anyone may have chosen. The strings
-// that it returns share the memory of its input. It does by itself what the library's decoder would, since that reads
-// each byte through an interface and copies each key: twice the time of the whole.
+// reader reads typed msgpack values from untrusted bytes. It rejects a value of another
+// type. The strings that it returns share the memory of its input. It does not use the
+// decoder of the msgpack library, because that decoder reads each byte through an
+// interface and copies each key, so that decoding takes twice as long.
 type reader struct {
 	in  string
 	pos int
 }
 
-// kindOf names the type of the value that a msgpack head begins.
+// kindOf returns the type of the msgpack value that begins with byte c.
 func kindOf(c byte) string {
 	switch {
 	case msgpcode.IsString(c):
@@ -31,8 +32,8 @@ func kindOf(c byte) string {
 	return "integer"
 }
 
-// next reads the head of the next value, and its content if it is no array or map, which has to have that type. It
-// returns the token, with the position of its first byte.
+// next reads the next token, whose type must be want. The token of an array or a map is
+// its head only. next returns the token and the position of its first byte.
 func (r *reader) next(field, want string) (t token, at int, err error) {
 	at = r.pos
 	t, reason := readToken(r.in[at:])
@@ -44,14 +45,14 @@ func (r *reader) next(field, want string) (t token, at int, err error) {
 	}
 	r.pos += t.size
 	if t.items > len(r.in)-r.pos {
-		return t, at, &MalformedError{at, tooLong}
+		return t, at, &MalformedError{at, lengthTooLarge}
 	}
 	return t, at, nil
 }
 
-// text reads a string, which need not be valid UTF-8.
+// text reads a string. It does not check that the string is valid UTF-8.
 func (r *reader) text(field string) (string, error) {
-	// Most strings are short, and have a head of one byte.
+	// This is the fast path: most strings are short, and have a head of one byte.
 	if r.pos < len(r.in) {
 		if c := r.in[r.pos]; msgpcode.IsFixedString(c) {
 			start := r.pos + 1
@@ -87,7 +88,8 @@ func (r *reader) integer(field string, low, high int64) (int64, error) {
 	return n, nil
 }
 
-// commonInteger reads what samples and times are mostly written as: one byte, or nine.
+// commonInteger is the fast path of integer. It reads the two lengths that most samples
+// and times have: one byte and nine bytes.
 func (r *reader) commonInteger() (n int64, ok bool) {
 	rest := r.in[r.pos:]
 	switch {
@@ -102,7 +104,9 @@ func (r *reader) commonInteger() (n int64, ok bool) {
 	return 0, false
 }
 
-// integerOf returns the value of an integer that has bytes of its own. An unsigned one beyond int64 comes out negative.
+// integerOf returns the value of an integer from its code and its digits, the bytes after
+// the code. An unsigned integer beyond int64 becomes negative, which every caller
+// rejects.
 func integerOf(code byte, digits string) int64 {
 	var u uint64
 	for i := range len(digits) {
@@ -130,12 +134,15 @@ func (r *reader) boolean(field string) (bool, error) {
 	return err == nil && r.in[at] == msgpcode.True, err
 }
 
-// arrayLen and mapLen read how many items, or pairs, follow: no more than there are bytes left.
+// arrayLen reads the head of an array and returns its number of items. The number is at
+// most the number of bytes that are left.
 func (r *reader) arrayLen(field string) (int, error) {
 	t, _, err := r.next(field, "array")
 	return t.items, err
 }
 
+// mapLen reads the head of a map and returns its number of pairs. Each pair has at least
+// two bytes left.
 func (r *reader) mapLen(field string) (int, error) {
 	t, _, err := r.next(field, "map")
 	return t.items / 2, err

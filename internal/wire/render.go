@@ -7,7 +7,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// millis is RFC 3339 in UTC, to the millisecond.
+// millis is the layout of times in JSON: RFC 3339 in UTC, in whole milliseconds.
 const millis = "2006-01-02T15:04:05.000Z07:00"
 
 type jsonDirective struct {
@@ -55,10 +55,11 @@ func newJSONBody(set *directive.Set) jsonBody {
 	return out
 }
 
-// AppendBody appends the publish body, in JSON, that describes the set with absolute expiries, and a newline.
+// AppendBody appends the JSON publish body of the set and a newline. The body has
+// absolute expiries.
 func AppendBody(dst []byte, set *directive.Set) []byte { return appendJSON(dst, newJSONBody(set)) }
 
-// AppendJSON appends the revision as JSON, with times in RFC 3339, and a newline.
+// AppendJSON appends the revision as JSON and a newline. Its times are in RFC 3339.
 func (r Revision) AppendJSON(dst []byte) []byte {
 	published := ""
 	if r.Version != 0 {
@@ -76,7 +77,7 @@ func appendJSON(dst []byte, v any) []byte {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
-		panic(err) // strings, integers and booleans always encode
+		panic(err) // cannot happen: v has only strings, integers and booleans
 	}
 	return buf.Bytes()
 }

@@ -1,7 +1,11 @@
-// Package wire is the one place for every encoding of fleetdial: the publish body, JSON or YAML, that operators write,
-// and the msgpack value that Redis holds. It refuses what leaves a doubt, and says where and why. A value of the key,
-// which may come from anyone who can write to Redis, is decoded without recursion over its depth and without allocating
-// more than a small multiple of its bytes.
+// Package wire implements every encoding of fleetdial: the publish body in JSON or YAML
+// that operators write, the msgpack value of a revision that Redis holds, its signature,
+// announcements, the reports of instances, the snapshot file and the debug token.
+//
+// Each decoder rejects input that is ambiguous, and names the field and the problem. A
+// value of the key may come from anyone who can write to Redis. Therefore [Decode] does
+// not recurse over the depth of a value, and allocates at most a small multiple of its
+// length.
 package wire
 
 import (
@@ -16,18 +20,20 @@ import (
 )
 
 const (
-	// Format is the number that every value begins with.
+	// Format is the format number that every value begins with.
 	Format = 1
 	// MaxValueBytes bounds the value of the key, in bytes.
 	MaxValueBytes = 4 << 20
-	// MaxPublisherBytes and MaxReasonBytes bound these two strings of a revision.
+	// MaxPublisherBytes bounds the author of a revision.
 	MaxPublisherBytes = 256
-	MaxReasonBytes    = 1024
-	// idBytes is what an id holds; it is written as twice as many hex digits.
+	// MaxReasonBytes bounds the reason of a revision.
+	MaxReasonBytes = 1024
+	// idBytes is the length of a revision id. The id is written as 32 hex digits.
 	idBytes = 16
 )
 
-// Revision is a set as it was published. The zero Revision is "none": its version is 0.
+// Revision is a published set. The zero Revision has version 0 and means that there is no
+// revision.
 type Revision struct {
 	Version     int64
 	ID          string
@@ -35,8 +41,9 @@ type Revision struct {
 	PublishedBy string
 	Reason      string
 	Set         *directive.Set
-	// SignedBy is the id of the key that the seal names, Verified whether that signature was checked, and is right.
+	// SignedBy is the id of the key that the signature names.
 	SignedBy string
+	// Verified reports whether the signature was checked and is valid.
 	Verified bool
 }
 
@@ -56,11 +63,11 @@ func Digest(value []byte) string {
 // NewID returns a new random revision id.
 func NewID() string {
 	var b [idBytes]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	rand.Read(b[:]) // never returns an error: crypto/rand ends the program instead
 	return hex.EncodeToString(b[:])
 }
 
-// validate checks everything but the set, which is valid by construction.
+// validate checks every field except the set, which is valid by construction.
 func (r *Revision) validate() error {
 	if err := checkID(r.ID); err != nil {
 		return err
@@ -84,7 +91,7 @@ func checkID(id string) error {
 	return nil
 }
 
-// isHex reports whether s is so many bytes in hex, in lower case.
+// isHex reports whether s is the hex form of so many bytes, in lower case.
 func isHex(s string, bytes int) bool {
 	ok := len(s) == 2*bytes
 	for i := range len(s) {
@@ -101,8 +108,9 @@ func checkRange(field string, n int64) error {
 	return nil
 }
 
-// CheckNote returns a *directive.ValidationError if a publisher or a reason, whichever the field is, is too long or not
-// UTF-8. It may be empty.
+// CheckNote checks a text, such as a publisher or a reason, and returns a
+// [*directive.ValidationError] for that field if the text is longer than limit or not
+// valid UTF-8. An empty text is valid.
 func CheckNote(field, text string, limit int) error {
 	if len(text) > limit {
 		return invalid(field, fmt.Sprintf("is %d bytes, the limit is %d", len(text), limit))

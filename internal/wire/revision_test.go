@@ -18,7 +18,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func newSet(t testing.TB, directives ...directive.Directive) *directive.Set {
 	t.Helper()
@@ -28,12 +28,12 @@ func newSet(t testing.TB, directives ...directive.Directive) *directive.Set {
 }
 
 func goldenRevisions(t testing.TB) map[string]Revision {
-	head := Revision{
+	common := Revision{
 		Version:     42,
 		ID:          "00112233445566778899aabbccddeeff",
 		PublishedAt: time.UnixMilli(1_790_000_000_123),
 	}
-	empty, incident := head, head
+	empty, incident := common, common
 	empty.Set = newSet(t)
 	incident.PublishedBy = "ops@host"
 	incident.Reason = "Störung bei acme"
@@ -52,7 +52,7 @@ func goldenRevisions(t testing.TB) map[string]Revision {
 	return map[string]Revision{"empty": empty, "incident": incident}
 }
 
-func TestGoldenBytes(t *testing.T) {
+func TestEncode_GoldenBytes(t *testing.T) {
 	t.Parallel()
 	for name, rev := range goldenRevisions(t) {
 		path := filepath.Join("testdata", name+".msgpack")
@@ -63,17 +63,17 @@ func TestGoldenBytes(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		require.NoError(t, err)
-		assert.Equal(t, want, got, "%s: the bytes in Redis are fixed", name)
+		assert.Equal(t, want, got, "%s: Encode must return the golden bytes", name)
 
 		back, err := Decode(want)
 		require.NoError(t, err)
 		assertSameRevision(t, rev, back)
 
-		head, err := Peek(want[:min(len(want), PeekBytes)])
+		header, err := DecodeHeader(want[:min(len(want), HeaderBytes)])
 		require.NoError(t, err)
-		assert.Equal(t, rev.ID, head.ID)
-		assert.Equal(t, rev.Version, head.Version)
-		assert.True(t, rev.PublishedAt.Equal(head.PublishedAt))
+		assert.Equal(t, rev.ID, header.ID)
+		assert.Equal(t, rev.Version, header.Version)
+		assert.True(t, rev.PublishedAt.Equal(header.PublishedAt))
 	}
 }
 
@@ -84,17 +84,17 @@ func assertSameRevision(t testing.TB, want, got Revision) {
 	assert.Equal(t, want, got)
 }
 
-func TestPeekNeedsNoMoreThanItsBytes(t *testing.T) {
+func TestDecodeHeader_HeaderBytesSuffice(t *testing.T) {
 	t.Parallel()
 	rev := goldenRevisions(t)["incident"]
 	rev.Version, rev.PublishedAt = directive.MaxMillis, time.UnixMilli(directive.MaxMillis)
 	value, err := Encode(rev)
 	require.NoError(t, err)
-	_, err = Peek(value[:PeekBytes])
+	_, err = DecodeHeader(value[:HeaderBytes])
 	require.NoError(t, err)
 }
 
-// fields is a msgpack map written in order, so that a test can spoil any of it.
+// fields is a msgpack map that keeps its order. Tests change one field of it at a time.
 type fields []any
 
 func (f fields) EncodeMsgpack(e *msgpack.Encoder) error {
@@ -145,10 +145,10 @@ func pack(t testing.TB, v any) []byte {
 	return b
 }
 
-func TestP5DoubtfulFieldsOfAValueAreRefused(t *testing.T) {
+func TestDecode_RejectedFields(t *testing.T) {
 	t.Parallel()
 	_, err := Decode(pack(t, goodValue))
-	require.NoError(t, err, "the value that the cases spoil")
+	require.NoError(t, err, "the unchanged value must be valid")
 
 	d := goodDirective
 	cases := map[string]struct {
@@ -162,9 +162,9 @@ func TestP5DoubtfulFieldsOfAValueAreRefused(t *testing.T) {
 		"version negative":  {goodValue.with("version", -1), "version: must be 1 to 99999999999999"},
 		"version huge":      {goodValue.with("version", uint64(1)<<63), "version: must be 1 to 99999999999999"},
 		"version nil":       {goodValue.with("version", nil), "version: must be of type integer, not nil"},
-		"publisher missing": {goodValue.without("publisher"), "reason: stands where publisher has to"},
+		"publisher missing": {goodValue.without("publisher"), "reason: found where publisher is expected"},
 		"last missing":      {goodValue.without("directives"), "directives: is missing"},
-		"order":             {append(fields{"id", "x"}, goodValue...), "id: stands where format has to"},
+		"order":             {append(fields{"id", "x"}, goodValue...), "id: found where format is expected"},
 		"more":              {append(goodValue, "extra", 1), `unknown field "extra"`},
 		"repeated":          {append(goodValue, "reason", "x"), "reason: is repeated"},
 		"reason long":       {goodValue.with("reason", strings.Repeat("x", 1025)), "reason: is 1025 bytes, the limit is 1024"},
@@ -191,7 +191,8 @@ func TestP5DoubtfulFieldsOfAValueAreRefused(t *testing.T) {
 	}
 }
 
-// hostile are bytes that are known to hurt decoders; some are megabytes long.
+// hostile returns bytes that are known to crash decoders or to exhaust their memory. Some
+// are megabytes long.
 func hostile(t testing.TB) map[string][]byte {
 	good := pack(t, goodValue)
 	return map[string][]byte{
@@ -209,43 +210,43 @@ func hostile(t testing.TB) map[string][]byte {
 		"3 MB of nested maps":     bytes.Repeat([]byte{0x81}, 3<<20),
 		"4 MB of empty arrays":    append([]byte{0x81, 0xa1, 'a', 0xdd, 0x00, 0x3f, 0x00, 0x00}, bytes.Repeat([]byte{0x90}, 0x3f0000)...),
 		"4 MB of empty maps":      append([]byte{0x87, 0xa1, 'a', 0xdd, 0x00, 0x3f, 0x00, 0x00}, bytes.Repeat([]byte{0x80}, 0x3f0000)...),
-		"cut":                     good[:len(good)-1],
+		"truncated":               good[:len(good)-1],
 		"trailing":                append(bytes.Clone(good), 0x00),
-		"seal is no map":          append(bytes.Clone(good), 0x91, 0x00),
-		"something after a seal":  append(bytes.Clone(good), 0x80, 0x80),
-		"seal nested too deep":    append(bytes.Clone(good), append([]byte{0x81, 0xa1, 'a'}, bytes.Repeat([]byte{0x91}, 3<<20)...)...),
+		"signature is no map":     append(bytes.Clone(good), 0x91, 0x00),
+		"data after a signature":  append(bytes.Clone(good), 0x80, 0x80),
+		"signature nested deeply": append(bytes.Clone(good), append([]byte{0x81, 0xa1, 'a'}, bytes.Repeat([]byte{0x91}, 3<<20)...)...),
 		"more than the limit":     append(bytes.Clone(good), bytes.Repeat([]byte{0x80}, MaxValueBytes)...),
 		"10,001 empty directives": pack(t, goodValue.with("directives", make([]fields, directive.MaxDirectives+1))),
 		"10,000 nil directives":   pack(t, goodValue.with("directives", make([]any, directive.MaxDirectives))),
 	}
 }
 
-func TestP3HostileBytesAreRefusedAtLittleCost(t *testing.T) {
-	// Not parallel: it measures what the whole process allocates.
+func TestDecode_HostileBytesAllocateLittle(t *testing.T) {
+	// The test is not parallel, because it measures the allocations of the whole process.
 	for name, b := range hostile(t) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		_, err := Decode(b)
-		_, peekErr := Peek(b)
+		_, headerErr := DecodeHeader(b)
 		runtime.ReadMemStats(&after)
 		require.Error(t, err, name)
 		if len(b) < 10 {
-			require.Error(t, peekErr, name)
+			require.Error(t, headerErr, name)
 		}
 		allocated := after.TotalAlloc - before.TotalAlloc
 		assert.LessOrEqual(t, allocated, uint64(4*len(b)+16<<10), "%s: %d bytes allocated for %d", name, allocated, len(b))
 	}
 }
 
-func TestSealIsAccepted(t *testing.T) {
+func TestDecode_SignatureAccepted(t *testing.T) {
 	t.Parallel()
-	sealed := append(pack(t, goodValue), pack(t, fields{"key", "k", "signature", "s"})...)
-	rev, err := Decode(sealed)
+	signed := append(pack(t, goodValue), pack(t, fields{"key", "k", "signature", "s"})...)
+	rev, err := Decode(signed)
 	require.NoError(t, err)
 	assert.Equal(t, 1, rev.Set.Len())
 }
 
-func TestEncodeKeepsTheLimit(t *testing.T) {
+func TestEncode_TooLarge(t *testing.T) {
 	t.Parallel()
 	rev := goldenRevisions(t)["empty"]
 	all := make([]directive.Directive, directive.MaxDirectives)
@@ -281,35 +282,35 @@ func FuzzDecode(f *testing.F) {
 		back, err := Decode(again)
 		require.NoError(t, err)
 		assertSameRevision(t, rev, back)
-		head, err := Peek(b[:min(len(b), PeekBytes)])
-		require.NoError(t, err, "what decodes can be peeked at")
-		require.Equal(t, rev.ID, head.ID)
+		header, err := DecodeHeader(b[:min(len(b), HeaderBytes)])
+		require.NoError(t, err, "DecodeHeader must accept the header of a valid value")
+		require.Equal(t, rev.ID, header.ID)
 	})
 }
 
-func FuzzPeek(f *testing.F) {
+func FuzzDecodeHeader(f *testing.F) {
 	for _, b := range hostile(f) {
-		f.Add(b[:min(len(b), PeekBytes)])
+		f.Add(b[:min(len(b), HeaderBytes)])
 	}
-	f.Add(pack(f, goodValue)[:PeekBytes])
+	f.Add(pack(f, goodValue)[:HeaderBytes])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		head, err := Peek(b)
+		header, err := DecodeHeader(b)
 		if err == nil {
-			require.NoError(t, checkID(head.ID))
-			require.Positive(t, head.Version)
+			require.NoError(t, checkID(header.ID))
+			require.Positive(t, header.Version)
 		}
 	})
 }
 
-func TestTheDepthToTheLevel(t *testing.T) {
+func TestDecode_MaxDepth(t *testing.T) {
 	t.Parallel()
-	// The seal may nest, and the map itself is the first level.
-	seal := func(arrays int) []byte {
+	// The signature may nest. Its own map is the first level.
+	withSignature := func(arrays int) []byte {
 		b := append(pack(t, goodValue), 0x81, 0xa1, 'a')
 		return append(append(b, bytes.Repeat([]byte{0x91}, arrays)...), 0x00)
 	}
-	_, err := Decode(seal(maxDepth - 1))
+	_, err := Decode(withSignature(maxDepth - 1))
 	require.NoError(t, err)
-	_, err = Decode(seal(maxDepth))
-	assert.ErrorContains(t, err, "too deep a nesting")
+	_, err = Decode(withSignature(maxDepth))
+	assert.ErrorContains(t, err, "nested too deeply")
 }

@@ -6,11 +6,12 @@ import (
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
-// maxDepth bounds how deep maps and arrays may nest; a revision needs three levels. It is also what Redis' own
-// cmsgpack unpacks without cutting.
+// maxDepth bounds how deeply maps and arrays may nest. A revision needs three levels. The
+// cmsgpack of Redis' Lua truncates values that nest more deeply than this.
 const maxDepth = 16
 
-// MalformedError says that bytes are no value at all, as opposed to one that holds a wrong field.
+// MalformedError reports bytes that are not a value. A value with a wrong field is
+// reported as a [*directive.ValidationError] instead.
 type MalformedError struct {
 	Offset int
 	Reason string
@@ -21,25 +22,27 @@ func (e *MalformedError) Error() string {
 	return fmt.Sprintf("not a fleetdial value: %s at byte %d", e.Reason, e.Offset)
 }
 
-// token is the head of one msgpack value.
+// token is the head of one msgpack value: its type and its length.
 type token struct {
-	head  int // bytes before the content
-	size  int // of the head and, for a scalar, its content
-	items int // values that follow inside: of an array, its length; of a map, twice its length
+	head  int // the bytes before the content
+	size  int // the bytes of the head and, for a scalar, of its content
+	items int // the values inside: an array's length, or twice a map's length
 	isMap bool
-	deep  bool
+	deep  bool // the value is an array or a map
 }
 
+// The reasons of a MalformedError that several decoders return.
 const (
-	tooShort = "an end too early"
-	tooLong  = "a length that is more than the bytes that follow"
+	unexpectedEnd  = "unexpected end"
+	lengthTooLarge = "length exceeds the remaining data"
+	noMap          = "expected a map"
 )
 
-// scanMap returns where the msgpack map ends that begins at start. It takes whatever Redis' Lua can unpack, without
-// recursion and without allocating.
+// scanMap returns the end of the msgpack map that begins at start. It accepts every type
+// that Redis' Lua can unpack. It does not recurse and does not allocate.
 func scanMap(b string, start int) (end int, err error) {
 	fail := func(at int, reason string) (int, error) { return 0, &MalformedError{at, reason} }
-	var open [maxDepth]int // how many values are still to come at each depth
+	var open [maxDepth]int // the number of values that are still to come, by depth
 	depth, pos := 0, start
 	for {
 		t, reason := readToken(b[pos:])
@@ -47,16 +50,16 @@ func scanMap(b string, start int) (end int, err error) {
 			return fail(pos, reason)
 		}
 		if pos == start && !t.isMap {
-			return fail(start, "no map")
+			return fail(start, noMap)
 		}
 		at := pos
 		pos += t.size
 		if t.items > len(b)-pos {
-			return fail(at, tooLong)
+			return fail(at, lengthTooLarge)
 		}
 		if t.deep && t.items > 0 {
 			if depth == maxDepth {
-				return fail(at, "too deep a nesting")
+				return fail(at, "nested too deeply")
 			}
 			open[depth] = t.items
 			depth++
@@ -75,10 +78,11 @@ func scanMap(b string, start int) (end int, err error) {
 	}
 }
 
-// readToken reads the head of the value that b begins with. The reason is empty if that went well.
+// readToken reads the token of the value that b begins with. If b has no valid token, it
+// returns the reason.
 func readToken(b string) (t token, reason string) {
 	if len(b) == 0 {
-		return t, tooShort
+		return t, unexpectedEnd
 	}
 	c := b[0]
 	switch {
@@ -104,7 +108,8 @@ func readToken(b string) (t token, reason string) {
 	return bounded(t, b)
 }
 
-// readLongToken is readToken for strings, arrays and maps whose length takes bytes of its own.
+// readLongToken is readToken for strings, arrays and maps whose length is stored in bytes
+// after the type.
 func readLongToken(b string) (t token, reason string) {
 	lengthBytes := 0
 	switch b[0] {
@@ -115,11 +120,11 @@ func readLongToken(b string) (t token, reason string) {
 	case msgpcode.Str32, msgpcode.Array32, msgpcode.Map32:
 		lengthBytes = 4
 	default:
-		return t, "a type that no value holds"
+		return t, "unsupported type"
 	}
 	t.size = 1 + lengthBytes
 	if t.size > len(b) {
-		return t, tooShort
+		return t, unexpectedEnd
 	}
 	t.head = t.size
 	declared := uint64(0)
@@ -127,7 +132,7 @@ func readLongToken(b string) (t token, reason string) {
 		declared = declared<<8 | uint64(b[i])
 	}
 	if declared > uint64(len(b)) {
-		return t, tooLong
+		return t, lengthTooLarge
 	}
 	length := int(declared)
 	switch b[0] {
@@ -141,9 +146,10 @@ func readLongToken(b string) (t token, reason string) {
 	return bounded(t, b)
 }
 
+// bounded returns t, and a reason if t is longer than b.
 func bounded(t token, b string) (token, string) {
 	if t.size > len(b) {
-		return t, tooShort
+		return t, unexpectedEnd
 	}
 	return t, ""
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// SealBytes is how many bytes signing adds to a value.
-const SealBytes = 1 + 4 + 1 + 2*keyIDBytes + 10 + 2 + 2*ed25519.SignatureSize
+// SignatureBytes is how many bytes signing adds to a value.
+const SignatureBytes = 1 + 4 + 1 + 2*keyIDBytes + 10 + 2 + 2*ed25519.SignatureSize
 
 // keyIDBytes is how much of a key's digest its id shows, in hex.
 const keyIDBytes = 8
@@ -66,18 +66,18 @@ func signed(name string, body []byte) []byte {
 	return slices.Concat([]byte(name), []byte{'\n'}, body)
 }
 
-// AppendSeal returns the value with its seal, for the Redis key of that name.
-func AppendSeal(body []byte, name string, key ed25519.PrivateKey) ([]byte, error) {
-	if len(body)+SealBytes > MaxValueBytes {
+// AppendSignature returns the value with its seal, for the Redis key of that name.
+func AppendSignature(body []byte, name string, key ed25519.PrivateKey) ([]byte, error) {
+	if len(body)+SignatureBytes > MaxValueBytes {
 		return nil, invalid("", fmt.Sprintf("the set takes %d bytes, the limit is %d with a signature", len(body),
-			MaxValueBytes-SealBytes))
+			MaxValueBytes-SignatureBytes))
 	}
 	id := KeyID(key.Public().(ed25519.PublicKey))
-	return append(body, sealOf(id, ed25519.Sign(key, signed(name, body)))...), nil
+	return append(body, encodeSignature(id, ed25519.Sign(key, signed(name, body)))...), nil
 }
 
-// sealOf returns the canonical bytes of a seal. No other bytes are one.
-func sealOf(keyID string, signature []byte) []byte {
+// encodeSignature returns the canonical bytes of a seal. No other bytes are one.
+func encodeSignature(keyID string, signature []byte) []byte {
 	var buf bytes.Buffer
 	e := encoder{msgpack.NewEncoder(&buf)}
 	_ = e.EncodeMapLen(2)
@@ -100,7 +100,7 @@ func (k Keyring) Verify(value []byte, name string) (keyID string, err error) {
 	if end == len(in) {
 		return "", ErrUnsigned
 	}
-	id, signature, ok := readSeal(in[end:])
+	id, signature, ok := readSignature(in[end:])
 	if !ok {
 		return "", ErrAltered
 	}
@@ -114,19 +114,19 @@ func (k Keyring) Verify(value []byte, name string) (keyID string, err error) {
 	return id, nil
 }
 
-// readSeal returns the key's id and the signature in a seal. It accepts the canonical bytes
+// readSignature returns the key's id and the signature in a seal. It accepts the canonical bytes
 // only, because whoever cannot sign could otherwise write the same seal in other widths, and
 // have every subscriber apply the same set again.
-func readSeal(seal string) (keyID string, signature []byte, ok bool) {
-	if len(seal) != SealBytes {
+func readSignature(seal string) (keyID string, signature []byte, ok bool) {
+	if len(seal) != SignatureBytes {
 		return "", nil, false
 	}
 	const idAt = 1 + 4 + 1 // a map of 2, "key" and the length of the id
 	keyID = seal[idAt : idAt+2*keyIDBytes]
-	text := seal[SealBytes-2*ed25519.SignatureSize:]
+	text := seal[SignatureBytes-2*ed25519.SignatureSize:]
 	signature, err := hex.DecodeString(text)
 	if err != nil || !isHex(keyID, keyIDBytes) || !isHex(text, ed25519.SignatureSize) ||
-		string(sealOf(keyID, signature)) != seal {
+		string(encodeSignature(keyID, signature)) != seal {
 		return "", nil, false
 	}
 	return keyID, signature, true

@@ -39,9 +39,9 @@ func sealed(t testing.TB, key ed25519.PrivateKey) []byte {
 	t.Helper()
 	body, err := Encode(goldenRevisions(t)["incident"])
 	require.NoError(t, err)
-	value, err := AppendSeal(body, sealName, key)
+	value, err := AppendSignature(body, sealName, key)
 	require.NoError(t, err)
-	assert.Len(t, value, len(body)+SealBytes)
+	assert.Len(t, value, len(body)+SignatureBytes)
 	return value
 }
 
@@ -67,7 +67,7 @@ func TestWhatIsNotSignedAsItHasToBe(t *testing.T) {
 	t.Parallel()
 	value := sealed(t, signKey(1))
 	ring := ringOf(t, signKey(1))
-	body := value[:len(value)-SealBytes]
+	body := value[:len(value)-SignatureBytes]
 	for name, c := range map[string]struct {
 		value []byte
 		name  string
@@ -120,9 +120,9 @@ func TestKeyring(t *testing.T) {
 
 func TestTheLimitWithASeal(t *testing.T) {
 	t.Parallel()
-	_, err := AppendSeal(make([]byte, MaxValueBytes-SealBytes), sealName, signKey(1))
+	_, err := AppendSignature(make([]byte, MaxValueBytes-SignatureBytes), sealName, signKey(1))
 	require.NoError(t, err)
-	_, err = AppendSeal(make([]byte, MaxValueBytes-SealBytes+1), sealName, signKey(1))
+	_, err = AppendSignature(make([]byte, MaxValueBytes-SignatureBytes+1), sealName, signKey(1))
 	assert.ErrorAs(t, err, new(*directive.ValidationError))
 }
 
@@ -182,7 +182,7 @@ func FuzzVerify(f *testing.F) {
 	value := sealed(f, signKey(1))
 	ring := ringOf(f, signKey(1))
 	f.Add(value)
-	f.Add(value[:len(value)-SealBytes])
+	f.Add(value[:len(value)-SignatureBytes])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := ring.Verify(b, sealName); err == nil {
 			assert.Equal(t, value, b, "nobody else has the key")

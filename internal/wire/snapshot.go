@@ -13,23 +13,28 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// MaxSnapshotBytes bounds a snapshot.
+// MaxSnapshotBytes bounds the encoded snapshot.
 const MaxSnapshotBytes = MaxValueBytes + 1<<10
 
-// Snapshot is what a subscriber keeps on disk: a value as the key held it, and how the clocks stood when it was written.
+// Snapshot is the file that a subscriber keeps on disk: the value of the key, and the
+// readings of the clocks at the time of the write.
 type Snapshot struct {
-	// Name is that of the fleet's key.
+	// Name is the name of the fleet's key.
 	Name string
-	// TakenAt is the time by the clock of Redis, and LocalAt by that of the machine, both when it was written.
-	TakenAt, LocalAt time.Time
-	// Boot names the machine's boot, and Uptime is how long ago that was; empty and 0 where the machine does not tell.
-	Boot   string
+	// TakenAt is the time of the write by the clock of Redis.
+	TakenAt time.Time
+	// LocalAt is the time of the write by the wall clock of the machine.
+	LocalAt time.Time
+	// Boot identifies the boot of the machine. It is empty if the system has no boot id.
+	Boot string
+	// Uptime is the time since the boot. It is 0 if the system does not report it.
 	Uptime time.Duration
-	// Value may be empty: that clears the fleet.
+	// Value is the value of the key. An empty value clears the fleet.
 	Value []byte
 }
 
-// EncodeSnapshot returns a snapshot as a map, which holds the value's digest, and the value after it.
+// EncodeSnapshot returns the snapshot as a map with the digest of the value, followed by
+// the value.
 func EncodeSnapshot(s *Snapshot) []byte {
 	var buf bytes.Buffer
 	e := encoder{msgpack.NewEncoder(&buf)}
@@ -46,10 +51,11 @@ func EncodeSnapshot(s *Snapshot) []byte {
 	return buf.Bytes()
 }
 
-var errDigest = errors.New("the value is not the one that was written: its digest is another")
+var errDigest = errors.New("the value does not match its digest")
 
-// DecodeSnapshot returns the snapshot that EncodeSnapshot wrote. It sees that the value is what was written, and not what
-// it says. The errors are those of Decode, or tell that the digest is wrong.
+// DecodeSnapshot returns the snapshot that [EncodeSnapshot] wrote. It checks the digest
+// of the value, and does not decode the value. The errors are those of [Decode], or
+// report a digest that does not match.
 func DecodeSnapshot(b []byte) (*Snapshot, error) {
 	if len(b) > MaxSnapshotBytes {
 		return nil, invalid("", fmt.Sprintf("the snapshot is more than %d bytes", MaxSnapshotBytes))

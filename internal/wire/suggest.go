@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// unknownName returns the error for a field that there is not, with the one that was probably meant.
+// unknownName returns the error for an unknown field. The error suggests the known field
+// with the most similar name, if there is one.
 func unknownName(name string, known []string) error {
 	reason := fmt.Sprintf("unknown field %q", shown(name))
-	best, likely := 3, "" // a distance of 3 is another word
+	best, likely := 3, "" // a name at a distance of 3 or more is too different
 	for _, k := range known {
 		if d := distance(strings.ToLower(shown(name)), k); d < min(best, len(k)) {
 			best, likely = d, k
@@ -20,7 +21,7 @@ func unknownName(name string, known []string) error {
 	return invalid("", reason)
 }
 
-// distance is the Levenshtein distance of two short strings, in bytes.
+// distance returns the Levenshtein distance of two short strings, in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

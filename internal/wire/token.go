@@ -14,24 +14,29 @@ import (
 )
 
 const (
-	// TokenID is the id of the directive that a token stands for.
+	// TokenID is the id of the directive that a token holds.
 	TokenID = "x-debug-header"
-	// MinTokenKeyBytes is half of what HMAC-SHA256 gains from, after RFC 2104, section 3; less is guessed.
+	// MinTokenKeyBytes is the length of the shortest key that is accepted. It is half of
+	// the length that RFC 2104, section 3 recommends for HMAC-SHA256. A shorter key can
+	// be guessed.
 	MinTokenKeyBytes = 16
-	// MaxTokenBytes is more than any token takes whose names are within their limits and not escaped.
+	// MaxTokenBytes bounds a token. A token whose names are within their limits, and have
+	// no characters that JSON escapes, is shorter.
 	MaxTokenBytes = 4 << 10
 )
 
 var (
-	// ErrTokenKey says that a key is too short to sign tokens with.
-	ErrTokenKey = fmt.Errorf("a token key has at least %d bytes", MinTokenKeyBytes)
-	// ErrTokenForged says that a token was not signed with the key.
+	// ErrTokenKey is returned by SignToken and ParseToken if the key is too short.
+	ErrTokenKey = fmt.Errorf("the token key is too short (at least %d bytes)", MinTokenKeyBytes)
+	// ErrTokenForged is returned by ParseToken if the token was not signed with the key.
 	ErrTokenForged = errors.New("the token was not signed with this key")
-	// ErrTokenMalformed says that a token is not hex(payload).hex(HMAC).
-	ErrTokenMalformed = errors.New("not a token: it is the payload and its signature in hex, with a dot in between")
+	// ErrTokenMalformed is returned by ParseToken if the token is not
+	// hex(payload).hex(HMAC).
+	ErrTokenMalformed = errors.New("not a token (a token is the payload and its signature in hex, with a dot between them)")
 )
 
-// tokenPayload has osproxy's names. What is at its default is left out, as osproxy's own tools do.
+// tokenPayload is the JSON payload of a token, with the field names of osproxy. Fields
+// with their default value are omitted, as osproxy's own tools do.
 type tokenPayload struct {
 	Level          string `json:"level"`
 	Exp            int64  `json:"exp"` // Unix seconds
@@ -44,7 +49,8 @@ type tokenPayload struct {
 	Capture        bool   `json:"capture,omitempty"`
 }
 
-// SignToken returns a token for the directive, whose id does not count, and whose expiry loses its fraction of a second.
+// SignToken returns a token for the directive. The token has no id, and its expiry is in
+// whole seconds, rounded down.
 func SignToken(key []byte, d directive.Directive) (string, error) {
 	if len(key) < MinTokenKeyBytes {
 		return "", ErrTokenKey
@@ -71,7 +77,7 @@ func SignToken(key []byte, d directive.Directive) (string, error) {
 	}
 	token := hex.EncodeToString(payload) + "." + hex.EncodeToString(tokenMAC(key, payload))
 	if len(token) > MaxTokenBytes {
-		return "", fmt.Errorf("the token would have %d bytes, the limit is %d", len(token), MaxTokenBytes)
+		return "", fmt.Errorf("the token is %d bytes, the limit is %d", len(token), MaxTokenBytes)
 	}
 	return token, nil
 }
@@ -82,8 +88,9 @@ func tokenMAC(key, payload []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// ParseToken returns the directive that a token stands for. Nothing of the payload is looked at before its signature has
-// been found right. The error is ErrTokenKey, ErrTokenMalformed, ErrTokenForged or a *directive.ValidationError.
+// ParseToken returns the directive that a token holds. It checks the signature before it
+// reads the payload. The error is [ErrTokenKey], [ErrTokenMalformed], [ErrTokenForged] or
+// a [*directive.ValidationError].
 func ParseToken(key []byte, token string, now time.Time, maxTTL time.Duration) (d directive.Directive, err error) {
 	if len(key) < MinTokenKeyBytes {
 		return d, ErrTokenKey
@@ -114,12 +121,12 @@ func ParseToken(key []byte, token string, now time.Time, maxTTL time.Duration) (
 	return d, d.Validate()
 }
 
-// tokenFields are those of a token's payload.
+// tokenFields lists the fields of a token's payload. The first two are required.
 var tokenFields = []string{
 	"level", "exp", "sample_per_mille", "ring_buffer", "capture", "tenant", "index", "principal", "endpoint",
 }
 
-// token reads a payload. What a publish body has too is read as there.
+// token reads a payload. It reads the fields that a publish body has too in the same way.
 func (p *bodyParser) token(n node) (d directive.Directive, err error) {
 	if n.kind != object {
 		return d, mustBe(object, n)

@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// yamlReader makes nodes of the part of YAML that JSON has too, and of comments and plain strings. A plain word means
-// what it looks like, or is refused: it never depends on a version of YAML.
+// yamlReader makes nodes from a subset of YAML: JSON with comments, block style and plain
+// strings. It rejects a plain word whose meaning depends on the version of YAML.
 type yamlReader struct{ builder }
 
 func readYAML(body []byte) (node, error) {
@@ -39,8 +39,8 @@ func readYAML(body []byte) (node, error) {
 	return r.read(doc.Content[0], 1)
 }
 
-// notYAML turns an error of the library into one that holds nothing the body gives as a value: the library quotes an
-// anchor that it does not know.
+// notYAML turns an error of the library into a validation error that quotes no value of
+// the body. The library quotes the name of an unknown anchor, for example.
 func notYAML(err error) error {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
@@ -65,7 +65,7 @@ func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
 	if err := r.enter(depth); err != nil {
 		return node{}, err
 	}
-	if err := refuseYAML(y); err != nil {
+	if err := rejectYAML(y); err != nil {
 		return node{}, err
 	}
 	switch y.Kind {
@@ -104,31 +104,32 @@ func (r *yamlReader) readMapping(y *yaml.Node, depth int) (node, error) {
 	return n, nil
 }
 
-// yamlName returns the name that a key gives a field.
+// yamlName returns the field name that a YAML key holds.
 func yamlName(y *yaml.Node) (string, error) {
-	if err := refuseYAML(y); err != nil {
+	if err := rejectYAML(y); err != nil {
 		return "", err
 	}
 	if y.Kind != yaml.ScalarNode {
-		return "", atNode("has a field whose name is no string", y)
+		return "", atNode("has a field name that is not a string", y)
 	}
 	switch key := scalar(y); {
-	case key.kind == doubtful && y.Value == "<<":
+	case key.kind == ambiguous && y.Value == "<<":
 		return "", atNode("YAML merge keys are not allowed", y)
-	case key.kind != text && key.kind != doubtful:
-		return "", atNode("has a field whose name is no string", y)
+	case key.kind != text && key.kind != ambiguous:
+		return "", atNode("has a field name that is not a string", y)
 	}
 	return y.Value, nil
 }
 
-// refuseYAML refuses what JSON has not, and what would let a field come from somewhere else.
-func refuseYAML(y *yaml.Node) error {
+// rejectYAML rejects the features of YAML that JSON does not have, except plain strings.
+// With anchors and aliases, a field could get its value from another place of the body.
+func rejectYAML(y *yaml.Node) error {
 	switch {
 	case y.Kind == yaml.AliasNode:
 		return atNode("YAML aliases are not allowed", y)
 	case y.Anchor != "":
 		return atNode("YAML anchors are not allowed", y)
-	case y.Style&yaml.TaggedStyle != 0, y.Tag == "!": // the lone "!" sets no style
+	case y.Style&yaml.TaggedStyle != 0, y.Tag == "!": // the library sets no style for a single "!"
 		return atNode("YAML tags are not allowed", y)
 	case y.Kind != yaml.ScalarNode && y.Kind != yaml.SequenceNode && y.Kind != yaml.MappingNode:
 		return atNode("is not a plain YAML value", y)

@@ -6,7 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// What a plain scalar may look like, in the widest sense of YAML 1.1 (yaml.org/type) and of the core schema of 1.2.
+// These expressions match plain scalars in the widest sense of YAML 1.1 (yaml.org/type)
+// and of the core schema of YAML 1.2.
 var (
 	yamlNull   = regexp.MustCompile(`^(~|null|Null|NULL|)$`)
 	yamlNumber = regexp.MustCompile(`^[-+]?(` +
@@ -15,11 +16,12 @@ var (
 		`\.[0-9][0-9_]*([eE][-+]?[0-9]+)?|` +
 		`\.(?i:inf))$|^\.(?i:nan)$`)
 	yamlTimestamp = regexp.MustCompile(`^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t]+[0-9].*)?$`)
-	// Booleans and base 60 of YAML 1.1, and its keys that mean something else.
-	yamlDoubtful = regexp.MustCompile(`^((?i:true|false|yes|no|on|off|y|n)|[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?|=|<<)$`)
+	// yamlAmbiguous matches the booleans, base 60 numbers and special keys of YAML 1.1,
+	// which YAML 1.2 reads as strings.
+	yamlAmbiguous = regexp.MustCompile(`^((?i:true|false|yes|no|on|off|y|n)|[-+]?[0-9][0-9_]*(:[0-9]+)+(\.[0-9_]*)?|=|<<)$`)
 )
 
-// scalar makes a node of a scalar without a tag.
+// scalar makes a node from a scalar without a tag.
 func scalar(y *yaml.Node) node {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 	n := node{kind: text, text: y.Value}
@@ -33,8 +35,8 @@ func scalar(y *yaml.Node) node {
 		n.kind = number
 	case yamlTimestamp.MatchString(y.Value):
 		n.kind = timestamp
-	case yamlDoubtful.MatchString(y.Value), y.Tag != "!!str": // the library sees something else in it
-		n.kind = doubtful
+	case yamlAmbiguous.MatchString(y.Value), y.Tag != "!!str": // the library reads another type
+		n.kind = ambiguous
 	}
 	return n
 }

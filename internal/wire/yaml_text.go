@@ -2,45 +2,48 @@ package wire
 
 import "bytes"
 
-// The library builds the whole tree before anything can look at it, and some hundred bytes for each token. These
-// bound what it is given: a set at every limit, with all that may be quoted in quotes, has 210,000 and 320,000.
+// These limits bound the input of the YAML library, because it builds the whole tree
+// first and allocates some hundred bytes for each token. The largest valid set has
+// 210,000 separators and 320,000 quotes.
 const (
-	maxYAMLMarks  = 300_000 // of what separates two values: [ { , ? and : and - where they do
-	maxYAMLQuotes = 500_000
+	maxYAMLSeparators = 300_000 // [ { , ? and, where they separate values, : and -
+	maxYAMLQuotes     = 500_000
 )
 
-// checkYAMLText refuses, before it is parsed, what would take the library minutes or gigabytes, and the line breaks
-// that only YAML 1.1 knows: with them a comment ends where no editor shows it.
+// checkYAMLText checks a body before it is parsed. It rejects bodies for which the
+// library needs minutes or gigabytes. It also rejects the line breaks that only YAML 1.1
+// has, because they can end a comment where no editor shows a new line.
 func checkYAMLText(body []byte) error {
-	marks, quotes := 0, 0
+	separators, quotes := 0, 0
 	for i, c := range body {
 		switch c {
 		case '%':
-			// The library compares each directive with all that came before.
+			// Each YAML directive costs time, because the library compares it with all
+			// earlier ones.
 			if i == 0 || body[i-1] == '\n' || body[i-1] == '\r' {
 				return invalid("", "YAML directives are not allowed, at "+place(body, i))
 			}
 		case '[', '{', ',', '?':
-			marks++
+			separators++
 		case ':':
 			if !isAlphanumeric(body, i-1) || !isAlphanumeric(body, i+1) {
-				marks++
+				separators++
 			}
 		case '-':
 			if i+1 == len(body) || bytes.IndexByte([]byte(" \t\r\n"), body[i+1]) >= 0 {
-				marks++
+				separators++
 			}
 		case '"', '\'':
 			quotes++
 		case 0xC2, 0xE2:
 			if isOldBreak(body[i:]) {
-				return invalid("", "holds a line break that YAML versions disagree about, at "+place(body, i)+
-					": write it as an escape, in double quotes")
+				return invalid("", "holds a line break that YAML versions interpret differently, at "+
+					place(body, i)+" (write it as an escape in double quotes)")
 			}
 		}
 	}
-	if marks > maxYAMLMarks || quotes > maxYAMLQuotes {
-		return invalid("", "holds more values than any set takes")
+	if separators > maxYAMLSeparators || quotes > maxYAMLQuotes {
+		return invalid("", "holds more values than a set can have")
 	}
 	return nil
 }

@@ -1,0 +1,73 @@
+package wire
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+// HeaderBytes is the length of a value's header: the first bytes, which name the
+// revision.
+const HeaderBytes = 128
+
+// headerKeys is the number of revisionKeys that the header holds.
+const headerKeys = 4
+
+// DecodeHeader returns the version, the id and the time of the revision whose value
+// begins with prefix. The first [HeaderBytes] of the value are enough. The other fields
+// stay empty. The errors are those of [Decode].
+func DecodeHeader(prefix []byte) (Revision, error) {
+	if len(prefix) > HeaderBytes {
+		prefix = prefix[:HeaderBytes]
+	}
+	var rev Revision
+	if _, err := decodeHeader(&reader{in: string(prefix)}, &rev); err != nil {
+		return Revision{}, err
+	}
+	return rev, nil
+}
+
+// decodeHeader reads the header into rev, and returns the number of keys that follow it.
+func decodeHeader(r *reader, rev *Revision) (rest int, err error) {
+	if r.in == "" || kindOf(r.in[0]) != "map" {
+		return 0, &MalformedError{0, noMap}
+	}
+	n, err := r.mapLen("")
+	if err != nil {
+		return 0, err
+	}
+	for i, field := range revisionKeys[:headerKeys] {
+		if i == n {
+			return 0, invalid(field, "is missing")
+		}
+		if err := expectKey(r, field); err != nil {
+			return 0, err
+		}
+		if err := decodeHeaderField(r, field, rev); err != nil {
+			return 0, err
+		}
+	}
+	return n - headerKeys, nil
+}
+
+func decodeHeaderField(r *reader, field string, rev *Revision) (err error) {
+	var n int64
+	switch field {
+	case "format":
+		n, err = r.integer(field, 0, directive.MaxMillis)
+		if err == nil && n != Format {
+			err = invalid(field, fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
+		}
+	case "id":
+		if rev.ID, err = r.text(field); err == nil {
+			err = checkID(rev.ID)
+		}
+	case "version":
+		rev.Version, err = r.integer(field, 1, directive.MaxMillis)
+	case "published_at":
+		n, err = r.integer(field, 1, directive.MaxMillis)
+		rev.PublishedAt = time.UnixMilli(n)
+	}
+	return err
+}
