@@ -5,10 +5,11 @@ import (
 	"testing"
 )
 
-// requestID has the 36 characters of a UUID. Its bucket is 318.
+// requestID has the 36 characters of a UUID, a typical length. Its bucket is 318.
 const requestID = "0d9b5a7e-3f0a-4a53-9f6b-3b1c9a1f7c55"
 
-// benchSets are sets of which a request of tenant acme to Search is asked.
+// benchSets returns sets of n directives, by the number of directives that match the
+// tenant tenant-acme.
 func benchSets(n int) map[string][]Directive {
 	one := dir("acme", func(d *Directive) { d.Match.Tenant = "tenant-acme" })
 	several := make([]Directive, 0, n)
@@ -35,7 +36,8 @@ func benchmarkEvaluate(b *testing.B, all []Directive, req Request) {
 	}
 }
 
-// BenchmarkEvaluateNoAlloc is by the number of directives and by how many of them the request matches.
+// BenchmarkEvaluateNoAlloc measures Evaluate by the number of directives, and by how many
+// of them match the request.
 func BenchmarkEvaluateNoAlloc(b *testing.B) {
 	req := Request{Tenant: "tenant-acme", Index: "orders", Principal: "svc", Endpoint: Search, ID: requestID}
 	for _, n := range []int{0, 2, 8, 64, 1024, 10_000} {
@@ -51,7 +53,8 @@ func BenchmarkEvaluateNoAlloc(b *testing.B) {
 	}
 }
 
-// BenchmarkEvaluateSampledNoAlloc has two directives that match, one of them sampled; beside it, the hash alone.
+// BenchmarkEvaluateSampledNoAlloc measures Evaluate for a set with a sampled directive
+// that matches, and the hash of the request id alone.
 func BenchmarkEvaluateSampledNoAlloc(b *testing.B) {
 	all := []Directive{
 		dir("sampled", func(d *Directive) {
@@ -69,7 +72,7 @@ func BenchmarkEvaluateSampledNoAlloc(b *testing.B) {
 	})
 }
 
-// BenchmarkCompile is from directives to a set.
+// BenchmarkCompile measures NewSet.
 func BenchmarkCompile(b *testing.B) {
 	for _, n := range []int{10, 1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -6,39 +6,47 @@ import (
 	"time"
 )
 
-// program is a set compiled for evaluation: its directives as rules, those together that name the same tenant, index
-// and principal, so that a request looks at no rule that names another.
+// program is a set that is compiled for evaluation. Each directive is a rule. Rules that
+// name the same tenant, index and principal form a group, so that a request visits only
+// the groups whose names match.
 //
-// Up to smallSet rules, comparing names costs less than looking them up: a small program is one list of rules with
-// their matches.
+// A program with at most smallSet rules is small. A small program is one list of rules
+// with their matches, because comparing a few names costs less than map lookups.
 type program struct {
 	rules []rule
-	// last is when the last rule expires.
+	// last is the expiry of the rule that expires last.
 	last time.Duration
 
-	// matches are those of the rules of a small program; nil in others.
+	// matches holds the matches of the rules of a small program. It is nil in other
+	// programs.
 	matches []Match
 
-	// What follows is of programs that are not small. everything is the group of the rules that name nothing, nil if
-	// there are none. The maps give the groups by the one name that their rules have, and several those whose rules have more.
-	everything               *group
-	groups                   []group
+	// The following fields are unset in a small program.
+
+	// everything is the group of the rules without names. It is nil if there are no such
+	// rules.
+	everything *group
+	groups     []group
+	// tenant, index and principal map a name to the group whose rules have only that
+	// name.
 	tenant, index, principal map[string]int32
-	several                  []combination
+	// several holds the groups whose rules have two or three names.
+	several []combination
 }
 
-// smallSet is the number of rules up to which names are compared instead of looked up.
+// smallSet is the largest number of rules of a small program.
 const smallSet = 8
 
-// rule is what evaluation needs of a directive once it is known that the names match.
+// rule holds the fields of a directive that evaluation needs after the names have
+// matched.
 type rule struct {
 	expiry   time.Duration // since the epoch
-	index    int32         // of the directive
+	index    int32         // the index of the directive
 	sample   uint16
 	level    Level
 	endpoint Endpoint
 	flags    flags
-	// rest are the flags of this rule and of all that follow in its list.
+	// rest combines the flags of this rule and of all later rules in its list.
 	rest flags
 }
 
@@ -49,25 +57,29 @@ const (
 	capture
 )
 
-// group holds the rules that name the same tenant, index and principal. Each list goes from the highest level to the
-// lowest, and in the order of the set within a level.
+// group holds the rules that name the same tenant, index and principal. Each list is
+// sorted from the highest level to the lowest, and by the order of the set within a
+// level.
 type group struct {
-	// list has all of the rules of a group of up to smallSet, and those for any endpoint of a larger one, which has the
-	// others by their endpoint.
+	// list holds all rules of a group with at most smallSet rules. In a larger group,
+	// list holds the rules for any endpoint, and byEndpoint holds the others.
 	list       []rule
 	byEndpoint *[Unknown + 1][]rule
 }
 
-// combination is the groups whose rules name the same two or three of tenant, index and principal.
+// combination holds the groups whose rules name the same two or three of tenant, index
+// and principal.
 type combination struct {
 	tenant, index, principal bool
 	groups                   map[names]int32
 }
 
-// names are what a rule names, empty where it does not.
+// names holds the names of a rule. An unset name is empty.
 type names struct{ tenant, index, principal string }
 
-// compile leaves out what can never decide anything: directives at Off that ask for nothing else, and empty samples.
+// compile returns the program of the directives. It omits directives that can never
+// change a decision: directives with the level Off and no flags, and directives with a
+// sample of 0.
 func compile(directives []Directive) program {
 	p := program{rules: make([]rule, 0, len(directives))}
 	for i := range directives {
@@ -96,6 +108,7 @@ func compile(directives []Directive) program {
 	return p
 }
 
+// compileSmall sorts the rules of a small program, and adds their matches.
 func (p *program) compileSmall(directives []Directive) {
 	order(p.rules)
 	p.matches = make([]Match, len(p.rules))
@@ -104,7 +117,7 @@ func (p *program) compileSmall(directives []Directive) {
 	}
 }
 
-// order sorts a list as evaluation wants it.
+// order sorts a list of rules from the highest level to the lowest, and sets their rest.
 func order(list []rule) {
 	if len(list) == 1 {
 		list[0].rest = list[0].flags
@@ -118,8 +131,9 @@ func order(list []rule) {
 	}
 }
 
+// compileGroups sorts the rules into groups.
 func (p *program) compileGroups(directives []Directive) {
-	of := make([]int32, len(p.rules)) // the group of each rule; 0 is that of everything
+	of := make([]int32, len(p.rules)) // the group of each rule; group 0 is everything
 	sizes := []int32{0}
 	for i := range p.rules {
 		of[i] = p.groupOf(&directives[p.rules[i].index].Match, int32(len(sizes)), len(p.rules)-i)
@@ -128,7 +142,7 @@ func (p *program) compileGroups(directives []Directive) {
 		}
 		sizes[of[i]]++
 	}
-	// The rules of a group come to stand together, in the order of the set.
+	// The rules are sorted by group, and within a group by the order of the set.
 	ends := make([]int32, len(sizes))
 	sum := int32(0)
 	for g, size := range sizes {
@@ -150,8 +164,9 @@ func (p *program) compileGroups(directives []Directive) {
 	}
 }
 
-// groupOf returns the number of the group of the rules that name what m names: next if there is none yet. As many rules
-// as left are still to come.
+// groupOf returns the number of the group for the names of m. If there is no such group,
+// groupOf assigns it the number next. left is the number of rules that are still to be
+// sorted.
 func (p *program) groupOf(m *Match, next int32, left int) int32 {
 	switch (names{m.Tenant, m.Index, m.Principal}) {
 	case names{}:
@@ -174,8 +189,8 @@ func (p *program) groupOf(m *Match, next int32, left int) int32 {
 	return numberOf(&p.several[len(p.several)-1].groups, names{m.Tenant, m.Index, m.Principal}, next, left)
 }
 
-// numberOf returns the number under the key, which is next if there was none. The first call makes the map for as many
-// keys as there are rules to come.
+// numberOf returns the number of the key. If the key has no number, numberOf assigns it
+// next. The first call makes the map with room for size keys.
 func numberOf[K comparable](groups *map[K]int32, key K, next int32, size int) int32 {
 	if *groups == nil {
 		*groups = make(map[K]int32, size)
@@ -187,6 +202,7 @@ func numberOf[K comparable](groups *map[K]int32, key K, next int32, size int) in
 	return next
 }
 
+// newGroup returns a group of the rules, sorted for evaluation.
 func newGroup(rules []rule) group {
 	if len(rules) <= smallSet {
 		order(rules)
@@ -207,7 +223,7 @@ func newGroup(rules []rule) group {
 	return g
 }
 
-// shorten gives each rule another expiry.
+// shorten replaces the expiry of each rule.
 func (p *program) shorten(expiry func(*rule) time.Duration) {
 	p.last = 0
 	for i := range p.rules {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// randomSet returns up to n directives that name few things, so that requests match some of them.
+// randomSet returns up to n directives. Their names are few, so that many requests match.
 func randomSet(r *rand.Rand, n int) []Directive {
 	all := make([]Directive, r.IntN(n+1))
 	for i := range all {
@@ -28,6 +28,7 @@ func randomSet(r *rand.Rand, n int) []Directive {
 	return all
 }
 
+// randomRequest returns a request with the same few names.
 func randomRequest(r *rand.Rand) Request {
 	name := func() string { return []string{"", "", "a", "b", "cc", "dd"}[r.IntN(6)] }
 	return Request{
@@ -36,8 +37,9 @@ func randomRequest(r *rand.Rand) Request {
 	}
 }
 
-// TestCompiledSetsDecideAsAPlainScan holds compiled sets against the reference in 200,000 cases.
-func TestCompiledSetsDecideAsAPlainScan(t *testing.T) {
+// TestEvaluate_EqualsReferenceOnRandomSets compares the decisions of compiled sets with
+// the reference in 200,000 cases.
+func TestEvaluate_EqualsReferenceOnRandomSets(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -53,7 +55,8 @@ func TestCompiledSetsDecideAsAPlainScan(t *testing.T) {
 				require.Equal(t, want, got, "seed %d, request %+v at %v of %+v", seed, req, now, all)
 			}
 			elapsed := func(epoch time.Time) time.Duration { return now.Sub(epoch) }
-			// A set of its own, since time goes on for one that is asked for now.
+			// The set is anchored again for each case, because EvaluateNow remembers that
+			// all rules of a set have expired.
 			if got := EvaluateNow(Anchor(s, s.epoch), &req, elapsed); got != want {
 				require.Equal(t, want, got, "seed %d, request %+v now, %v, of %+v", seed, req, now, all)
 			}
@@ -61,7 +64,7 @@ func TestCompiledSetsDecideAsAPlainScan(t *testing.T) {
 	}
 }
 
-func TestASetThatIsOverReadsNoClock(t *testing.T) {
+func TestEvaluateNow_ExpiredSetReadsNoClock(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, smallSet, 100} {
 		all := make([]Directive, n)
@@ -78,14 +81,14 @@ func TestASetThatIsOverReadsNoClock(t *testing.T) {
 		}
 		require.Equal(t, Shape, ask(noon).Level)
 		require.Zero(t, ask(noon.Add(time.Hour)))
-		require.Equal(t, 2, reads, "once for each, however many have expired")
+		require.Equal(t, 2, reads, "one read of the clock for each evaluation")
 		require.Zero(t, ask(noon.Add(time.Hour)))
-		require.Equal(t, 2, reads, "it is known now")
-		assert.Equal(t, Shape, s.Evaluate(Request{}, noon).Level, "asked for another time, it answers for that")
+		require.Equal(t, 2, reads, "no read of the clock after all rules have expired")
+		assert.Equal(t, Shape, s.Evaluate(Request{}, noon).Level, "Evaluate must use the time that it is given")
 	}
 }
 
-func TestWhatCanDecideNothingIsLeftOut(t *testing.T) {
+func TestNewSet_OmitsRulesWithoutEffect(t *testing.T) {
 	t.Parallel()
 	s := newSet(t,
 		dir("off", level(Off)),

@@ -1,19 +1,23 @@
 package directive
 
-// Diff is what differs between two sets, by the ids of their directives. The order of a set is no difference.
+// Diff holds the differences between two sets. Directives are compared by id. The order
+// of the directives does not matter.
 type Diff struct {
-	// Added and Changed are in the order of the newer set, Removed in that of the older.
-	Added   []Directive
+	// Added holds the directives that only the newer set has, in its order.
+	Added []Directive
+	// Removed holds the directives that only the older set has, in its order.
 	Removed []Directive
+	// Changed holds the directives that differ, in the order of the newer set.
 	Changed []Changed
 }
 
-// Changed is a directive that both sets have, but not the same.
+// Changed is a directive that both sets have, with different fields.
 type Changed struct {
 	Before, After Directive
 }
 
-// DiffSets returns what has to be done to from to make it to. A nil set is empty.
+// DiffSets returns the changes that turn the set from into the set to. A nil set is
+// empty.
 func DiffSets(from, to *Set) Diff {
 	var diff Diff
 	if from == to {
@@ -47,20 +51,21 @@ func DiffSets(from, to *Set) Diff {
 	return diff
 }
 
-// Len returns how many directives differ.
+// Len returns the number of directives that differ.
 func (d Diff) Len() int { return len(d.Added) + len(d.Removed) + len(d.Changed) }
 
-// Equal reports whether both directives say the same. Their expiries are the same if they are the same moment.
+// Equal reports whether all fields of both directives are equal. Two expiries are equal
+// if they are the same instant, also in different time zones.
 func (d Directive) Equal(other Directive) bool {
 	sameEnd := d.ExpiresAt.Equal(other.ExpiresAt)
 	d.ExpiresAt = other.ExpiresAt
 	return sameEnd && d == other
 }
 
-// Field is one field of a directive, by the name that publish bodies give it.
+// Field is the name of a directive's field in a publish body.
 type Field string
 
-// The fields in which directives of the same id can differ.
+// The fields in which two directives with the same id can differ.
 const (
 	FieldLevel      Field = "level"
 	FieldTenant     Field = "tenant"

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestCompareFindsWhatDiffers(t *testing.T) {
+func TestDiffSets_AddedRemovedChanged(t *testing.T) {
 	t.Parallel()
 	later := noon.Add(2 * time.Hour)
 	from := newSet(t, dir("same", nil), dir("gone", nil), dir("changed", nil))
@@ -29,8 +29,9 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 	require.Len(t, DiffSets(nil, from).Added, 3)
 }
 
-// TestADiffLeadsFromOneSetToTheOther applies differences, and holds that every change has a field that says so.
-func TestADiffLeadsFromOneSetToTheOther(t *testing.T) {
+// TestDiffSets_TurnsOneSetIntoTheOther applies the differences of random sets, and checks
+// that every change names a field.
+func TestDiffSets_TurnsOneSetIntoTheOther(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 3))

@@ -1,66 +1,76 @@
-// Package directive holds fleetdial's words and what they mean: directives, the sets they form, and what a set says
-// of a request. It has no clock, no Redis, no logger and no goroutine; the time is an argument.
+// Package directive defines directives and sets, and evaluates a set for a request. It
+// has no clock, no goroutine and no I/O. The caller passes the time.
 package directive
 
 import "time"
 
-// Match says which requests a directive concerns. An unset field matches every request; all fields that are set must
-// equal the request's. The zero Match matches everything.
+// Match selects the requests of a directive. A request matches if it equals the Match in
+// every field that is set. An unset field matches every request. The zero Match matches
+// everything.
 type Match struct {
-	// Tenant, Index and Principal are compared byte by byte. Empty is unset.
+	// Tenant, Index and Principal are compared byte by byte. An empty name is unset.
 	Tenant    string
 	Index     string
 	Principal string
-	// Endpoint AnyEndpoint is unset.
+	// Endpoint is unset if it is AnyEndpoint.
 	Endpoint Endpoint
 }
 
-// Directive is one rule: which requests, how much to record of them, and until when.
+// Directive is one rule: which requests it selects, what the proxy records of them, and
+// when the rule ends.
 type Directive struct {
-	// ID names the directive, uniquely in its set: 1 to 128 bytes of UTF-8.
+	// ID identifies the directive in its set: 1 to 128 bytes of UTF-8.
 	ID string
-	// Match says which requests it concerns. Names are 1 to 256 bytes of UTF-8.
+	// Match selects the requests. Names are 1 to 256 bytes of UTF-8.
 	Match Match
-	// Level is what to record of them.
+	// Level is how much the proxy records of a request.
 	Level Level
-	// SamplePerMille is how many of 1,000 matching requests it applies to, chosen by request id: 0 is none, 1000 all.
+	// SamplePerMille is the share of the matching requests that the directive applies to,
+	// in thousandths: 0 is none, 1000 is all. The request id selects the requests.
 	SamplePerMille int
-	// ExpiresAt is when it ends: it applies before that moment, and no longer at it. It counts in whole milliseconds, a
-	// fraction is dropped, and must lie after 1970 and before the year 5138 (10^14 ms).
+	// ExpiresAt is the end of the directive. The directive applies before that instant,
+	// and no longer at it. It is in whole milliseconds, rounded down, and must be after
+	// 1970 and before the year 5138 (10^14 ms).
 	ExpiresAt time.Time
-	// RingBuffer asks the proxy to keep the matching requests in its in-memory ring buffer.
+	// RingBuffer asks the proxy to keep the matching requests in its in-memory ring
+	// buffer.
 	RingBuffer bool
 	// Capture asks the proxy to capture the traffic of the matching requests.
 	Capture bool
 }
 
-// Request is what a set needs to know of a request.
+// Request holds the properties of a request that a set evaluates.
 type Request struct {
-	// Tenant, Index and Principal are empty while they are not known. A directive that names one does not match a
-	// request in which it is empty.
+	// Tenant, Index and Principal are empty while they are unknown. A directive that
+	// names a tenant does not match a request without a tenant. The same holds for index
+	// and principal.
 	Tenant    string
 	Index     string
 	Principal string
-	// Endpoint is what the request asks for; AnyEndpoint counts as Unknown.
+	// Endpoint is the operation that the request asks for. AnyEndpoint counts as Unknown.
 	Endpoint Endpoint
-	// ID is the request id, from which samples are drawn.
+	// ID is the request id. It decides which samples include the request.
 	ID string
 }
 
-// Decision is what a set says of one request. The zero Decision records nothing.
+// Decision is the result of the evaluation of a set for one request. The zero Decision
+// records nothing.
 type Decision struct {
 	// Level is the highest level among the directives that apply.
 	Level Level
 	// RingBuffer and Capture are true if any directive that applies asks for it.
 	RingBuffer bool
 	Capture    bool
-	// By is the id of the directive that gave the level, the first in the set among equals; empty at Off.
+	// By is the id of the directive that gave the level. If several directives have the
+	// level, By is the first in the order of the set. It is empty if the level is Off.
 	By string
 }
 
-// SampleBucket returns the bucket, 0 to 999, that a request id falls into: its 64-bit FNV-1a hash modulo 1000. A
-// directive applies to the buckets below its SamplePerMille, so a retry with the same id decides the same way on every
-// proxy. The hash is that of http://www.isthe.com/chongo/tech/comp/fnv/, written out because hash/fnv allocates.
+// SampleBucket returns the bucket of a request id, 0 to 999: its 64-bit FNV-1a hash
+// modulo 1000. A directive applies to the buckets below its SamplePerMille, so that every
+// proxy decides the same for a retry with the same id. The hash is specified at
+// http://www.isthe.com/chongo/tech/comp/fnv/. It is implemented here, because hash/fnv
+// allocates.
 func SampleBucket(id string) int {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)
@@ -70,8 +80,9 @@ func SampleBucket(id string) int {
 	return int(h % 1000)
 }
 
-// Or returns what two decisions on one request ask for together: the higher level with its By, that of d among equals,
-// and the ring buffer and the capture if either asks for it.
+// Or combines two decisions on the same request. The result has the higher level with its
+// By. If the levels are equal, it has the By of d. It asks for the ring buffer or the
+// capture if either decision does.
 func (d Decision) Or(other Decision) Decision {
 	if other.Level > d.Level {
 		d.Level, d.By = other.Level, other.By

@@ -10,32 +10,33 @@ type Endpoint uint8
 
 // The endpoints. The zero Endpoint is AnyEndpoint.
 const (
-	// AnyEndpoint in a Match leaves the endpoint unset, so that requests to every endpoint match. A Request that has it
-	// counts as one to Unknown. It has no name in publish bodies or in Redis.
+	// AnyEndpoint in a Match leaves the endpoint unset, so that requests to every
+	// endpoint match. In a Request it counts as Unknown. It has no name in publish bodies
+	// and in Redis.
 	AnyEndpoint Endpoint = iota
 	// IngestDoc writes one document.
 	IngestDoc
 	// IngestBulk writes many documents.
 	IngestBulk
-	// Search is one query.
+	// Search runs one query.
 	Search
-	// MultiSearch is several queries in one request.
+	// MultiSearch runs several queries in one request.
 	MultiSearch
-	// Count counts what a query matches.
+	// Count counts the documents that a query matches.
 	Count
-	// GetByID reads one document; its name is GetById.
+	// GetByID reads one document. Its name is GetById.
 	GetByID
 	// MultiGet reads several documents by id.
 	MultiGet
-	// DeleteByID removes one document; its name is DeleteById.
+	// DeleteByID removes one document. Its name is DeleteById.
 	DeleteByID
-	// DeleteByQuery removes what a query matches.
+	// DeleteByQuery removes the documents that a query matches.
 	DeleteByQuery
-	// Cursor goes on with an earlier search: scrolls and points in time.
+	// Cursor continues an earlier search: scrolls and points in time.
 	Cursor
-	// Admin is about the cluster, not its documents.
+	// Admin administers the cluster. It does not read or write documents.
 	Admin
-	// Unknown is anything that the proxy could not classify.
+	// Unknown is every request that the proxy cannot classify.
 	Unknown
 )
 
@@ -44,8 +45,8 @@ var endpointNames = [...]string{
 	"DeleteByQuery", "Cursor", "Admin", "Unknown",
 }
 
-// String returns the endpoint's name as it is written in publish bodies and in Redis, "Any" for AnyEndpoint, or
-// Endpoint(n) for a number that is no endpoint.
+// String returns the name of the endpoint in publish bodies and in Redis. It returns
+// "Any" for AnyEndpoint, and Endpoint(n) for a number that is not an endpoint.
 func (e Endpoint) String() string {
 	if int(e) < len(endpointNames) {
 		return endpointNames[e]
@@ -53,14 +54,16 @@ func (e Endpoint) String() string {
 	return fmt.Sprintf("Endpoint(%d)", uint8(e))
 }
 
-// MarshalText returns the name, so that logs and JSON show it instead of a number. It never fails.
+// MarshalText returns the name, so that logs and JSON show the name instead of a number.
+// It never returns an error.
 func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-var errEndpoint = errors.New("unknown endpoint: use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, " +
-	"MultiGet, DeleteById, DeleteByQuery, Cursor, Admin or Unknown")
+var errEndpoint = errors.New("unknown endpoint (use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, " +
+	"MultiGet, DeleteById, DeleteByQuery, Cursor, Admin or Unknown)")
 
-// ParseEndpoint returns the endpoint with that name. Names are case-sensitive; anything else is an error, and so is
-// "Any": a match without an endpoint is written by leaving it out.
+// ParseEndpoint returns the endpoint with the name. Names are case-sensitive.
+// ParseEndpoint rejects every other string, and also "Any", because a match for every
+// endpoint has no endpoint field.
 func ParseEndpoint(name string) (Endpoint, error) {
 	for e, n := range endpointNames {
 		if n == name && Endpoint(e) != AnyEndpoint {

@@ -2,7 +2,8 @@ package directive
 
 import "time"
 
-// clock tells how long after a set's epoch it is: at a time that is given or, where that is nil, now.
+// clock measures the time since a set's epoch. It measures it at the time now. If now is
+// nil, it calls since to read the current time.
 type clock struct {
 	now   *time.Time
 	since func(time.Time) time.Duration
@@ -18,20 +19,20 @@ func (c clock) elapsed(s *Set) time.Duration {
 	return c.now.Sub(s.epoch)
 }
 
-// evaluation is what is known so far of one request asked of one set.
+// evaluation is the state of the evaluation of one set for one request.
 type evaluation struct {
 	level  Level
 	got    flags
-	timed  bool  // whether elapsed is known
-	over   bool  // whether all rules have expired
-	bucket int16 // of the request's id, plus 1; 0 until it is needed
-	by     int32 // the index of the directive that gave the level; means nothing at Off
+	timed  bool  // elapsed is known
+	over   bool  // all rules have expired
+	bucket int16 // the bucket of the request's id plus 1; 0 until it is needed
+	by     int32 // the index of the directive that gave the level; unused if the level is Off
 
 	elapsed time.Duration
 }
 
-// evaluate is Evaluate and EvaluateNow, by the clock. It is not inlined, so that they can be: an empty set then costs
-// the caller no call.
+// evaluate implements [Set.Evaluate] and [EvaluateNow]. It is not inlined, so that its
+// two callers can be inlined. The evaluation of an empty set then costs no call.
 //
 //go:noinline
 func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.Duration) Decision {
@@ -40,7 +41,8 @@ func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.
 	if p := &s.program; p.matches != nil {
 		for i := range p.matches {
 			m := &p.matches[i]
-			// Most names differ in length already, which takes no call.
+			// Lengths are compared first, because most names differ in length and the
+			// comparison needs no call.
 			if len(m.Tenant) != len(req.Tenant) && m.Tenant != "" || len(m.Index) != len(req.Index) && m.Index != "" {
 				continue
 			}
@@ -67,7 +69,7 @@ func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.
 	return d
 }
 
-// of returns the rules for one endpoint.
+// of returns the rules of a large group for one endpoint.
 func (g *group) of(endpoint Endpoint) []rule {
 	switch {
 	case endpoint == AnyEndpoint:
@@ -78,9 +80,13 @@ func (g *group) of(endpoint Endpoint) []rule {
 	return g.byEndpoint[endpoint]
 }
 
-// visit takes in those rules of a list that add to the decision, match, have the request in their sample and have not
-// expired. The first is known to match, but for the endpoint, and so are all if there are no matches. All of it is in one function,
-// and what changes often in variables, since this is what most of a request's time goes to.
+// visit applies the rules of a list to the evaluation. It skips a rule that cannot change
+// the decision, does not match, does not have the request in its sample, or has expired.
+// The names of the first rule have already been compared. If matches is nil, the names of
+// all rules have.
+//
+// Most of the time of an evaluation is spent here. Therefore visit is one function, and
+// keeps the fields that change often in local variables.
 func (e *evaluation) visit(s *Set, list []rule, matches []Match, req *Request, c clock) {
 	level, by, got := e.level, e.by, e.got
 	for i := range list {
@@ -88,7 +94,7 @@ func (e *evaluation) visit(s *Set, list []rule, matches []Match, req *Request, c
 		raises := r.level > level || r.level == level && level != Off && r.index < by
 		if !raises && r.flags&^got == 0 {
 			if r.rest&^got == 0 {
-				break // nor does any that follows: none has a higher level
+				break // no later rule can change the decision either: none has a higher level
 			}
 			continue
 		}
@@ -121,12 +127,12 @@ func (e *evaluation) visit(s *Set, list []rule, matches []Match, req *Request, c
 	e.level, e.by, e.got = level, by, got
 }
 
-// wants reports whether the rule concerns requests to that endpoint.
+// wants reports whether the rule matches requests to the endpoint.
 func (r *rule) wants(endpoint Endpoint) bool {
 	return r.endpoint == AnyEndpoint || r.endpoint == endpoint || r.endpoint == Unknown && endpoint == AnyEndpoint
 }
 
-// The places where find looks, in order; the combinations follow.
+// The places that find visits, in this order. Place inSeveral+i is combination i.
 const (
 	inEverything = iota
 	inTenant
@@ -135,8 +141,8 @@ const (
 	inSeveral
 )
 
-// find returns the next group, from that place on, whose rules name what the request has, and the place after it; nil
-// if there is none.
+// find returns the next group whose names match the request, and the place after it. It
+// starts at place. It returns nil if there are no more groups.
 func (p *program) find(req *Request, place int) (*group, int) {
 	switch place {
 	case inEverything:
@@ -174,6 +180,7 @@ func (p *program) find(req *Request, place int) (*group, int) {
 	return nil, 0
 }
 
+// find returns the number of the group whose names match the request.
 func (c *combination) find(req *Request) (int32, bool) {
 	var key names
 	if c.tenant {
@@ -185,12 +192,14 @@ func (c *combination) find(req *Request) (int32, bool) {
 	if c.principal {
 		key.principal = req.Principal
 	}
-	// A request in which one of them is empty finds nothing: no rule of the combination has it empty.
+	// If the request does not have one of these names, the lookup finds no group, because
+	// every rule of the combination has all of them.
 	g, ok := c.groups[key]
 	return g, ok
 }
 
-// matches compares the names; the endpoint is for wants.
+// matches reports whether the names match the request. The endpoint is compared by
+// rule.wants.
 func (m *Match) matches(req *Request) bool {
 	return (m.Tenant == "" || m.Tenant == req.Tenant) &&
 		(m.Index == "" || m.Index == req.Index) &&

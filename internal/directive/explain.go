@@ -2,28 +2,32 @@ package directive
 
 import "time"
 
-// Explanation is a decision with its grounds.
+// Explanation is a decision with its reasons.
 type Explanation struct {
 	Decision Decision
-	// Bucket is that of the request's id, 0 to 999: samples above it include the request.
+	// Bucket is the bucket of the request's id, 0 to 999. A directive whose
+	// SamplePerMille is above the bucket includes the request.
 	Bucket int
-	// Directives are those of the set, in its order.
+	// Directives holds a Ground for each directive of the set, in the order of the set.
 	Directives []Ground
 }
 
-// Ground says whether one directive applies to the request and, if not, everything that stands against it.
+// Ground reports whether a directive applies to the request. If the directive does not
+// apply, the other fields give every reason.
 type Ground struct {
 	Directive Directive
-	Applies   bool
-	// Expired says that it has ended.
+	// Applies reports whether the directive applies to the request.
+	Applies bool
+	// Expired reports whether the directive has ended.
 	Expired bool
-	// Differs are the fields of its match that the request does not have so.
+	// Differs lists the fields of the match that differ from the request.
 	Differs []Field
-	// OutOfSample says that the request's bucket is not below SamplePerMille.
+	// OutOfSample reports whether the sample excludes the request's id.
 	OutOfSample bool
 }
 
-// Explain returns what Evaluate returns, and why. It looks at every directive: it is for operators, not for requests.
+// Explain returns the decision of [Set.Evaluate] and the reasons for it. It visits every
+// directive of the set, so it is too slow to be called for every request.
 func (s *Set) Explain(req Request, now time.Time) Explanation {
 	out := Explanation{Decision: s.Evaluate(req, now), Bucket: SampleBucket(req.ID)}
 	if s.Len() == 0 {
@@ -36,7 +40,7 @@ func (s *Set) Explain(req Request, now time.Time) Explanation {
 	}
 	for i := range s.program.rules {
 		r := &s.program.rules[i]
-		expiries[r.index] = r.expiry // which an anchored set may have brought forward
+		expiries[r.index] = r.expiry // an anchored set may have an earlier expiry
 	}
 	out.Directives = make([]Ground, len(s.directives))
 	for i, d := range s.directives {
@@ -50,7 +54,7 @@ func (s *Set) Explain(req Request, now time.Time) Explanation {
 	return out
 }
 
-// differences returns the fields of the match that the request does not meet.
+// differences returns the fields of the match that differ from the request.
 func (m *Match) differences(req *Request) (fields []Field) {
 	for _, name := range []struct {
 		field      Field

@@ -8,17 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestExplainSaysWhatStandsAgainstADirective(t *testing.T) {
+func TestExplain_ReasonsPerDirective(t *testing.T) {
 	t.Parallel()
 	s := newSet(t,
 		dir("applies", nil),
-		dir("over", func(d *Directive) { d.ExpiresAt = noon }),
+		dir("expired", func(d *Directive) { d.ExpiresAt = noon }),
 		dir("elsewhere", func(d *Directive) {
 			d.Match = Match{Tenant: "acme", Index: "other", Principal: "someone", Endpoint: Count}
 		}),
 		dir("out", func(d *Directive) { d.SamplePerMille = SampleBucket("id") }),
 		dir("in", func(d *Directive) { d.SamplePerMille = SampleBucket("id") + 1 }),
-		dir("all of it", func(d *Directive) { d.ExpiresAt, d.SamplePerMille, d.Match.Index = noon, 0, "x" }),
+		dir("every reason", func(d *Directive) { d.ExpiresAt, d.SamplePerMille, d.Match.Index = noon, 0, "x" }),
 	)
 	e := s.Explain(Request{Tenant: "acme", Index: "orders", Endpoint: Search, ID: "id"}, noon)
 	require.Equal(t, SampleBucket("id"), e.Bucket)
@@ -30,18 +30,19 @@ func TestExplainSaysWhatStandsAgainstADirective(t *testing.T) {
 		grounds[s.Directives()[i].ID] = g
 	}
 	require.Equal(t, map[string]Ground{
-		"applies":   {Applies: true},
-		"over":      {Expired: true},
-		"elsewhere": {Differs: []Field{FieldIndex, FieldPrincipal, FieldEndpoint}},
-		"out":       {OutOfSample: true},
-		"in":        {Applies: true},
-		"all of it": {Expired: true, OutOfSample: true, Differs: []Field{FieldIndex}},
+		"applies":      {Applies: true},
+		"expired":      {Expired: true},
+		"elsewhere":    {Differs: []Field{FieldIndex, FieldPrincipal, FieldEndpoint}},
+		"out":          {OutOfSample: true},
+		"in":           {Applies: true},
+		"every reason": {Expired: true, OutOfSample: true, Differs: []Field{FieldIndex}},
 	}, grounds)
 	require.Empty(t, new(Set).Explain(Request{}, noon).Directives)
 }
 
-// TestExplanationsAgreeWithDecisions holds that what is said to apply makes the decision.
-func TestExplanationsAgreeWithDecisions(t *testing.T) {
+// TestExplain_AgreesWithEvaluate checks that the directives which apply, according to
+// Explain, give the decision.
+func TestExplain_AgreesWithEvaluate(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	r := rand.New(rand.NewPCG(seed, 2))

@@ -22,7 +22,7 @@ func newSet(t testing.TB, directives ...Directive) *Set {
 	return s
 }
 
-// dir returns a directive for an hour from noon, as change makes it.
+// dir returns a directive that lasts an hour from noon, with the change.
 func dir(id string, change func(*Directive)) Directive {
 	d := Directive{ID: id, Level: Shape, SamplePerMille: 1000, ExpiresAt: noon.Add(time.Hour)}
 	if change != nil {
@@ -31,7 +31,7 @@ func dir(id string, change func(*Directive)) Directive {
 	return d
 }
 
-func TestEvaluate(t *testing.T) {
+func TestEvaluate_Decisions(t *testing.T) {
 	t.Parallel()
 	full := Request{Tenant: "t", Index: "i", Principal: "p", Endpoint: Search, ID: "r"}
 	match := func(m Match) []Directive { return []Directive{dir("d", func(d *Directive) { d.Match = m })} }
@@ -41,46 +41,47 @@ func TestEvaluate(t *testing.T) {
 		req  Request
 		want Decision
 	}{
-		"no directives":              {nil, full, Decision{}},
-		"matches everything":         {match(Match{}), full, applies},
-		"matches an empty request":   {match(Match{}), Request{}, applies},
-		"all fields":                 {match(Match{"t", "i", "p", Search}), full, applies},
-		"other tenant":               {match(Match{Tenant: "T"}), full, Decision{}},
-		"other index":                {match(Match{Tenant: "t", Index: "x"}), full, Decision{}},
-		"other principal":            {match(Match{Tenant: "t", Principal: "x"}), full, Decision{}},
-		"other endpoint":             {match(Match{Tenant: "t", Endpoint: Count}), full, Decision{}},
-		"tenant not resolved":        {match(Match{Tenant: "t"}), Request{Index: "i", Endpoint: Search}, Decision{}},
-		"endpoint alone":             {match(Match{Endpoint: Search}), Request{Endpoint: Search}, applies},
-		"unknown, given":             {match(Match{Endpoint: Unknown}), Request{Endpoint: Unknown}, applies},
-		"unknown, not given":         {match(Match{Endpoint: Unknown}), Request{}, applies},
-		"not given is no search":     {match(Match{Endpoint: Search}), Request{}, Decision{}},
-		"highest level wins":         {[]Directive{dir("a", nil), dir("b", level(ShapeRewriteDiff)), dir("c", level(ShapeTiming))}, full, Decision{Level: ShapeRewriteDiff, By: "b"}},
-		"first among equals":         {[]Directive{dir("o", level(Off)), dir("a", nil), dir("b", nil)}, full, Decision{Level: Shape, By: "a"}},
-		"nobody at off":              {[]Directive{dir("a", level(Off))}, full, Decision{}},
-		"ring buffer at off":         {[]Directive{dir("a", func(d *Directive) { d.Level, d.RingBuffer = Off, true })}, full, Decision{RingBuffer: true}},
-		"capture of a lower level":   {[]Directive{dir("a", level(ShapeTiming)), dir("b", func(d *Directive) { d.Capture = true })}, full, Decision{Level: ShapeTiming, Capture: true, By: "a"}},
-		"flags of different ones":    {[]Directive{dir("a", func(d *Directive) { d.RingBuffer = true }), dir("b", func(d *Directive) { d.Capture = true })}, full, Decision{Level: Shape, RingBuffer: true, Capture: true, By: "a"}},
-		"sample 0 gates all of it":   {[]Directive{dir("a", func(d *Directive) { d.SamplePerMille, d.RingBuffer, d.Capture = 0, true, true })}, full, Decision{}},
-		"expired ones do nothing":    {[]Directive{dir("a", func(d *Directive) { d.ExpiresAt = noon; d.Capture = true }), dir("b", nil)}, full, Decision{Level: Shape, By: "b"}},
-		"higher level, out of reach": {[]Directive{dir("a", nil), dir("b", func(d *Directive) { d.Level, d.Match.Tenant = ShapeTiming, "x" })}, full, Decision{Level: Shape, By: "a"}},
+		"no directives":                {nil, full, Decision{}},
+		"matches everything":           {match(Match{}), full, applies},
+		"matches an empty request":     {match(Match{}), Request{}, applies},
+		"all fields":                   {match(Match{"t", "i", "p", Search}), full, applies},
+		"other tenant":                 {match(Match{Tenant: "T"}), full, Decision{}},
+		"other index":                  {match(Match{Tenant: "t", Index: "x"}), full, Decision{}},
+		"other principal":              {match(Match{Tenant: "t", Principal: "x"}), full, Decision{}},
+		"other endpoint":               {match(Match{Tenant: "t", Endpoint: Count}), full, Decision{}},
+		"tenant not resolved":          {match(Match{Tenant: "t"}), Request{Index: "i", Endpoint: Search}, Decision{}},
+		"endpoint alone":               {match(Match{Endpoint: Search}), Request{Endpoint: Search}, applies},
+		"unknown, set":                 {match(Match{Endpoint: Unknown}), Request{Endpoint: Unknown}, applies},
+		"unknown, unset":               {match(Match{Endpoint: Unknown}), Request{}, applies},
+		"unset is not search":          {match(Match{Endpoint: Search}), Request{}, Decision{}},
+		"highest level wins":           {[]Directive{dir("a", nil), dir("b", level(ShapeRewriteDiff)), dir("c", level(ShapeTiming))}, full, Decision{Level: ShapeRewriteDiff, By: "b"}},
+		"first among equals":           {[]Directive{dir("o", level(Off)), dir("a", nil), dir("b", nil)}, full, Decision{Level: Shape, By: "a"}},
+		"level off alone":              {[]Directive{dir("a", level(Off))}, full, Decision{}},
+		"ring buffer at off":           {[]Directive{dir("a", func(d *Directive) { d.Level, d.RingBuffer = Off, true })}, full, Decision{RingBuffer: true}},
+		"capture of a lower level":     {[]Directive{dir("a", level(ShapeTiming)), dir("b", func(d *Directive) { d.Capture = true })}, full, Decision{Level: ShapeTiming, Capture: true, By: "a"}},
+		"flags of two directives":      {[]Directive{dir("a", func(d *Directive) { d.RingBuffer = true }), dir("b", func(d *Directive) { d.Capture = true })}, full, Decision{Level: Shape, RingBuffer: true, Capture: true, By: "a"}},
+		"sample 0 never applies":       {[]Directive{dir("a", func(d *Directive) { d.SamplePerMille, d.RingBuffer, d.Capture = 0, true, true })}, full, Decision{}},
+		"expired does not apply":       {[]Directive{dir("a", func(d *Directive) { d.ExpiresAt = noon; d.Capture = true }), dir("b", nil)}, full, Decision{Level: Shape, By: "b"}},
+		"higher level of other tenant": {[]Directive{dir("a", nil), dir("b", func(d *Directive) { d.Level, d.Match.Tenant = ShapeTiming, "x" })}, full, Decision{Level: Shape, By: "a"}},
 	} {
 		assert.Equal(t, c.want, newSet(t, c.set...).Evaluate(c.req, noon), name)
 	}
 }
 
+// level returns a change of the level.
 func level(l Level) func(*Directive) { return func(d *Directive) { d.Level = l } }
 
-func TestP4ExpiryIsExact(t *testing.T) {
+func TestEvaluate_ExpiryIsExact(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, dir("a", func(d *Directive) { d.ExpiresAt = noon.Add(time.Millisecond + 999*time.Microsecond) }))
-	assert.Equal(t, noon.Add(time.Millisecond), s.Directives()[0].ExpiresAt.UTC(), "a fraction is dropped")
+	assert.Equal(t, noon.Add(time.Millisecond), s.Directives()[0].ExpiresAt.UTC(), "the expiry must be rounded down to a millisecond")
 	assert.Equal(t, Shape, s.Evaluate(Request{}, noon.Add(time.Millisecond-1)).Level)
 	assert.Equal(t, Off, s.Evaluate(Request{}, noon.Add(time.Millisecond)).Level)
 	latest := newSet(t, dir("a", func(d *Directive) { d.ExpiresAt = time.UnixMilli(MaxMillis) }))
 	assert.Equal(t, Shape, latest.Evaluate(Request{}, noon).Level)
 }
 
-func TestSampleBucket(t *testing.T) {
+func TestSampleBucket_FNV1a(t *testing.T) {
 	t.Parallel()
 	// http://www.isthe.com/chongo/src/fnv/test_fnv.c
 	for id, hash := range map[string]uint64{
@@ -103,7 +104,7 @@ func TestSampleBucket(t *testing.T) {
 	assert.Equal(t, Shape, s(98))
 }
 
-func TestP5SetsBeyondTheLimitsAreRefused(t *testing.T) {
+func TestNewSet_RejectsBeyondLimits(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", MaxNameBytes+1)
 	for name, c := range map[string]struct {
@@ -121,9 +122,9 @@ func TestP5SetsBeyondTheLimitsAreRefused(t *testing.T) {
 		"endpoint":          {func(d *Directive) { d.Match.Endpoint = Unknown + 1 }, "directives[1].endpoint: " + errEndpoint.Error()},
 		"sample below":      {func(d *Directive) { d.SamplePerMille = -1 }, "directives[1].sample_per_mille: must be 0 to 1000"},
 		"sample above":      {func(d *Directive) { d.SamplePerMille = 1001 }, "directives[1].sample_per_mille: must be 0 to 1000"},
-		"no expiry":         {func(d *Directive) { d.ExpiresAt = time.Time{} }, "directives[1].expires_at: is missing: a directive has to end"},
-		"expiry before all": {func(d *Directive) { d.ExpiresAt = time.UnixMilli(0) }, "directives[1].expires_at: must lie after 1970 and before the year 5138"},
-		"expiry after all":  {func(d *Directive) { d.ExpiresAt = time.UnixMilli(MaxMillis + 1) }, "directives[1].expires_at: must lie after 1970 and before the year 5138"},
+		"no expiry":         {func(d *Directive) { d.ExpiresAt = time.Time{} }, "directives[1].expires_at: is missing (a directive must expire)"},
+		"expiry before all": {func(d *Directive) { d.ExpiresAt = time.UnixMilli(0) }, "directives[1].expires_at: must be after 1970 and before the year 5138"},
+		"expiry after all":  {func(d *Directive) { d.ExpiresAt = time.UnixMilli(MaxMillis + 1) }, "directives[1].expires_at: must be after 1970 and before the year 5138"},
 	} {
 		_, err := NewSet([]Directive{dir("first", nil), dir("d", c.change)})
 		assert.EqualError(t, err, c.want, name)
@@ -136,6 +137,7 @@ func TestP5SetsBeyondTheLimitsAreRefused(t *testing.T) {
 	assert.NoError(t, err, "at the limits")
 }
 
+// many returns n directives with different tenants.
 func many(n int) []Directive {
 	all := make([]Directive, n)
 	for i := range all {
@@ -144,7 +146,7 @@ func many(n int) []Directive {
 	return all
 }
 
-func TestSetsDoNotShareTheirDirectives(t *testing.T) {
+func TestSet_CopiesDirectives(t *testing.T) {
 	t.Parallel()
 	given := []Directive{dir("a", nil)}
 	s := newSet(t, given...)
@@ -161,7 +163,7 @@ func TestSetsDoNotShareTheirDirectives(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestLevelAndEndpoint_Names(t *testing.T) {
 	t.Parallel()
 	for l := Off; l <= ShapeRewriteDiff; l++ {
 		got, err := ParseLevel(l.String())
@@ -184,7 +186,8 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "Any", AnyEndpoint.String())
 }
 
-// reference evaluates as the words are defined, directive by directive.
+// reference is the reference evaluation. It follows the definition, directive by
+// directive.
 func reference(all []Directive, req Request, now time.Time) (d Decision) {
 	endpoint := req.Endpoint
 	if endpoint == AnyEndpoint {
@@ -218,7 +221,7 @@ var (
 		}
 	})
 	someDirectives = rapid.Custom(func(t *rapid.T) []Directive {
-		// On both sides of smallSet.
+		// The number of directives is below and above smallSet.
 		all := make([]Directive, rapid.IntRange(0, 4*smallSet).Draw(t, "n"))
 		for i := range all {
 			req := someRequest.Draw(t, "match")
@@ -236,14 +239,14 @@ var (
 	})
 )
 
-func TestNamesInJSON(t *testing.T) {
+func TestLevelAndEndpoint_JSON(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(map[string]any{"level": ShapeTiming, "endpoint": GetByID})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"level":"ShapeTiming","endpoint":"GetById"}`, string(text))
 }
 
-func TestEvaluateIsTheReference(t *testing.T) {
+func TestEvaluate_EqualsReference(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		all, req := someDirectives.Draw(t, "set"), someRequest.Draw(t, "request")
@@ -260,12 +263,12 @@ func TestEvaluateIsTheReference(t *testing.T) {
 		require.Equal(t, want, got)
 		require.LessOrEqual(t, reads, 1)
 		if reference(all, req, time.Unix(0, 0)) == (Decision{}) {
-			require.Zero(t, reads, "the clock is read only if a directive would apply")
+			require.Zero(t, reads, "the clock must be read only if a directive would apply")
 		}
 	})
 }
 
-func TestEvaluateDoesNotAllocate(t *testing.T) {
+func TestEvaluate_DoesNotAllocate(t *testing.T) {
 	s := newSet(t, append(many(100), dir("all", func(d *Directive) { d.SamplePerMille = 500 }))...)
 	req := Request{Tenant: "tenant-5", ID: "0d9b5a7e-3f0a-4a53-9f6b-3b1c9a1f7c55"}
 	assert.Zero(t, testing.AllocsPerRun(100, func() {

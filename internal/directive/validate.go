@@ -9,25 +9,28 @@ import (
 
 // The limits of a set.
 const (
-	// MaxDirectives is how many directives a set may hold.
+	// MaxDirectives bounds the number of directives in a set.
 	MaxDirectives = 10_000
-	// MaxIDBytes is the length of the longest directive id.
+	// MaxIDBytes bounds the length of a directive id.
 	MaxIDBytes = 128
-	// MaxNameBytes is the length of the longest tenant, index or principal.
+	// MaxNameBytes bounds the length of a tenant, index or principal.
 	MaxNameBytes = 256
-	// MaxMillis bounds every time, in Unix ms, from above: the largest integer that Redis' own Lua shows without loss.
+	// MaxMillis bounds every time in Unix ms. It is the largest integer that Redis' Lua
+	// prints without a loss of digits.
 	MaxMillis = 100_000_000_000_000 - 1
 )
 
-// ValidationError says which field of a set is wrong, and why. The path is the field's place as a publish body writes
-// it, such as "directives[3].tenant"; it is empty where the whole is meant. The reason holds nothing that an operator
-// wrote as a value, so that a proxy may log it.
+// ValidationError reports an invalid field of a set.
 type ValidationError struct {
-	Path   string
+	// Path is the path of the field in a publish body, such as "directives[3].tenant". It
+	// is empty if the error concerns the whole body.
+	Path string
+	// Reason is the problem. It quotes no value that an operator wrote, so that a proxy
+	// may log it.
 	Reason string
 }
 
-// Error returns path and reason in one line.
+// Error returns the path and the reason in one line.
 func (e *ValidationError) Error() string {
 	if e.Path == "" {
 		return e.Reason
@@ -35,8 +38,8 @@ func (e *ValidationError) Error() string {
 	return e.Path + ": " + e.Reason
 }
 
-// Validate returns the *ValidationError that NewSet would have for a set of this directive alone, with the field for its
-// path.
+// Validate checks the fields of the directive. The error is a [*ValidationError] whose
+// path is the name of the field.
 func (d *Directive) Validate() error {
 	if err := d.validate(); err != nil {
 		return err
@@ -89,15 +92,16 @@ func checkText(field, value string, limit int) *ValidationError {
 
 func checkExpiry(t time.Time) *ValidationError {
 	if t.IsZero() {
-		return &ValidationError{"expires_at", "is missing: a directive has to end"}
+		return &ValidationError{"expires_at", "is missing (a directive must expire)"}
 	}
 	if t.Before(time.UnixMilli(1)) || t.After(time.UnixMilli(MaxMillis)) {
-		return &ValidationError{"expires_at", "must lie after 1970 and before the year 5138"}
+		return &ValidationError{"expires_at", "must be after 1970 and before the year 5138"}
 	}
 	return nil
 }
 
-// InDirective returns err with the place of the directive with that index in front, if it is a ValidationError.
+// InDirective adds the path of the directive with the index before the path of err. It
+// returns err unchanged if err is not a [*ValidationError].
 func InDirective(index int, err error) error {
 	invalid, ok := errors.AsType[*ValidationError](err)
 	if !ok {
@@ -110,7 +114,8 @@ func InDirective(index int, err error) error {
 	return &ValidationError{path, invalid.Reason}
 }
 
-// TooMany returns the error for a set of n directives where that is more than MaxDirectives, nil otherwise.
+// TooMany returns a [*ValidationError] if n directives are more than [MaxDirectives]
+// allows.
 func TooMany(n int) error {
 	if n <= MaxDirectives {
 		return nil

@@ -21,9 +21,9 @@ func bodyOf(fields string) string {
 const (
 	notInteger = "must be an integer (digits only, without sign, fraction or exponent)"
 	notTime    = "must be a time in RFC 3339 (such as 2006-01-02T15:04:05Z)"
-	levels     = "unknown level: use Off, Shape, ShapeTiming or ShapeRewriteDiff"
-	endpoints  = "unknown endpoint: use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, MultiGet, DeleteById, " +
-		"DeleteByQuery, Cursor, Admin or Unknown"
+	levels     = "unknown level (use Off, Shape, ShapeTiming or ShapeRewriteDiff)"
+	endpoints  = "unknown endpoint (use IngestDoc, IngestBulk, Search, MultiSearch, Count, GetById, MultiGet, DeleteById, " +
+		"DeleteByQuery, Cursor, Admin or Unknown)"
 )
 
 // rejection is a body and the path and reason of its error.

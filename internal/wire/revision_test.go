@@ -176,7 +176,7 @@ func TestDecode_RejectedFields(t *testing.T) {
 		"tenant not UTF-8":  {withDirective(d.with("tenant", "\xff")), "directives[0].tenant: is not valid UTF-8"},
 		"tenant repeated":   {withDirective(append(d, "tenant", "b")), "directives[0].tenant: is repeated"},
 		"Tenant":            {withDirective(append(d.without("tenant"), "Tenant", "b")), `directives[0]: unknown field "Tenant"`},
-		"level case":        {withDirective(d.with("level", "shape")), "directives[0].level: unknown level: use Off, Shape, ShapeTiming or ShapeRewriteDiff"},
+		"level case":        {withDirective(d.with("level", "shape")), "directives[0].level: unknown level (use Off, Shape, ShapeTiming or ShapeRewriteDiff)"},
 		"sample above":      {withDirective(d.with("sample_per_mille", 1001)), "directives[0].sample_per_mille: must be 0 to 1000"},
 		"ring_buffer int":   {withDirective(d.with("ring_buffer", 1)), "directives[0].ring_buffer: must be of type boolean, not integer"},
 		"capture missing":   {withDirective(d.without("capture")), "directives[0].capture: is missing"},
