@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Buffer holds what a program under test writes, and can be read meanwhile. The zero Buffer is empty. It is safe for
-// concurrent use.
+// Buffer collects the output of a program under test. A test can read the Buffer while
+// the program runs. The zero Buffer is empty. Buffer is safe for concurrent use.
 type Buffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -19,7 +19,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return b.buf.Write(p)
 }
 
-// String returns what was written so far.
+// String returns everything that has been written so far.
 func (b *Buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

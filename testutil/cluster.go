@@ -17,7 +17,8 @@ const (
 	clusterSlots   = 16384
 )
 
-// Cluster is a Redis Cluster of three masters with a replica each, all processes of the test's own.
+// Cluster is a Redis Cluster of three masters with one replica each. All nodes are
+// processes of the test. They end with the test.
 type Cluster struct {
 	t     testing.TB
 	Nodes []*Redis
@@ -25,7 +26,8 @@ type Cluster struct {
 	admin []*redis.Client
 }
 
-// StartCluster starts a Cluster, whose nodes take each other for down after a second, and waits until it serves.
+// StartCluster starts a Cluster, and waits until it accepts commands. A node considers
+// another node down after one second of silence.
 func StartCluster(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -44,22 +46,23 @@ func StartCluster(t testing.TB) *Cluster {
 		host, port, _ := net.SplitHostPort(c.Nodes[0].Addr())
 		c.do(i, "CLUSTER", "MEET", host, port, c.Nodes[0].more[0])
 	}
-	c.eventually("every node knows of all", func(i int) bool {
+	c.eventually("every node is connected to all nodes", func(i int) bool {
 		return strings.Count(c.do(i, "CLUSTER", "NODES").(string), " connected") == len(c.Nodes)
 	})
 	for i := clusterMasters; i < len(c.Nodes); i++ {
 		c.do(i, "CLUSTER", "REPLICATE", c.ids[i-clusterMasters])
 	}
-	c.eventually("the cluster serves", func(i int) bool {
+	c.eventually("the cluster accepts commands", func(i int) bool {
 		return strings.Contains(c.do(i, "CLUSTER", "INFO").(string), "cluster_state:ok") &&
 			strings.Count(c.do(i, "CLUSTER", "NODES").(string), "slave ") == clusterMasters
 	})
-	c.eventually("replicas follow", func(i int) bool {
+	c.eventually("every replica is connected to its master", func(i int) bool {
 		return i < clusterMasters || strings.Contains(c.do(i, "INFO", "replication").(string), "master_link_status:up")
 	})
 	return c
 }
 
+// do sends a command to a node. An error reply fails the test.
 func (c *Cluster) do(node int, args ...any) any {
 	c.t.Helper()
 	reply, err := c.admin[node].Do(context.Background(), args...).Result()
@@ -69,6 +72,7 @@ func (c *Cluster) do(node int, args ...any) any {
 	return reply
 }
 
+// eventually waits until ok holds for every node.
 func (c *Cluster) eventually(what string, ok func(node int) bool) {
 	c.t.Helper()
 	Eventually(c.t, 30*time.Second, what, func() bool {
@@ -81,7 +85,7 @@ func (c *Cluster) eventually(what string, ok func(node int) bool) {
 	})
 }
 
-// URL returns the redis+cluster:// URL.
+// URL returns the redis+cluster:// URL of all nodes.
 func (c *Cluster) URL() string {
 	var addrs []string
 	for _, node := range c.Nodes {
@@ -90,10 +94,12 @@ func (c *Cluster) URL() string {
 	return "redis+cluster://" + strings.Join(addrs, ",")
 }
 
-// Owner returns which of Nodes is the master of a key's slot; -1 if none is.
+// Owner returns the index in Nodes of the master that has the key's slot. It returns -1
+// if no node has the slot.
 func (c *Cluster) Owner(key string) int { return c.OwnerNow(key, -1) }
 
-// OwnerNow is Owner without asking one of the nodes, which may be down.
+// OwnerNow returns the same as Owner, and does not contact the node with the index
+// without, because that node may be down.
 func (c *Cluster) OwnerNow(key string, without int) int {
 	for i := range c.Nodes {
 		if i == without {
@@ -116,17 +122,19 @@ func (c *Cluster) OwnerNow(key string, without int) int {
 	return -1
 }
 
-// Follows reports whether one of Nodes is a replica whose link to its master is up.
+// Follows reports whether the node is a replica that is connected to its master.
 func (c *Cluster) Follows(node int) bool {
 	role, err := c.admin[node].Do(context.Background(), "ROLE").Slice()
 	return err == nil && len(role) > 3 && role[0] == "slave" && role[3] == "connected"
 }
 
+// holds reports whether the shard has the slot.
 func holds(shard redis.ClusterShard, slot int64) bool {
 	return slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
 }
 
-// masterOf returns the id of a shard's master. During a failover there may be two; then the one that is online.
+// masterOf returns the id of a shard's master. During a failover a shard may have two
+// masters. masterOf then returns the master that is online.
 func masterOf(shard redis.ClusterShard) (id string) {
 	for _, node := range shard.Nodes {
 		if node.Role == "master" && (id == "" || node.Health == "online") {
@@ -136,6 +144,7 @@ func masterOf(shard redis.ClusterShard) (id string) {
 	return id
 }
 
+// index returns the index in Nodes of the node with the id.
 func (c *Cluster) index(id string) int {
 	for i := range c.ids {
 		if c.ids[i] == id {
@@ -145,13 +154,15 @@ func (c *Cluster) index(id string) int {
 	return -1
 }
 
-// MoveSlot moves the slot of a key, with all its keys, to another master, as redis-cli --cluster reshard does.
+// MoveSlot moves the slot of a key, with all its keys, to another master. It sends the
+// same commands as redis-cli --cluster reshard.
 func (c *Cluster) MoveSlot(key string, to int) {
 	c.t.Helper()
 	c.BeginMove(key, to)()
 }
 
-// BeginMove moves the keys of a slot, and leaves the slot itself between the two masters, until end is called.
+// BeginMove moves the keys of a slot to another master. The slot itself stays in
+// migration until the test calls end.
 func (c *Cluster) BeginMove(key string, to int) (end func()) {
 	c.t.Helper()
 	from := c.Owner(key)

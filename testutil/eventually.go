@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Eventually asks ok again and again, every few milliseconds, and fails the test, with what was to come about, if it
-// has not returned true within that time.
+// Eventually calls ok every few milliseconds until ok returns true. If ok does not return
+// true in time, Eventually fails the test with the condition what.
 func Eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", within, what)
+			t.Fatalf("timed out after %v waiting for: %s", within, what)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-func TestFakeStore(t *testing.T) {
+func TestFakeStore_ExpiryFollowsClock(t *testing.T) {
 	t.Parallel()
 	store := testutil.NewFakeStore(t)
 	req := fleetdial.Request{Tenant: "acme", ID: "r"}
@@ -24,10 +24,10 @@ func TestFakeStore(t *testing.T) {
 	assert.Zero(t, fleetdial.Decide(store, req))
 	assert.Equal(t, time.Hour, store.Now().Sub(before))
 	store.Publish(`{"directives":[{"id":"b","level":"Shape","ttl_secs":60}]}`)
-	assert.Equal(t, "b", fleetdial.Decide(store, req).By, "a TTL counts from the store's clock")
+	assert.Equal(t, "b", fleetdial.Decide(store, req).By, "a TTL must count from the store's clock")
 }
 
-func TestFakeStoreIsAStore(t *testing.T) {
+func TestFakeStore_Suite(t *testing.T) {
 	publish := func(_ testing.TB, s fleetdial.Store, set *fleetdial.Set) {
 		s.(*testutil.FakeStore).Publish(string(fleetdial.AppendBody(nil, set)))
 	}
@@ -41,7 +41,7 @@ func TestFakeStoreIsAStore(t *testing.T) {
 	})
 }
 
-// fatal is a test that notes whether it was failed.
+// fatal is a testing.TB that records whether Fatalf was called.
 type fatal struct {
 	testing.TB
 	failed bool
@@ -50,7 +50,7 @@ type fatal struct {
 func (f *fatal) Helper()               {}
 func (f *fatal) Fatalf(string, ...any) { f.failed = true }
 
-func TestFakeStoreFailsForABadBody(t *testing.T) {
+func TestFakeStore_InvalidBodyFails(t *testing.T) {
 	t.Parallel()
 	tb := &fatal{TB: t}
 	testutil.NewFakeStore(tb).Publish(`{"directives":[{"id":"a"}]}`)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Direction is one of the two ways that bytes go.
+// Direction is the direction of bytes on a Link.
 type Direction string
 
 // The directions.
@@ -16,8 +16,8 @@ const (
 	ToClient Direction = "to the client"
 )
 
-// Link is a network link between clients and a server, with a port of its own: it can lead to another server, and lose what
-// it carries. It ends with the test.
+// Link is a TCP proxy between clients and a server, with its own port. A test can connect
+// it to another server, and make it discard data. It ends with the test.
 type Link struct {
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -25,17 +25,17 @@ type Link struct {
 	mu       sync.Mutex
 	upstream string
 	conns    map[net.Conn]struct{}
-	swallows map[Direction]bool
+	discards map[Direction]bool
 }
 
-// StartLink starts a link that leads to the server at that address.
+// StartLink starts a link to the server at the address upstream.
 func StartLink(t testing.TB, upstream string) *Link {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("start a link: %v", err)
 	}
-	l := &Link{listener: listener, upstream: upstream, conns: make(map[net.Conn]struct{}), swallows: make(map[Direction]bool)}
+	l := &Link{listener: listener, upstream: upstream, conns: make(map[net.Conn]struct{}), discards: make(map[Direction]bool)}
 	l.wg.Go(l.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -45,10 +45,11 @@ func StartLink(t testing.TB, upstream string) *Link {
 	return l
 }
 
-// Addr returns host and port that clients connect to.
+// Addr returns the host and port that clients connect to.
 func (l *Link) Addr() string { return l.listener.Addr().String() }
 
-// To leads to another server from now on, or to none if the address is empty. The connections that there are end.
+// To connects the link to another server, or to no server if upstream is empty. It closes
+// all connections.
 func (l *Link) To(upstream string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,25 +57,26 @@ func (l *Link) To(upstream string) {
 	l.closeAll()
 }
 
+// closeAll closes all connections. The caller holds mu.
 func (l *Link) closeAll() {
 	for c := range l.conns {
 		_ = c.Close()
 	}
 }
 
-// Swallow lets what goes in that direction disappear, as a network does that has lost its way: connections stay, new ones
-// are accepted, and nothing arrives.
+// Swallow makes the link discard all data in the direction, like a broken network:
+// connections stay open, new connections are accepted, and no data arrives.
 func (l *Link) Swallow(d Direction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.swallows[d] = true
+	l.discards[d] = true
 }
 
-// Heal ends what Swallow began, and all connections.
+// Heal ends the effect of Swallow, and closes all connections.
 func (l *Link) Heal() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clear(l.swallows)
+	clear(l.discards)
 	l.closeAll()
 }
 
@@ -88,6 +90,7 @@ func (l *Link) accept() {
 	}
 }
 
+// serve copies data between a client and the server until either closes its connection.
 func (l *Link) serve(client net.Conn) {
 	defer client.Close()
 	l.mu.Lock()
@@ -107,7 +110,7 @@ func (l *Link) serve(client net.Conn) {
 	done := make(chan struct{}, 2)
 	for d, way := range map[Direction][2]net.Conn{ToClient: {client, server}, ToServer: {server, client}} {
 		go func() {
-			_, _ = io.Copy(swallower{way[0], d, l}, way[1])
+			_, _ = io.Copy(linkWriter{way[0], d, l}, way[1])
 			_, _ = client.Close(), server.Close()
 			done <- struct{}{}
 		}()
@@ -120,7 +123,8 @@ func (l *Link) serve(client net.Conn) {
 	delete(l.conns, server)
 }
 
-// add reports false if the link leads elsewhere by now.
+// add registers the connections. It returns false if the link now leads to another
+// server.
 func (l *Link) add(upstream string, conns ...net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,18 +137,18 @@ func (l *Link) add(upstream string, conns ...net.Conn) bool {
 	return true
 }
 
-// swallower writes to a connection, unless what goes in its direction is to disappear.
-type swallower struct {
+// linkWriter writes to a connection, unless the link discards data in its direction.
+type linkWriter struct {
 	to   io.Writer
 	d    Direction
 	link *Link
 }
 
-func (w swallower) Write(b []byte) (int, error) {
+func (w linkWriter) Write(b []byte) (int, error) {
 	w.link.mu.Lock()
-	swallow := w.link.swallows[w.d]
+	discard := w.link.discards[w.d]
 	w.link.mu.Unlock()
-	if swallow {
+	if discard {
 		return len(b), nil
 	}
 	return w.to.Write(b)

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// ownProcess has the kernel end the process when the thread that started it ends, and so when the test binary does,
-// however that comes about.
+// ownProcess makes the kernel kill the process when the thread that started it ends. So
+// the process also ends when the test binary is killed.
 func ownProcess(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

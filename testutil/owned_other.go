@@ -4,5 +4,6 @@ package testutil
 
 import "os/exec"
 
-// ownProcess does nothing where the kernel does not end a process with the one that started it.
+// ownProcess does nothing, because this system cannot kill a process when its parent
+// ends.
 func ownProcess(*exec.Cmd) {}

@@ -1,5 +1,5 @@
-// Package testutil has what the tests of fleetdial and of its users need: real redis-server processes, a conformance
-// suite for stores, and waiting with a deadline.
+// Package testutil helps to test fleetdial and the programs that embed it. It starts real
+// redis-server processes, runs a conformance suite for stores, and has a fake store.
 package testutil
 
 import (
@@ -23,18 +23,19 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// startTimeout bounds how long a server may take until it answers.
+// startTimeout bounds the time from the start of a server to its first reply.
 const startTimeout = 15 * time.Second
 
-// Redis is a redis-server process of a test's own, on 127.0.0.1, with a folder of its own. It ends with the test.
-// Its methods fail the test that started it if they cannot do what they say; they are not safe for concurrent use,
-// except Addr, URL, Client and Do.
+// Redis is a redis-server process of a test, on 127.0.0.1, with its own directory. It
+// ends with the test. A method that fails fails the test. The methods are not safe for
+// concurrent use, except Addr, URL, Client and Do.
 type Redis struct {
 	t    testing.TB
 	args []string
-	// sentinel is the configuration of a Sentinel, but for its port; empty for a server.
+	// sentinel is the configuration of a Sentinel, without its port. It is empty for a
+	// server.
 	sentinel string
-	// more are the ports that took the place of AnyPort in args.
+	// more holds the ports that replaced AnyPort in args.
 	more []int
 	port int
 	dir  string
@@ -42,21 +43,24 @@ type Redis struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// AnyPort among the args of StartRedis stands for a free port.
+// AnyPort is a placeholder for a free port in the arguments of [StartRedis].
 const AnyPort = "any-port"
 
-// StartRedis starts a redis-server and waits until it answers. Nothing is saved to disk unless args, which are those of
-// redis-server's command line and win over its own, say so. It needs redis-server 7 in the PATH.
+// StartRedis starts a redis-server, and waits for its first reply. args are arguments of
+// the redis-server command, and override the defaults. By default the server saves
+// nothing to disk. StartRedis needs redis-server 7 in the PATH.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	return startOnFreePorts(t, "", args...)
 }
 
+// startOnFreePorts starts a server, or a Sentinel if sentinel is set.
 func startOnFreePorts(t testing.TB, sentinel string, args ...string) *Redis {
 	t.Helper()
 	r := &Redis{t: t, dir: t.TempDir(), sentinel: sentinel}
 	t.Cleanup(r.end)
-	// Another process may take a port between its choice and its use.
+	// The start is repeated, because another process may take a port before the server
+	// uses it.
 	for range 5 {
 		r.port = freePort(t)
 		r.args, r.more = slices.Clone(args), nil
@@ -69,9 +73,9 @@ func startOnFreePorts(t testing.TB, sentinel string, args ...string) *Redis {
 		if r.start() {
 			return r
 		}
-		r.dir = t.TempDir() // what is there is for ports that are taken
+		r.dir = t.TempDir() // the files in the old directory name the ports that are taken
 	}
-	t.Fatalf("redis-server found no free port; its log:\n%s", r.log())
+	t.Fatalf("start redis-server: no free port; log:\n%s", r.log())
 	return nil
 }
 
@@ -85,12 +89,13 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// start reports whether the server answers; false says that its port was taken.
+// start starts the process, and waits for the first reply of the server. It returns false
+// if the port was taken.
 func (r *Redis) start() bool {
 	r.t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		r.t.Fatalf("redis-server is not installed: run `make test`, which installs it, or `apt-get install -y redis-server`")
+		r.t.Fatalf("redis-server is not installed (run `make test`, which installs it, or `apt-get install -y redis-server`)")
 	}
 	r.cmd = exec.Command(path, r.commandLine()...)
 	done, err := runProcess(r.cmd)
@@ -105,17 +110,19 @@ func (r *Redis) start() bool {
 			if strings.Contains(r.log(), "Address already in use") {
 				return false
 			}
-			r.t.Fatalf("redis-server ended by itself; its log:\n%s", r.log())
+			r.t.Fatalf("start redis-server: the process ended; log:\n%s", r.log())
 		case <-time.After(5 * time.Millisecond):
 		}
 		if r.answers() {
 			return true
 		}
 	}
-	r.t.Fatalf("redis-server does not answer; its log:\n%s", r.log())
+	r.t.Fatalf("start redis-server: no reply after %v; log:\n%s", startTimeout, r.log())
 	return false
 }
 
+// commandLine returns the arguments of the process. It writes the configuration of a
+// Sentinel.
 func (r *Redis) commandLine() []string {
 	if r.sentinel == "" {
 		return slices.Concat([]string{
@@ -123,7 +130,7 @@ func (r *Redis) commandLine() []string {
 			"--save", "", "--appendonly", "no", "--daemonize", "no",
 		}, r.args)
 	}
-	// A Sentinel writes what it learns into its configuration.
+	// The configuration is written only once, because a Sentinel saves its state there.
 	file := filepath.Join(r.dir, "sentinel.conf")
 	if !exists(file) {
 		text := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nlogfile %s\n%s", r.port, r.dir, r.logFile(), r.sentinel)
@@ -134,12 +141,13 @@ func (r *Redis) commandLine() []string {
 	return []string{file, "--sentinel"}
 }
 
-// runProcess starts a process, and closes done when it has ended.
+// runProcess starts a process. It closes done when the process has ended.
 func runProcess(cmd *exec.Cmd) (done chan struct{}, err error) {
 	ownProcess(cmd)
 	done, started := make(chan struct{}), make(chan error)
 	go func() {
-		// The process is bound to the thread that starts it, which has to last as long.
+		// The thread must live as long as the process, because the kernel kills the
+		// process when the thread that started it ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -152,7 +160,8 @@ func runProcess(cmd *exec.Cmd) (done chan struct{}, err error) {
 	return done, <-started
 }
 
-// answers takes any reply for an answer: a server that is still loading has started too.
+// answers reports whether the server replies to PING. Any reply counts, because a server
+// that is still loading has started too.
 func (r *Redis) answers() bool {
 	conn, err := net.DialTimeout("tcp", r.Addr(), time.Second)
 	if err != nil {
@@ -170,6 +179,7 @@ func (r *Redis) answers() bool {
 
 func (r *Redis) logFile() string { return filepath.Join(r.dir, "redis.log") }
 
+// log returns the end of the server's log.
 func (r *Redis) log() string {
 	log, err := os.ReadFile(r.logFile())
 	if err != nil {
@@ -179,6 +189,7 @@ func (r *Redis) log() string {
 	return string(log[max(0, len(log)-tail):])
 }
 
+// end kills the server. It prints the server's log if the test failed.
 func (r *Redis) end() {
 	if r.t.Failed() && r.cmd != nil {
 		r.t.Logf("log of redis-server on port %d:\n%s", r.port, r.log())
@@ -186,13 +197,14 @@ func (r *Redis) end() {
 	r.Kill()
 }
 
-// Addr returns host and port.
+// Addr returns the server's host and port.
 func (r *Redis) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
 
 // URL returns the server's redis:// URL.
 func (r *Redis) URL() string { return "redis://" + r.Addr() }
 
-// Kill ends the server at once, with SIGKILL, also if it is stopped. It is safe to call again.
+// Kill ends the server with SIGKILL, also if the server is stopped. Kill is safe to call
+// twice.
 func (r *Redis) Kill() {
 	if r.cmd == nil || r.cmd.Process == nil {
 		return
@@ -201,29 +213,31 @@ func (r *Redis) Kill() {
 	<-r.done
 }
 
-// Restart starts a killed server again on its port, with what it had saved to disk.
+// Restart starts a killed server again on the same port, with the data that it saved to
+// disk.
 func (r *Redis) Restart() {
 	r.t.Helper()
 	if !r.start() {
-		r.t.Fatalf("the port %d was taken before redis-server came back", r.port)
+		r.t.Fatalf("restart redis-server: port %d is taken", r.port)
 	}
 }
 
-// RestartEmpty starts a killed server again on its port, with nothing.
+// RestartEmpty starts a killed server again on the same port, without data.
 func (r *Redis) RestartEmpty() {
 	r.t.Helper()
 	r.dir = r.t.TempDir()
 	r.Restart()
 }
 
-// Stop halts the server with SIGSTOP: its connections stay, and nothing answers on them.
+// Stop halts the server with SIGSTOP. Its connections stay open, and the server does not
+// reply.
 func (r *Redis) Stop() {
 	r.t.Helper()
 	r.signal(syscall.SIGSTOP)
 	Eventually(r.t, 5*time.Second, "redis-server is stopped", func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", r.cmd.Process.Pid))
 		if errors.Is(err, os.ErrNotExist) && !exists("/proc/self/stat") {
-			return true // no such file system here; the signal has been sent
+			return true // this system has no /proc, so only the signal is known to be sent
 		}
 		_, state, ok := bytes.Cut(stat, []byte(") "))
 		return ok && state[0] == 'T'
@@ -235,7 +249,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Continue lets a stopped server go on.
+// Continue resumes a stopped server.
 func (r *Redis) Continue() {
 	r.t.Helper()
 	r.signal(syscall.SIGCONT)
@@ -248,7 +262,8 @@ func (r *Redis) signal(s os.Signal) {
 	}
 }
 
-// Client returns a client of the server with short timeouts, which is closed with the test.
+// Client returns a client of the server with short timeouts. The client is closed at the
+// end of the test t.
 func (r *Redis) Client(t testing.TB) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{
@@ -264,7 +279,7 @@ func (r *Redis) Client(t testing.TB) *redis.Client {
 	return client
 }
 
-// Fill makes a key a string of so many bytes, however long the server takes for it.
+// Fill sets a key to a string of so many bytes. It waits up to a minute for the reply.
 func (r *Redis) Fill(t testing.TB, key string, bytes int) {
 	t.Helper()
 	opts := *r.Client(t).Options()
@@ -276,8 +291,8 @@ func (r *Redis) Fill(t testing.TB, key string, bytes int) {
 	}
 }
 
-// Do sends one command on a connection of its own, as redis-cli would, and returns the reply. An error reply fails the
-// test; a nil reply is nil.
+// Do sends one command on a new connection, like redis-cli, and returns the reply. An
+// error reply fails the test. A nil reply is returned as nil.
 func (r *Redis) Do(t testing.TB, args ...any) any {
 	t.Helper()
 	client := r.Client(t)

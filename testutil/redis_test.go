@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestRedisKillAndRestart(t *testing.T) {
+func TestRedis_KillAndRestart(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t, "--appendonly", "yes")
 	r.Do(t, "SET", "k", "v")
@@ -19,13 +19,13 @@ func TestRedisKillAndRestart(t *testing.T) {
 	_, err := net.Dial("tcp", r.Addr())
 	require.Error(t, err)
 	r.Restart()
-	assert.Equal(t, "v", r.Do(t, "GET", "k"), "what was saved is there")
+	assert.Equal(t, "v", r.Do(t, "GET", "k"), "Restart must keep the saved data")
 	r.Kill()
 	r.RestartEmpty()
 	assert.Nil(t, r.Do(t, "GET", "k"))
 }
 
-func TestRedisStopAndContinue(t *testing.T) {
+func TestRedis_StopAndContinue(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t)
 	client := r.Client(t)
@@ -36,10 +36,10 @@ func TestRedisStopAndContinue(t *testing.T) {
 	require.Error(t, client.Ping(ctx).Err())
 	r.Continue()
 	require.NoError(t, client.Ping(t.Context()).Err())
-	r.Stop() // the test's end kills it all the same
+	r.Stop() // the end of the test must kill a stopped server too
 }
 
-func TestLinkSwallowsAndHeals(t *testing.T) {
+func TestLink_SwallowAndHeal(t *testing.T) {
 	t.Parallel()
 	r := StartRedis(t)
 	for _, d := range []Direction{ToServer, ToClient} {

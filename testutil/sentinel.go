@@ -11,19 +11,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// SentinelMaster is the name by which a Sentinels' sentinels know the master.
+// SentinelMaster is the name of the master in the configuration of the sentinels.
 const SentinelMaster = "main"
 
-// Sentinels are a master, replicas of it, and the sentinels that watch over them, all processes of the test's own.
+// Sentinels is a master, its replicas, and the sentinels that monitor them. All are
+// processes of the test. They end with the test.
 type Sentinels struct {
-	// Servers are the first master and its two replicas; which of them is the master, Master tells.
+	// Servers holds the first master and its two replicas. Master returns the current
+	// master.
 	Servers   []*Redis
 	sentinels []*Redis
 	clients   []*redis.SentinelClient
 }
 
-// StartSentinels starts a master, two replicas and three sentinels, which take a master for down after a second, and
-// waits until they know of each other.
+// StartSentinels starts a master, two replicas and three sentinels, and waits until every
+// sentinel has found the others. A sentinel considers a master down after one second of
+// silence.
 func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
 	s := &Sentinels{Servers: []*Redis{StartRedis(t, "--repl-diskless-sync-delay", "0")}}
@@ -39,7 +42,7 @@ func StartSentinels(t testing.TB) *Sentinels {
 		t.Cleanup(func() { _ = client.Close() })
 		s.sentinels, s.clients = append(s.sentinels, sentinel), append(s.clients, client)
 	}
-	Eventually(t, 30*time.Second, "the sentinels know of all", func() bool {
+	Eventually(t, 30*time.Second, "every sentinel has found the replicas and the other sentinels", func() bool {
 		for _, c := range s.clients {
 			replicas, err := c.Replicas(context.Background(), SentinelMaster).Result()
 			others, err2 := c.Sentinels(context.Background(), SentinelMaster).Result()
@@ -52,7 +55,7 @@ func StartSentinels(t testing.TB) *Sentinels {
 	return s
 }
 
-// allUp reports whether every replica follows its master.
+// allUp reports whether every replica is connected to its master.
 func allUp(replicas []map[string]string) bool {
 	for _, r := range replicas {
 		if r["master-link-status"] != "ok" || r["flags"] != "slave" {
@@ -62,7 +65,8 @@ func allUp(replicas []map[string]string) bool {
 	return true
 }
 
-// Master returns the server that the sentinels say is the master, nil if they say none of Servers is.
+// Master returns the master according to the sentinels. It returns nil if no server of
+// Servers is the master.
 func (s *Sentinels) Master() *Redis {
 	for _, c := range s.clients {
 		addr, err := c.GetMasterAddrByName(context.Background(), SentinelMaster).Result()
@@ -78,7 +82,7 @@ func (s *Sentinels) Master() *Redis {
 	return nil
 }
 
-// URL returns the redis+sentinel:// URL.
+// URL returns the redis+sentinel:// URL of all sentinels.
 func (s *Sentinels) URL() string {
 	var addrs []string
 	for _, r := range s.sentinels {

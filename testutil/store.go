@@ -12,24 +12,26 @@ import (
 	"github.com/fleetdial/fleetdial/internal/store"
 )
 
-// StoreHarness is how RunStoreTests comes by the stores that it tests.
+// StoreHarness gives [RunStoreTests] the stores to test.
 type StoreHarness struct {
-	// Open returns a new store that has the initial set; nil is the empty one. It ends with the test.
+	// Open returns a new store that has the initial set. A nil set is empty. The store
+	// ends with the test.
 	Open func(t testing.TB, initial *directive.Set) store.Store
-	// Publish makes the set the store's, nil being the empty one, and returns when Load returns it. It is nil for a store
-	// whose set never changes.
+	// Publish replaces the store's set, and returns when Load returns the new set. A nil
+	// set is empty. Publish is nil for a store whose set never changes.
 	Publish func(t testing.TB, s store.Store, set *directive.Set)
 }
 
-// RunStoreTests runs what any store has to pass: what the comment of store.Store promises. It measures allocations, so
-// the test that calls it must not be parallel.
+// RunStoreTests runs the conformance suite for stores: the rules of the Store interface.
+// The test that calls it must not be parallel, because the suite measures allocations.
 func RunStoreTests(t *testing.T, h StoreHarness) {
 	for name, check := range storeChecks(h) {
 		t.Run(name, func(t *testing.T) { check(t) })
 	}
 }
 
-// storeChecks returns the checks by their names. They fail through the TB that they are given.
+// storeChecks returns the checks of the suite by name. A check reports a failure to its
+// TB.
 func storeChecks(h StoreHarness) map[string]func(testing.TB) {
 	checks := map[string]func(testing.TB){
 		"Initial":      h.checkInitial,
@@ -44,7 +46,8 @@ func storeChecks(h StoreHarness) map[string]func(testing.TB) {
 	return checks
 }
 
-// numbered returns a set that can be told from every other, and told to be whole: its directives all bear n.
+// numbered returns set n. The id of each of its directives has the number n, so that a
+// test can see which set it is, and whether the set is whole.
 func numbered(t testing.TB, n int) *directive.Set {
 	t.Helper()
 	all := make([]directive.Directive, 3)
@@ -61,7 +64,8 @@ func numbered(t testing.TB, n int) *directive.Set {
 	return set
 }
 
-// numberOf returns which of the numbered sets it is, -1 for the empty one, or what is wrong with it.
+// numberOf returns the number of a numbered set. It returns -1 for an empty set, and a
+// problem for any other set.
 func numberOf(set *directive.Set) (n int, problem string) {
 	if set == nil {
 		return 0, "nil"
@@ -83,11 +87,13 @@ func numberOf(set *directive.Set) (n int, problem string) {
 	return n, ""
 }
 
+// wants fails the test unless the store has set n.
 func (h StoreHarness) wants(t testing.TB, s store.Store, n int) {
 	t.Helper()
 	h.is(t, s.Load(), n)
 }
 
+// is fails the test unless set is set n.
 func (h StoreHarness) is(t testing.TB, set *directive.Set, n int) {
 	t.Helper()
 	got, problem := numberOf(set)
@@ -95,7 +101,7 @@ func (h StoreHarness) is(t testing.TB, set *directive.Set, n int) {
 		t.Fatalf("Load returned %s", problem)
 	}
 	if got != n {
-		t.Fatalf("Load returned set %d, not %d", got, n)
+		t.Fatalf("Load returned set %d, want set %d", got, n)
 	}
 }
 
@@ -107,14 +113,14 @@ func (h StoreHarness) checkInitial(t testing.TB) {
 func (h StoreHarness) checkCheap(t testing.TB) {
 	s := h.Open(t, numbered(t, 1))
 	if allocs := testing.AllocsPerRun(100, func() { s.Load() }); allocs > 0 {
-		t.Fatalf("Load allocates %v times", allocs)
+		t.Fatalf("Load allocated %v times, want 0", allocs)
 	}
 }
 
 func (h StoreHarness) checkStable(t testing.TB) {
 	s := h.Open(t, numbered(t, 1))
 	if first, second := s.Load(), s.Load(); first != second {
-		t.Fatal("Load returns another set although none was published")
+		t.Fatal("Load returned another set, but no set was published")
 	}
 }
 
@@ -137,12 +143,12 @@ func (h StoreHarness) checkImmutable(t testing.TB) {
 	h.Publish(t, s, nil)
 	h.is(t, before, 1)
 	if again := before.Evaluate(req, time.Now()); again != decided {
-		t.Fatalf("the set that Load had returned decides otherwise: %+v, then %+v", decided, again)
+		t.Fatalf("a set that Load had returned changed: it decided %+v, then %+v", decided, again)
 	}
 }
 
-// checkConcurrent has readers look while sets are published in order: each sees only whole ones, and none twice after
-// a later one.
+// checkConcurrent runs readers while sets are published in order. A reader must see only
+// whole sets, and must not see a set after a later set.
 func (h StoreHarness) checkConcurrent(t testing.TB) {
 	const readers, publishes = 4, 200
 	s := h.Open(t, numbered(t, 0))
@@ -160,7 +166,7 @@ func (h StoreHarness) checkConcurrent(t testing.TB) {
 	for n := 1; n <= publishes && len(wrong) == 0; n++ {
 		h.Publish(t, s, numbered(t, n))
 		for seen := loads.Load(); loads.Load() < seen+readers && len(wrong) == 0; {
-			runtime.Gosched() // until the readers have looked at what is there now
+			runtime.Gosched() // until the readers have loaded the new set
 		}
 	}
 	close(done)
@@ -173,7 +179,7 @@ func (h StoreHarness) checkConcurrent(t testing.TB) {
 	h.wants(t, s, publishes)
 }
 
-// watch loads until done, and returns the first problem that it sees.
+// watch loads the set until done is closed, and returns the first problem that it finds.
 func watch(s store.Store, loads *atomic.Int64, done <-chan struct{}) string {
 	for last := 0; ; {
 		n, problem := numberOf(s.Load())
@@ -188,7 +194,7 @@ func watch(s store.Store, loads *atomic.Int64, done <-chan struct{}) string {
 		select {
 		case <-done:
 			return ""
-		case <-time.After(20 * time.Microsecond): // the publisher needs a core too
+		case <-time.After(20 * time.Microsecond): // a pause, because the publisher needs a core too
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorder is a TB that notes a failure instead of failing.
+// recorder is a testing.TB that records a failure instead of failing the test.
 type recorder struct {
 	testing.TB
 	failed atomic.Bool
@@ -30,12 +30,12 @@ func (r *recorder) Fatal(...any) {
 	runtime.Goexit()
 }
 
-// fails reports whether a store does not pass the check with that name.
+// fails reports whether a store fails the check with the name.
 func fails(t *testing.T, h StoreHarness, name string) bool {
 	t.Helper()
 	check, ok := storeChecks(h)[name]
 	if !ok {
-		t.Fatalf("there is no check %s", name)
+		t.Fatalf("the suite has no check %s", name)
 	}
 	r := &recorder{TB: t}
 	var wg sync.WaitGroup
@@ -44,7 +44,7 @@ func fails(t *testing.T, h StoreHarness, name string) bool {
 	return r.failed.Load()
 }
 
-// fake is a store that is broken in one way or another.
+// fake is a store that the functions load and publish break in some way.
 type fake struct {
 	store.Memory
 	load    func(*fake) *directive.Set
@@ -64,6 +64,7 @@ func (f *fake) Load() *directive.Set {
 	return f.load(f)
 }
 
+// harness returns a harness for a fake. A nil function keeps the correct behaviour.
 func harness(load func(*fake) *directive.Set, publish func(*fake, *directive.Set)) StoreHarness {
 	put := func(f *fake, set *directive.Set) {
 		if set == nil {
@@ -88,11 +89,11 @@ func harness(load func(*fake) *directive.Set, publish func(*fake, *directive.Set
 	}
 }
 
-func TestTheSuitePassesAGoodStore(t *testing.T) {
+func TestRunStoreTests_CorrectStorePasses(t *testing.T) {
 	RunStoreTests(t, harness(nil, nil))
 }
 
-func TestTheSuiteFailsBrokenStores(t *testing.T) {
+func TestRunStoreTests_BrokenStoresFail(t *testing.T) {
 	var garbage []byte
 	for name, c := range map[string]struct {
 		h     StoreHarness
@@ -109,14 +110,14 @@ func TestTheSuiteFailsBrokenStores(t *testing.T) {
 		"one behind": {harness(func(f *fake) *directive.Set {
 			return f.sets[max(0, len(f.sets)-2)]
 		}, nil), "Publish"},
-		"goes back now and then": {harness(func(f *fake) *directive.Set {
+		"goes back sometimes": {harness(func(f *fake) *directive.Set {
 			f.n++
 			if f.n%3 == 0 {
 				return f.sets[0]
 			}
 			return f.sets[len(f.sets)-1]
 		}, nil), "Concurrent"},
-		"changes what it returned": {harness(nil, func(f *fake, set *directive.Set) {
+		"changes a returned set": {harness(nil, func(f *fake, set *directive.Set) {
 			if current := f.Memory.Load(); current.Len() > 0 && len(f.sets) > 1 {
 				*current = *set
 				return

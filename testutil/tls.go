@@ -16,14 +16,15 @@ import (
 	"time"
 )
 
-// Certificates are PEM files: a CA of the test's own, and what it has signed for a server on 127.0.0.1 and for a client.
+// Certificates holds the paths of PEM files: the CA of a test, and the certificates and
+// keys that the CA signed for a server on 127.0.0.1 and for a client.
 type Certificates struct {
 	CA                    string
 	ServerCert, ServerKey string
 	ClientCert, ClientKey string
 }
 
-// NewCertificates makes a CA and its certificates, which are good for an hour.
+// NewCertificates makes a CA and its certificates. They are valid for an hour.
 func NewCertificates(t testing.TB) Certificates {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,6 +62,8 @@ func NewCertificates(t testing.TB) Certificates {
 	return out
 }
 
+// writeCertificate signs a certificate with the key of its parent, and writes it to a
+// file.
 func writeCertificate(
 	t testing.TB, file string, cert, parent *x509.Certificate, public *ecdsa.PublicKey, key *ecdsa.PrivateKey,
 ) {
@@ -79,7 +82,8 @@ func writePEM(t testing.TB, file, kind string, der []byte) {
 	}
 }
 
-// StartRedisTLS is StartRedis for a server that also speaks TLS, at TLSAddr, to clients that show a certificate.
+// StartRedisTLS starts a server like [StartRedis]. The server also accepts TLS
+// connections at TLSAddr, from clients with a certificate.
 func StartRedisTLS(t testing.TB, c Certificates, args ...string) *Redis {
 	t.Helper()
 	return StartRedis(t, append([]string{
@@ -88,5 +92,5 @@ func StartRedisTLS(t testing.TB, c Certificates, args ...string) *Redis {
 	}, args...)...)
 }
 
-// TLSAddr returns host and port of a server that StartRedisTLS started.
+// TLSAddr returns the host and port for TLS of a server that [StartRedisTLS] started.
 func (r *Redis) TLSAddr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.more[0])) }

@@ -6,8 +6,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// Memory is a store whose set is replaced by whoever holds it. The zero Memory has an empty set. It is safe for
-// concurrent use and must not be copied.
+// Memory is a [Store] whose set the program replaces with Publish. The zero Memory has an
+// empty set. Memory is safe for concurrent use and must not be copied.
 type Memory struct {
 	set atomic.Pointer[directive.Set]
 }
@@ -16,7 +16,7 @@ var _ Store = (*Memory)(nil)
 
 var empty directive.Set
 
-// Load returns the set that was published last.
+// Load returns the last published set.
 func (m *Memory) Load() *directive.Set {
 	if set := m.set.Load(); set != nil {
 		return set
@@ -24,7 +24,7 @@ func (m *Memory) Load() *directive.Set {
 	return &empty
 }
 
-// Publish makes set the one that Load returns; a nil set is an empty one.
+// Publish replaces the set that Load returns. A nil set is empty.
 func (m *Memory) Publish(set *directive.Set) {
 	m.set.Store(set)
 }

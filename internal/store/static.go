@@ -6,7 +6,7 @@ type static struct{ set *directive.Set }
 
 var _ Store = static{}
 
-// Static returns a store that has always the same set; a nil set is an empty one.
+// Static returns a [Store] whose set never changes. A nil set is empty.
 func Static(set *directive.Set) Store {
 	if set == nil {
 		set = &directive.Set{}

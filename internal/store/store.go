@@ -1,14 +1,17 @@
-// Package store is the seam between whoever decides on requests and whoever brings the directives: a Store has the
-// current set at hand, wherever it comes from.
+// Package store defines the Store interface, which separates the evaluation of requests
+// from the source of the directives. It has the two stores that need no Redis: Memory and
+// Static.
 package store
 
 import "github.com/fleetdial/fleetdial/internal/directive"
 
-// Store has a set of directives at hand for every request.
+// Store holds the current set of directives.
 //
-// Load never returns nil, never blocks and never fails; before there is anything to return, it returns an empty set.
-// What it returns never changes: a newer set is another Set, which later calls return. A call that begins after
-// another has returned does not see an older set than that one saw. Load may be called by any number of goroutines.
+// Load returns the current set. Load never returns nil, never blocks and never fails. It
+// returns an empty set until a set is available. A returned set never changes. When the
+// current set changes, Load returns another set. A call that begins after an earlier call
+// has returned does not return an older set than the earlier call. Load is safe for
+// concurrent use.
 type Store interface {
 	Load() *directive.Set
 }

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestMemory(t *testing.T) {
+func TestMemory_Suite(t *testing.T) {
 	testutil.RunStoreTests(t, testutil.StoreHarness{
 		Open: func(_ testing.TB, initial *directive.Set) store.Store {
 			m := new(store.Memory)
@@ -26,13 +26,13 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-func TestStatic(t *testing.T) {
+func TestStatic_Suite(t *testing.T) {
 	testutil.RunStoreTests(t, testutil.StoreHarness{
 		Open: func(_ testing.TB, initial *directive.Set) store.Store { return store.Static(initial) },
 	})
 }
 
-func TestTheZeroMemoryIsEmpty(t *testing.T) {
+func TestMemory_ZeroValueIsEmpty(t *testing.T) {
 	t.Parallel()
 	var m store.Memory
 	assert.Zero(t, m.Load().Len())
