@@ -15,32 +15,39 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// checker knows which sets were published, or may have been, and holds what subscribers show against that. It knows
-// nothing of how they work. Each set has a number, in the order of publishing, which its directives' ids tell.
+// checker records every set that was published, or may have been published, and compares
+// the sets of the subscribers with this record. It does not depend on the implementation
+// of the subscribers. Each set has a number, in the order of publishing. The ids of its
+// directives hold the number.
 type checker struct {
-	mu     sync.Mutex
-	sets   [][]fleetdial.Directive // by number
-	back   map[int]bool            // the sets to which the key may go back
-	faults []string
-	// every is how often a subscriber is looked at; looks counts that.
+	mu         sync.Mutex
+	sets       [][]fleetdial.Directive // by number
+	back       map[int]bool            // the sets to which the key may go back
+	violations []string
+	// every is the interval between two checks of a subscriber.
 	every time.Duration
-	looks atomic.Int64
+	// checks counts the checks.
+	checks atomic.Int64
 }
 
-// slack is how late by the test's clock an expiry may be noticed: what Redis' clock, read in whole microseconds and
-// published in whole milliseconds, may differ by from the same machine's.
+// slack is how long after its expiry, by the test's clock, a directive may still apply.
+// The two clocks are of the same machine, and differ because Redis' clock is read in
+// whole microseconds and published in whole milliseconds.
 const slack = 2 * time.Millisecond
 
-// early is how much earlier than its expiry a directive may end: by what a round trip took when the clock was measured,
-// which is a client's read timeout at the most.
+// early is how long before its expiry a directive may end. A subscriber may end a
+// directive earlier by the round trip of its clock measurement, which is at most the
+// client's read timeout.
 const early = 2 * time.Second
 
-// newChecker returns one that looks at each of so many subscribers as often as leaves time for other things.
+// newChecker returns a checker. It checks many subscribers less often than a few, so that
+// the checks leave time for the tests.
 func newChecker(subscribers int) *checker {
 	return &checker{back: make(map[int]bool), every: max(1, time.Duration(subscribers)/10) * time.Millisecond}
 }
 
-// next makes a set that is to be published, and takes note of it. Some of its directives end within seconds.
+// next makes and records a set for the next publish. Some of its directives end within
+// seconds.
 func (c *checker) next(t testing.TB, now time.Time) (*fleetdial.Set, int) {
 	t.Helper()
 	c.mu.Lock()
@@ -65,46 +72,48 @@ func (c *checker) next(t testing.TB, now time.Time) (*fleetdial.Set, int) {
 	return set, n
 }
 
-// mayGoBackTo says that the key will hold an older set again.
+// mayGoBackTo allows subscribers to go back to set n, because the key will hold it again.
 func (c *checker) mayGoBackTo(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.back[n] = true
 }
 
-// goesBackNoMore takes that back.
+// goesBackNoMore ends the effect of mayGoBackTo.
 func (c *checker) goesBackNoMore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.back)
 }
 
-// mayNotBe says that the set that was made last was not published after all.
-func (c *checker) mayNotBe() {
+// notPublished records that the set which next made last was not published.
+func (c *checker) notPublished() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sets[len(c.sets)-1] = nil
 }
 
-// fault takes note of what must not be.
-func (c *checker) fault(format string, args ...any) {
+// violation records a violation. It keeps the first 20.
+func (c *checker) violation(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.faults) < 20 {
-		c.faults = append(c.faults, fmt.Sprintf(format, args...))
+	if len(c.violations) < 20 {
+		c.violations = append(c.violations, fmt.Sprintf(format, args...))
 	}
 }
 
+// verdict fails the test if the checker found a violation.
 func (c *checker) verdict(t testing.TB) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, f := range c.faults {
-		t.Error(f)
+	for _, v := range c.violations {
+		t.Error(v)
 	}
 }
 
-// numberOf returns the number of the set that a subscriber shows, -1 for an empty one. It sees that the set is whole.
+// numberOf returns the number of a subscriber's set, or -1 for an empty set. It returns
+// an error if the set is not whole, or was never published.
 func (c *checker) numberOf(set *fleetdial.Set) (int, error) {
 	shown := set.Directives()
 	if len(shown) == 0 {
@@ -123,12 +132,12 @@ func (c *checker) numberOf(set *fleetdial.Set) (int, error) {
 		return at && a == b
 	}
 	if !slices.EqualFunc(shown, c.sets[n], same) {
-		return 0, fmt.Errorf("set %d is not as it was published: %v instead of %v", n, shown, c.sets[n])
+		return 0, fmt.Errorf("set %d differs from the published set: got %v, want %v", n, shown, c.sets[n])
 	}
 	return n, nil
 }
 
-// watch looks at a subscriber until ctx ends.
+// watch checks a subscriber until ctx ends.
 func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscriber) {
 	var last *fleetdial.Set
 	number := -1
@@ -140,18 +149,18 @@ func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscri
 			return
 		case <-tick.C:
 		}
-		c.looks.Add(1)
+		c.checks.Add(1)
 		set := sub.Load()
 		if set != last {
 			n, err := c.numberOf(set)
 			if err != nil {
-				c.fault("%s: %v", name, err)
+				c.violation("%s: %v", name, err)
 			}
 			c.mu.Lock()
 			allowed := n >= number || c.back[n]
 			c.mu.Unlock()
 			if !allowed {
-				c.fault("%s: set %d after set %d, although the key did not go back", name, n, number)
+				c.violation("%s: set %d follows set %d, but the key did not go back", name, n, number)
 			}
 			last, number = set, n
 		}
@@ -159,7 +168,8 @@ func (c *checker) watch(ctx context.Context, name string, sub *fleetdial.Subscri
 	}
 }
 
-// expiries asks for a decision on each directive of the set that a subscriber showed last: until it ends, and no longer.
+// expiries checks that each directive of the subscriber's set applies until its expiry,
+// and not after its expiry.
 func (c *checker) expiries(name string, sub *fleetdial.Subscriber, set *fleetdial.Set, number int) {
 	if number < 0 {
 		return
@@ -171,10 +181,10 @@ func (c *checker) expiries(name string, sub *fleetdial.Subscriber, set *fleetdia
 		asked := time.Now()
 		decision := sub.Decide(fleetdial.Request{Tenant: d.ID})
 		if decision.Level != fleetdial.Off && asked.After(d.ExpiresAt.Add(slack)) {
-			c.fault("%s: directive %s decided %v after its expiry", name, d.ID, asked.Sub(d.ExpiresAt))
+			c.violation("%s: directive %s still applied %v after its expiry", name, d.ID, asked.Sub(d.ExpiresAt))
 		}
 		if decision.Level != d.Level && time.Now().Before(d.ExpiresAt.Add(-early)) && sub.Load() == set {
-			c.fault("%s: directive %s decided nothing %v before its expiry", name, d.ID, time.Until(d.ExpiresAt))
+			c.violation("%s: directive %s did not apply %v before its expiry", name, d.ID, time.Until(d.ExpiresAt))
 		}
 	}
 }

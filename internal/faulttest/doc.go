@@ -1,3 +1,50 @@
-// Package faulttest has no code but tests: of fleetdial on real servers, under every fault that Redis is known for, with
-// a checker beside it that knows what was published. docs/reliability.md is what they print.
+// Package faulttest tests fleets on real redis-server processes, under every fault that
+// Redis is known for. A checker compares each subscriber with the sets that were
+// published. The tests write their measurements into docs/reliability.md. The package has
+// no code except tests.
+//
+// # Promises
+//
+// This table names the promises of fleetdial, and the tests that hold them.
+// TestPromises_TestsExist checks that each test exists.
+//
+//	P1   A reader sees one published set, never a mixture, and never blocks.
+//	     TestFaultMatrix TestSoak TestRunStoreTests_BrokenStoresFail
+//	     TestDecideAndLoadDoNotAllocate TestSet_CopiesDirectives
+//	     TestEvaluate_DoesNotAllocate
+//	P2   While Redis answers, a subscriber has a set that the key held within the last
+//	     resync interval. If no message is lost, it has the current set within
+//	     milliseconds.
+//	     TestFaultMatrix TestTopologies TestSoak
+//	P3   A value that does not decode, does not verify or exceeds the limits is never
+//	     applied. The subscriber keeps its set, and reports the rejection.
+//	     TestFaultMatrix TestDecode_RejectedFields TestDecode_HostileBytesAllocateLittle
+//	     TestDecode_MaxDepth TestP3NoByteOfASignedValueCanChange
+//	     TestWhatIsNotSignedAsItHasToBe
+//	P4   A directive ends at its absolute expiry. No reconnect, restart, resync, outage,
+//	     snapshot file or wrong clock extends it.
+//	     TestFaultMatrix TestSoak TestEvaluate_ExpiryIsExact
+//	     TestParseBody_TTLRoundedDown TestAnchor_CountsOnTheOtherClock
+//	     TestAnchorAfter_ClockThatGoesBackExtendsNothing TestReanchor_OnlyShortens
+//	     TestAnchor_NoMeasurementExtends TestEarliestEpoch_NothingEndsLater
+//	P5   A misspelled or empty value, or an unknown field, never makes a directive match
+//	     more requests than intended.
+//	     TestParseBody_RejectedJSON TestParseBody_RejectedYAML
+//	     TestParseBody_PlainYAMLStrings TestParseToken_Rejected
+//	     TestDecode_RejectedFields TestNewSet_RejectsBeyondLimits
+//	P6   The key is the truth. Revisions with the same id are the same. A version that
+//	     goes back is applied, counted and logged.
+//	     TestFaultMatrix TestSoak
+//	P7   If the key is missing, subscribers keep their set until it expires, and report
+//	     it. Only an empty set clears the fleet.
+//	     TestFaultMatrix
+//	P8   A publish is atomic and conditional. It never overwrites a set that the
+//	     publisher has not seen. After a lost reply, the id in the key settles the
+//	     outcome. Nothing is published twice.
+//	     TestPublish_Linearizable
+//	P9   A slow, hung, missing or hostile Redis never blocks or crashes the proxy, leaks
+//	     a goroutine, spins, or floods the log.
+//	     TestFaultMatrix TestTopologies TestSoak TestDecode_HostileBytesAllocateLittle
+//	P10  Every goroutine has an owner. Close ends the goroutines and waits for them.
+//	     TestFaultMatrix TestSoak
 package faulttest

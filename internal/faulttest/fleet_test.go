@@ -23,8 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(silent{}) // it tells of every dial that fails
-	// The tests spend their time waiting: more of them fit side by side than there are processors.
+	redis.SetLogger(silent{}) // go-redis logs every failed dial
+	// More tests run in parallel than there are processors, because the tests mostly
+	// wait.
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
@@ -32,37 +33,42 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// silent is a logger of go-redis that discards all messages.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
 const fleetName = "matrix"
 
-// fleetKey is the key of that fleet.
+// fleetKey is the Redis key of the fleet.
 const fleetKey = "fleetdial:{" + fleetName + "}"
 
-// fleet is a publisher, some subscribers, and the checker that watches them. The subscribers have the default
-// configuration and the options that ParseURL gives, as a proxy's author would.
+// fleet is a publisher, some subscribers, and the checker that watches them. The
+// subscribers have the default configuration and the client options of
+// [fleetdial.ParseURL].
 type fleet struct {
 	t       testing.TB
 	checker *checker
 	pub     *fleetdial.Publisher
 	subs    []*fleetdial.Subscriber
 	logs    []*stateLog
-	// last is the number of the set that was published last, for certain.
+	// last is the number of the last set whose publish succeeded.
 	last int
-	// label is that of the goroutines which newFleet, and what it starts, have started.
+	// label is the pprof label of all goroutines that newFleet starts, directly or
+	// indirectly.
 	label string
-	stop  func()
+	// stop ends the checker's goroutines.
+	stop func()
 	// close closes the subscribers and their clients.
 	close func()
 }
 
-// newFleet starts so many subscribers at one URL, and a publisher at another.
+// newFleet starts the subscribers at one URL, and a publisher at another. change may be
+// nil.
 func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string, change func(*fleetdial.SubscriberConfig)) *fleet {
 	t.Helper()
 	f := &fleet{t: t, checker: newChecker(subscribers), last: -1, label: t.Name()}
-	// Goroutines have the labels of those that start them.
+	// A goroutine inherits the labels of the goroutine that starts it.
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("fleet", f.label)))
 	defer pprof.SetGoroutineLabels(context.Background())
 	publisherClient := newClient(t, publisherURL)
@@ -98,7 +104,8 @@ func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string,
 	return f
 }
 
-// newSignedFleet is newFleet for one whose sets are signed.
+// newSignedFleet starts a fleet like newFleet. Its publisher signs, and its subscribers
+// verify the signatures.
 func newSignedFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string) *fleet {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)
@@ -120,13 +127,14 @@ func newClient(t testing.TB, url string) redis.UniversalClient {
 	return redis.NewUniversalClient(opts)
 }
 
-// goroutines returns how many there are for the fleet's subscribers: theirs, those of their clients, and of the checker.
+// goroutines returns the number of goroutines of the subscribers, their clients and the
+// checker.
 func (f *fleet) goroutines() (n int) {
 	var profile strings.Builder
 	require.NoError(f.t, pprof.Lookup("goroutine").WriteTo(&profile, 1))
 	count := 0
 	for line := range strings.Lines(profile.String()) {
-		// A record is "3 @ 0x…", and after it its labels, if any.
+		// A record of the profile is "3 @ 0x…". The next line may have the labels.
 		if number, _, ok := strings.Cut(line, " @ "); ok {
 			count, _ = strconv.Atoi(number)
 		} else if strings.HasPrefix(line, "# labels:") && strings.Contains(line, strconv.Quote(f.label)) {
@@ -136,7 +144,7 @@ func (f *fleet) goroutines() (n int) {
 	return n
 }
 
-// publish makes one attempt at publishing the next set.
+// publish tries once to publish the next set.
 func (f *fleet) publish(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -148,10 +156,10 @@ func (f *fleet) publish(timeout time.Duration) error {
 	return err
 }
 
-// reasonOf is the reason that a set is published with.
+// reasonOf returns the reason that the publish of a set has.
 func reasonOf(number int) string { return fmt.Sprintf("s%d", number) }
 
-// insist publishes sets until one is published.
+// insist publishes sets until a publish succeeds.
 func (f *fleet) insist() {
 	f.t.Helper()
 	var err error
@@ -159,12 +167,13 @@ func (f *fleet) insist() {
 		if err = f.publish(5 * time.Second); err == nil {
 			return
 		}
-		f.t.Logf("not published after %v: %v", time.Since(began), err)
+		f.t.Logf("publish failed after %v: %v", time.Since(began), err)
 	}
-	f.t.Fatalf("cannot publish: %v", err)
+	f.t.Fatalf("timed out publishing: %v", err)
 }
 
-// have reports whether all subscribers have the set that was published last, and say so.
+// have reports whether every subscriber has the last published set, and reports its
+// revision as live.
 func (f *fleet) have() bool {
 	for _, sub := range f.subs {
 		n, err := f.checker.numberOf(sub.Load())
@@ -176,12 +185,14 @@ func (f *fleet) have() bool {
 	return true
 }
 
+// eventuallyHave waits until every subscriber has the last published set.
 func (f *fleet) eventuallyHave(within time.Duration) {
 	f.t.Helper()
-	f.eventually(within, "every subscriber has the set", f.have)
+	f.eventually(within, "every subscriber has the last published set", f.have)
 }
 
-// eventually is testutil.Eventually, and tells how the subscribers stand.
+// eventually waits like testutil.Eventually. On a timeout it logs the state of the
+// subscribers.
 func (f *fleet) eventually(within time.Duration, what string, ok func() bool) {
 	f.t.Helper()
 	deadline := time.Now().Add(within)
@@ -191,18 +202,18 @@ func (f *fleet) eventually(within time.Duration, what string, ok func() bool) {
 				s := sub.Status()
 				f.t.Logf("proxy-%02d: %s, version %d (%s), err %v", i, s.State, s.Revision.Version, s.Revision.Reason, s.Err)
 			}
-			f.t.Fatalf("not within %v: %s; set %d was published last", within, what, f.last)
+			f.t.Fatalf("timed out after %v waiting for: %s (the last published set is %d)", within, what, f.last)
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// say reports whether all subscribers are in that state.
-func (f *fleet) say(state fleetdial.State) bool {
+// inState reports whether all subscribers are in the state.
+func (f *fleet) inState(state fleetdial.State) bool {
 	return !slices.ContainsFunc(f.subs, func(s *fleetdial.Subscriber) bool { return s.Status().State != state })
 }
 
-// count adds up what the subscribers counted.
+// count returns the sum of a counter of all subscribers.
 func (f *fleet) count(counter func(fleetdial.Counters) int64) (sum int64) {
 	for _, sub := range f.subs {
 		sum += counter(sub.Status().Counters)
@@ -210,12 +221,12 @@ func (f *fleet) count(counter func(fleetdial.Counters) int64) (sum int64) {
 	return sum
 }
 
-// calm sees that the logs have one line for each change of state, revision applied and revision refused, and hardly any
-// other.
+// calm checks that the logs have one line for each change of the state and for each
+// revision that was applied or rejected, and almost no other lines.
 func (f *fleet) calm() {
 	f.t.Helper()
 	for i, log := range f.logs {
-		// What is counted may be told.
+		// Each counted event may have a log line.
 		c := f.subs[i].Status().Counters
 		if err := log.calm(2 + int(c.Reconnects+c.Corrections)); err != nil {
 			f.t.Errorf("proxy-%02d: %v", i, err)
@@ -223,7 +234,7 @@ func (f *fleet) calm() {
 	}
 }
 
-// stateLog is the log of one subscriber.
+// stateLog is a slog.Handler that records the log of one subscriber.
 type stateLog struct {
 	mu    sync.Mutex
 	lines []logLine
@@ -250,7 +261,9 @@ func (l *stateLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// calm returns an error if a line tells nothing new, or if there are more than so many others of a kind.
+// calm returns an error if a line repeats the line before it. It also returns an error if
+// a message that is neither a change of the state nor a revision has more lines than
+// others.
 func (l *stateLog) calm(others int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,12 +273,13 @@ func (l *stateLog) calm(others int) error {
 		switch {
 		case line.msg == "fleetdial: state changed":
 			if line.state == state {
-				return errors.New("it is told twice: " + line.text)
+				return errors.New("line repeated in the log: " + line.text)
 			}
 		case strings.HasPrefix(line.msg, "fleetdial: revision"):
-			// In a fleet that another revision was applied in since, the same one may be refused again.
+			// A revision may be rejected again after another revision was applied. So
+			// only consecutive lines are compared.
 			if line.text == revision {
-				return errors.New("it is told twice: " + line.text)
+				return errors.New("line repeated in the log: " + line.text)
 			}
 			revision = line.text
 		default:
@@ -277,13 +291,13 @@ func (l *stateLog) calm(others int) error {
 	}
 	for msg, n := range other {
 		if n > others {
-			return fmt.Errorf("%d lines say %q", n, msg)
+			return fmt.Errorf("%d log lines with the message %q, want at most %d", n, msg, others)
 		}
 	}
 	return nil
 }
 
-// pubsubs returns how many connections of a server have a subscription.
+// pubsubs returns the number of connections of a server that have a subscription.
 func pubsubs(t testing.TB, admin *redis.Client) int {
 	t.Helper()
 	list, err := admin.Do(t.Context(), "CLIENT", "LIST", "TYPE", "pubsub").Text()
@@ -291,7 +305,7 @@ func pubsubs(t testing.TB, admin *redis.Client) int {
 	return strings.Count(list, "\n")
 }
 
-// normals returns how many other connections it has.
+// normals returns the number of connections of a server that have no subscription.
 func normals(t testing.TB, admin *redis.Client) int {
 	t.Helper()
 	list, err := admin.Do(t.Context(), "CLIENT", "LIST", "TYPE", "normal").Text()

@@ -15,7 +15,7 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// topologies are more than one server, of which one, or a link, is lost.
+// topologies has the tests with more than one server. In each, a server or a link fails.
 type topologies struct{ *table }
 
 func TestTopologies(t *testing.T) {
@@ -30,11 +30,12 @@ func TestTopologies(t *testing.T) {
 	all.show(t, "topologies", []string{"Sentinel", "replica", "Cluster"})
 }
 
+// sentinel makes the master of a Sentinel deployment fail.
 func (table topologies) sentinel(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ fault, mend func(*testutil.Redis) }{
-		"killed":                   {(*testutil.Redis).Kill, (*testutil.Redis).Restart},
-		"stopped, and later woken": {(*testutil.Redis).Stop, (*testutil.Redis).Continue},
+		"killed":                  {(*testutil.Redis).Kill, (*testutil.Redis).Restart},
+		"stopped, then continued": {(*testutil.Redis).Stop, (*testutil.Redis).Continue},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,17 +49,17 @@ func (table topologies) sentinel(t *testing.T) {
 			old := s.Master()
 			began := time.Now()
 			c.fault(old)
-			f.eventually(within, "another master", func() bool { return s.Master() != nil && s.Master() != old })
+			f.eventually(within, "the sentinels elect another master", func() bool { return s.Master() != nil && s.Master() != old })
 			tookOver := time.Since(began)
 			f.insist()
 			published := time.Since(began)
 			f.eventuallyHave(within)
 			converged := time.Since(began)
-			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			assert.Less(t, converged-tookOver, convergedWithin, "time to converge after the failover")
 			f.checker.goesBackNoMore()
 			f.allSubscribeTo(s.Master(), s.Servers...)
 
-			// The old one comes back as a replica, and nobody goes back to it.
+			// The old master comes back as a replica. No subscriber may go back to it.
 			c.mend(old)
 			replica := old.Client(t)
 			f.eventually(within, "the old master follows the new one", func() bool {
@@ -74,14 +75,14 @@ func (table topologies) sentinel(t *testing.T) {
 	}
 }
 
-// replicated waits until all these servers hold the same revision.
+// replicated waits until all servers hold the same revision.
 func (f *fleet) replicated(servers ...*testutil.Redis) {
 	f.t.Helper()
 	clients := make([]*redis.Client, len(servers))
 	for i := range servers {
 		clients[i] = servers[i].Client(f.t)
 	}
-	f.eventually(within, "replicas have it", func() bool {
+	f.eventually(within, "all servers hold the same revision", func() bool {
 		first := clients[0].Get(context.Background(), fleetKey)
 		for _, c := range clients[1:] {
 			if got := c.Get(context.Background(), fleetKey); got.Err() != nil || got.Val() != first.Val() {
@@ -92,20 +93,23 @@ func (f *fleet) replicated(servers ...*testutil.Redis) {
 	})
 }
 
-// soonHave publishes, and sees that all have it sooner than a resync would bring it.
+// soonHave publishes a set, and checks that every subscriber has it before the next
+// resync.
 func (f *fleet) soonHave() {
 	f.t.Helper()
 	f.insist()
 	f.eventuallyHave(convergedWithin)
 }
 
-// allSubscribeTo sees that every subscriber listens to that server, and none to another.
+// allSubscribeTo checks that every subscriber has its subscription at the server, and
+// none at the other servers.
 func (f *fleet) allSubscribeTo(server *testutil.Redis, all ...*testutil.Redis) {
 	f.t.Helper()
 	f.allListen((*redis.Client).PubSubNumSub, server, all...)
 }
 
-// allListen is allSubscribeTo, where count counts subscriptions of the kind that the subscribers have.
+// allListen checks the same as allSubscribeTo. count counts the subscriptions of a
+// server: PUBSUB NUMSUB, or PUBSUB SHARDNUMSUB in a Cluster.
 func (f *fleet) allListen(
 	count func(*redis.Client, context.Context, ...string) *redis.MapStringIntCmd, server *testutil.Redis, all ...*testutil.Redis,
 ) {
@@ -116,38 +120,40 @@ func (f *fleet) allListen(
 			want = len(f.subs)
 		}
 		client := other.Client(f.t)
-		f.eventually(within, "each listens to the right server", func() bool {
+		f.eventually(within, "every subscriber has its subscription at the right server", func() bool {
 			n, err := count(client, context.Background(), fleetKey).Result()
 			if err != nil {
-				return other != server // it is not there
+				return other != server // the other server may be down
 			}
 			return n[fleetKey] == int64(want)
 		})
 	}
 }
 
-// replica has the subscribers on one, and the publisher on its master.
+// replica connects the subscribers to a replica and the publisher to its master, and cuts
+// the link between the two servers.
 func (table topologies) replica(t *testing.T) {
 	t.Parallel()
 	master := testutil.StartRedis(t, "--repl-diskless-sync-delay", "0")
 	link := testutil.StartLink(t, master.Addr())
-	// A replica that has lost its master says so rather than serve what may be old.
+	// With replica-serve-stale-data no, a replica that has lost its master returns
+	// errors.
 	replica := testutil.StartRedis(t, "--replicaof", "127.0.0.1 "+portOf(link.Addr()), "--replica-serve-stale-data", "no",
 		"--repl-diskless-sync-delay", "0")
 	client := replica.Client(t)
-	testutil.Eventually(t, within, "the replica follows", func() bool { return client.Exists(t.Context(), fleetKey).Err() == nil })
+	testutil.Eventually(t, within, "the replica is connected to its master", func() bool { return client.Exists(t.Context(), fleetKey).Err() == nil })
 	f := newFleet(t, 3, replica.URL(), master.URL(), nil)
 	f.insist()
 	f.eventuallyHave(within)
 
 	began := time.Now()
 	link.To("")
-	f.eventually(within, "they cannot tell any more", func() bool { return f.say(fleetdial.StateStale) })
+	f.eventually(within, "every subscriber is stale", func() bool { return f.inState(fleetdial.StateStale) })
 	noticed := time.Since(began)
 	assert.Less(t, noticed, noticedWithin)
 	f.insist()
 	link.To(master.Addr())
-	f.eventually(within, "the replica follows again", func() bool { return client.Exists(context.Background(), fleetKey).Err() == nil })
+	f.eventually(within, "the replica is connected to its master again", func() bool { return client.Exists(context.Background(), fleetKey).Err() == nil })
 	mended := time.Now()
 	f.eventuallyHave(within)
 	converged := time.Since(mended)
@@ -155,7 +161,7 @@ func (table topologies) replica(t *testing.T) {
 	f.soonHave()
 	f.calm()
 	f.checker.verdict(t)
-	table.add("replica", "its link lost", took(noticed)+" (noticed)", "-", took(converged)+" after the link")
+	table.add("replica", "link to the master lost", took(noticed)+" (noticed)", "-", took(converged)+" after the link")
 }
 
 func portOf(addr string) string {
@@ -163,6 +169,8 @@ func portOf(addr string) string {
 	return port
 }
 
+// clusterSlot moves the fleet's slot between the masters of a Cluster while sets are
+// published.
 func (table topologies) clusterSlot(t *testing.T) {
 	t.Parallel()
 	c := testutil.StartCluster(t)
@@ -177,7 +185,7 @@ func (table topologies) clusterSlot(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = f.publish(5 * time.Second) // whether it works or not is seen by the next one
+				_ = f.publish(5 * time.Second) // may fail while the slot moves
 			}
 		}
 	})
@@ -197,10 +205,10 @@ func (table topologies) clusterSlot(t *testing.T) {
 	table.add("Cluster", "the slot moves four times", took(moved.Sub(began)), took(published), took(time.Since(moved))+" after the last")
 	f.listenInCluster(c)
 
-	// While the slot is between two nodes, nothing is published, and nobody is told that it was.
+	// While the slot is in migration, a publish must fail and must write nothing.
 	end := c.BeginMove(fleetKey, first)
 	require.ErrorIs(t, f.publish(5*time.Second), fleetdial.ErrUnavailable)
-	f.checker.mayNotBe()
+	f.checker.notPublished()
 	end()
 	f.soonHave()
 	f.listenInCluster(c)
@@ -208,12 +216,14 @@ func (table topologies) clusterSlot(t *testing.T) {
 	f.checker.verdict(t)
 }
 
-// listenInCluster sees that every subscriber listens to the node that has the fleet's slot, and none to another.
+// listenInCluster checks that every subscriber has its subscription at the node with the
+// fleet's slot, and none at the other nodes.
 func (f *fleet) listenInCluster(c *testutil.Cluster) {
 	f.t.Helper()
 	f.allListen((*redis.Client).PubSubShardNumSub, c.Nodes[c.Owner(fleetKey)], c.Nodes...)
 }
 
+// clusterOwner makes the master that has the fleet's slot fail.
 func (table topologies) clusterOwner(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ fault, mend func(*testutil.Redis) }{
@@ -230,16 +240,16 @@ func (table topologies) clusterOwner(t *testing.T) {
 			f.checker.mayGoBackTo(f.last)
 			began := time.Now()
 			c.fault(cluster.Nodes[owner])
-			f.eventually(within, "the replica takes over", func() bool { return cluster.OwnerNow(fleetKey, owner) != owner })
+			f.eventually(within, "the replica takes over the slot", func() bool { return cluster.OwnerNow(fleetKey, owner) != owner })
 			tookOver := time.Since(began)
 			f.insist()
 			published := time.Since(began)
 			f.eventuallyHave(within)
 			converged := time.Since(began)
-			assert.Less(t, converged-tookOver, convergedWithin, "after another has taken over")
+			assert.Less(t, converged-tookOver, convergedWithin, "time to converge after the failover")
 			f.checker.goesBackNoMore()
 			c.mend(cluster.Nodes[owner])
-			f.eventually(within, "the old owner follows", func() bool { return cluster.Follows(owner) })
+			f.eventually(within, "the old owner is a replica of the new one", func() bool { return cluster.Follows(owner) })
 			f.soonHave()
 			f.listenInCluster(cluster)
 			f.calm()

@@ -18,27 +18,33 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// register is what a fleet's key is to publishers with IfVersion: a register that is compared and set.
+// register is the model of a fleet's key for publishers with IfVersion: a register with a
+// compare-and-set operation.
 type register struct {
 	version int64
-	token   string // of the revision, which no other has
+	token   string // identifies the revision
 }
 
-// operation is one publish over a version, or one look if there is no token.
+// operation is a publish with IfVersion expected. Without a token it is a read.
 type operation struct {
 	expected int64
 	token    string
 }
 
-// outcome is how it went: it was done, or refused, and found that register; or nobody knows.
+// outcome is the result of an operation. If neither unknown nor failed is set, found is
+// the register that the operation wrote or read, or that it conflicted with.
 type outcome struct {
-	done, unknown bool
-	// failed says that nothing was written, and nothing is known of what is there.
+	// done reports that the publish succeeded.
+	done bool
+	// unknown reports that the publish may have been executed.
+	unknown bool
+	// failed reports that nothing was written. The register is unknown then.
 	failed bool
 	found  register
 }
 
-// compareAndSet says which registers may be there after an operation that found one and ended so.
+// compareAndSet is the model of the register. Step returns the registers that are
+// possible after an operation with the outcome.
 var compareAndSet = porcupine.NondeterministicModel{
 	Init: func() []any { return []any{register{}} },
 	Step: func(state, input, output any) []any {
@@ -63,9 +69,10 @@ var compareAndSet = porcupine.NondeterministicModel{
 	},
 }
 
-// TestP8PublishingIsLinearizable has publishers race for each version, while their connections are cut and what the server
-// replies is lost.
-func TestP8PublishingIsLinearizable(t *testing.T) {
+// TestPublish_Linearizable runs publishers that race for each version, while connections
+// are closed and replies are lost. It checks that the history of their operations is
+// linearizable.
+func TestPublish_Linearizable(t *testing.T) {
 	t.Parallel()
 	const publishers, rounds = 5, 120
 	server := testutil.StartRedis(t)
@@ -82,7 +89,7 @@ func TestP8PublishingIsLinearizable(t *testing.T) {
 		out := do()
 		returned := time.Since(began)
 		if out.unknown {
-			returned = time.Hour // it may yet happen
+			returned = time.Hour // the publish may be executed later
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -106,16 +113,18 @@ func TestP8PublishingIsLinearizable(t *testing.T) {
 	work.Wait()
 	stop()
 	faults.Wait()
-	// One client cannot overlap with itself: an operation of unknown end goes on beside the client's next.
+	// Each operation gets its own client id, because an operation with an unknown outcome
+	// overlaps with the next operation of the same client, and the operations of one
+	// client must not.
 	for i := range history {
 		history[i].ClientId = i
 	}
 	result := porcupine.CheckOperationsTimeout(compareAndSet.ToModel(), history, time.Minute)
-	require.Equal(t, porcupine.Ok, result, "%d operations", len(history))
+	require.Equal(t, porcupine.Ok, result, "the history of %d operations must be linearizable", len(history))
 	onceEach(t, server, history)
 }
 
-// race looks at the register, and publishes over what it found.
+// race reads the register, and publishes with the version that it read.
 func race(p *fleetdial.Publisher, record func(int, operation, func() outcome), client int, token string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -145,14 +154,15 @@ func race(p *fleetdial.Publisher, record func(int, operation, func() outcome), c
 	})
 }
 
-// disturb cuts connections, and has replies disappear, again and again.
+// disturb repeatedly closes connections, and discards replies or requests, until ctx
+// ends.
 func disturb(ctx context.Context, link *testutil.Link, addr string) {
 	for ctx.Err() == nil {
 		pause(ctx, rand.N(60*time.Millisecond))
 		switch rand.N(4) {
 		case 0:
 			link.To(addr)
-		case 1, 2: // of which EXEC arrives, and its reply does not
+		case 1, 2: // EXEC arrives, and its reply is lost
 			link.Swallow(testutil.ToClient)
 			pause(ctx, rand.N(150*time.Millisecond))
 			link.Heal()
@@ -164,6 +174,7 @@ func disturb(ctx context.Context, link *testutil.Link, addr string) {
 	}
 }
 
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -171,7 +182,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// onceEach sees that the history in Redis has what was done once, and nothing twice.
+// onceEach checks that the history in Redis has each successful publish once, and no
+// publish twice.
 func onceEach(t *testing.T, server *testutil.Redis, history []porcupine.Operation) {
 	t.Helper()
 	p, err := fleetdial.NewPublisher(server.Client(t), fleetdial.PublisherConfig{Fleet: fleetName})
@@ -190,21 +202,21 @@ func onceEach(t *testing.T, server *testutil.Redis, history []porcupine.Operatio
 		case token == "":
 		case out.done:
 			done = append(done, token)
-			assert.Equal(t, 1, times[token], "%s is published, and there %d times", token, times[token])
+			assert.Equal(t, 1, times[token], "%s was published, and is in the history %d times", token, times[token])
 		case out.unknown:
 			unknown = append(unknown, token)
-			assert.LessOrEqual(t, times[token], 1, token)
+			assert.LessOrEqual(t, times[token], 1, "%s has an unknown outcome, and is in the history twice", token)
 		case out.failed:
 			failed++
-			assert.Zero(t, times[token], "%s is there, although it was said that nothing was written", token)
+			assert.Zero(t, times[token], "%s failed, and is in the history", token)
 		default:
 			conflicts++
-			assert.Zero(t, times[token], "%s met a conflict, and is there", token)
+			assert.Zero(t, times[token], "%s was a conflict, and is in the history", token)
 		}
 	}
 	assert.GreaterOrEqual(t, len(entries), len(done))
-	assert.Greater(t, len(done), 100, "published")
-	assert.Positive(t, conflicts, "conflicts")
+	assert.Greater(t, len(done), 100, "number of successful publishes")
+	assert.Positive(t, conflicts, "number of conflicts")
 	t.Logf("%d operations: %d published, %d conflicts, %d failed, %d unknown (%s)",
 		len(history), len(done), conflicts, failed, len(unknown), strings.Join(unknown, " "))
 }

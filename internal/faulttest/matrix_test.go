@@ -15,43 +15,51 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// The bounds, for the default configuration.
+// The bounds with the default configuration.
 const (
 	noticedWithin   = 5 * time.Second
 	convergedWithin = 3 * time.Second
-	resyncWithin    = 31 * time.Second // a resync, and the look
+	resyncWithin    = 31 * time.Second // the resync interval and the fetch
 )
 
 // row is one fault of the matrix.
 type row struct {
 	name string
-	// how is how it is made, for the table.
+	// how describes for the table how the test makes the fault.
 	how string
-	// args are the server's; behindLink has the subscribers reach it through a link; user is whom they log in as, with
-	// rights to everything.
-	args       []string
+	// args are the arguments of the server.
+	args []string
+	// behindLink connects the subscribers through a link.
 	behindLink bool
-	user       string
-	// signed says that the sets are signed, and the signatures verified.
+	// user is the ACL user of the subscribers. It has all permissions. It is the default
+	// user if empty.
+	user string
+	// signed reports whether the sets are signed and the signatures are verified.
 	signed bool
-	// prepare gets the server ready before anyone follows it, for what takes long to make.
+	// prepare prepares the server before the subscribers start, because the preparation
+	// takes long.
 	prepare func(t *testing.T, server *testutil.Redis)
 
+	// fault makes the fault.
 	fault func(f *faulty)
-	// lasts says that the fault ends only when it is taken away, so that it can be held for a while.
+	// lasts reports whether the fault lasts until mend, so that the test can hold it for
+	// a while.
 	lasts bool
-	// state is what the subscribers have to say while it lasts, StateLive if it is nothing to them.
+	// state is the state of the subscribers during the fault. It is StateLive if the
+	// fault does not concern them.
 	state fleetdial.State
-	// publishing is what the error of a publish has to contain while it lasts; "works" if it has to work, "" if nothing is
-	// published meanwhile.
+	// publishing is a part of the error of a publish during the fault. It is "works" if
+	// the publish must succeed, and empty if the test does not publish during the fault.
 	publishing string
-	// mend takes the fault away, if it does not go away by itself.
+	// mend ends the fault. It is nil if the fault ends by itself.
 	mend func(f *faulty)
-	// publish publishes what the fleet is to have then; insist unless told.
+	// publish publishes the set that the fleet must have after the fault. The default is
+	// insist.
 	publish func(f *faulty)
-	// converged bounds how long after that the fleet has what is published then; convergedWithin unless told.
+	// converged bounds the time until the fleet has that set. The default is
+	// convergedWithin.
 	converged time.Duration
-	// after looks at what else has to be.
+	// after makes the row's own checks at the end.
 	after func(f *faulty)
 }
 
@@ -60,14 +68,15 @@ type faulty struct {
 	*fleet
 	t      *testing.T
 	server *testutil.Redis
-	other  *testutil.Redis // where a row has two
+	other  *testutil.Redis // the second server of a row that has two
 	link   *testutil.Link
-	// admin is a connection that was there before the fault.
+	// admin is a client of the server.
 	admin *redis.Client
-	conn  *redis.Conn
+	// conn is a connection that was opened before the fault.
+	conn *redis.Conn
 }
 
-// do sends a command on the connection that was there before the fault.
+// do sends a command on the connection that was opened before the fault.
 func (f *faulty) do(args ...any) {
 	f.t.Helper()
 	require.NoError(f.t, f.conn.Do(context.Background(), args...).Err())
@@ -75,17 +84,19 @@ func (f *faulty) do(args ...any) {
 
 const matrixSubscribers = 3
 
-// mostConnections is how many a fleet may hold beside its subscriptions: one that reads and one that reports for each
-// subscriber, two of the publisher, whose pool may have replaced one, and the test's own two.
+// mostConnections bounds the connections of a fleet without its subscriptions: one to
+// read and one to report for each subscriber, two of the publisher, whose pool may have
+// replaced one, and two of the test.
 const mostConnections = 2*matrixSubscribers + 4
 
-// hold is how long a fault that lasts is held after it was noticed.
+// hold is how long the test holds a lasting fault after the subscribers have noticed it.
 const hold = 3 * time.Second
 
-// mostConnects is how often a fleet may have connected, or tried to, while a fault was held: each subscriber's session and
-// each look with a backoff that goes from 50 ms to 2 s.
+// mostConnects bounds the attempts of a fleet to connect while a fault is held. Each
+// session and each fetch of a subscriber has a backoff from 50 ms to 2 s.
 const mostConnects = matrixSubscribers * 40
 
+// newFaulty starts the server and the fleet of a row.
 func newFaulty(t *testing.T, r row) *faulty {
 	t.Helper()
 	f := &faulty{t: t, server: testutil.StartRedis(t, r.args...)}
@@ -112,12 +123,12 @@ func newFaulty(t *testing.T, r row) *faulty {
 	return f
 }
 
-// allow gives a user the rights to everything.
+// allow creates a user with all permissions.
 func (f *faulty) allow(user string) { f.do("ACL", "SETUSER", user, "on", ">pw", "~*", "&*", "+@all") }
 
 func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
-	table := newTable("fault", "made with", "subscribers say", "a publish meanwhile", "noticed after", "converged after")
+	table := newTable("fault", "made with", "state", "publish during the fault", "noticed after", "converged after")
 	t.Run("rows", func(t *testing.T) {
 		for _, r := range rows() {
 			t.Run(r.name, func(t *testing.T) {
@@ -138,7 +149,9 @@ func TestFaultMatrix(t *testing.T) {
 	table.show(t, "matrix", order)
 }
 
-// run makes the fault, publishes during it, takes it away, and returns how long it took to be noticed and mended.
+// run makes the fault, publishes during the fault and ends the fault. It returns the time
+// until the subscribers noticed the fault, and the time from its end until they
+// converged.
 func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	f := newFaulty(t, r)
 	f.insist()
@@ -150,18 +163,18 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	began := time.Now()
 	r.fault(f)
 	if r.state != fleetdial.StateLive {
-		f.eventually(within, "they say "+string(r.state), func() bool { return f.say(r.state) })
+		f.eventually(within, "every subscriber is "+string(r.state), func() bool { return f.inState(r.state) })
 		noticed = time.Since(began)
 	}
-	r.publishMeanwhile(f)
+	r.publishDuring(f)
 	if noticed == 0 {
 		noticed = time.Since(began)
 	}
-	assert.Less(t, noticed, noticedWithin, "noticed")
+	assert.Less(t, noticed, noticedWithin, "time until the fault is noticed")
 	if r.lasts {
 		r.holds(f)
 	} else if r.publishing != "works" {
-		assert.True(t, f.say(r.state), "they say %s as long as it lasts", r.state)
+		assert.True(t, f.inState(r.state), "every subscriber must be %s during the fault", r.state)
 	}
 
 	if r.mend != nil {
@@ -179,12 +192,8 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	if bound == 0 {
 		bound = convergedWithin
 	}
-	assert.Less(t, converged, bound, "converged")
-
-	// What was opened anew is what there was.
-	f.eventually(within, "one subscription for each", func() bool { return pubsubs(t, f.admin) == matrixSubscribers })
-	f.eventually(within, "connections are given back", func() bool { return normals(t, f.admin) <= mostConnections })
-	f.eventually(within, "no more goroutines than before", func() bool { return f.goroutines() <= goroutines })
+	assert.Less(t, converged, bound, "time until the fleet converges")
+	f.sameResources(goroutines)
 	if r.after != nil {
 		r.after(f)
 	}
@@ -195,28 +204,38 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 	return noticed, converged
 }
 
-// holds sees that the subscribers say what is true as long as the fault lasts, and do not storm the server.
+// sameResources checks that the fleet has no more subscriptions, connections and
+// goroutines than before the fault.
+func (f *faulty) sameResources(goroutines int) {
+	f.t.Helper()
+	f.eventually(within, "each subscriber has one subscription", func() bool { return pubsubs(f.t, f.admin) == matrixSubscribers })
+	f.eventually(within, "the extra connections are closed", func() bool { return normals(f.t, f.admin) <= mostConnections })
+	f.eventually(within, "the extra goroutines end", func() bool { return f.goroutines() <= goroutines })
+}
+
+// holds holds the fault for a while. It checks that the subscribers stay in the state of
+// the row, and that they do not connect too often.
 func (r row) holds(f *faulty) {
 	f.t.Helper()
 	before := f.connects()
-	looked := time.Now()
-	for began := looked; time.Since(began) < hold; time.Sleep(5 * time.Millisecond) {
-		if time.Since(looked) > 500*time.Millisecond {
-			f.lookAgain() // which finds what is there already, and has nothing to tell
-			looked = time.Now()
+	refreshed := time.Now()
+	for began := refreshed; time.Since(began) < hold; time.Sleep(5 * time.Millisecond) {
+		if time.Since(refreshed) > 500*time.Millisecond {
+			f.refresh() // which must change nothing and log nothing
+			refreshed = time.Now()
 		}
-		if !f.say(r.state) {
-			f.t.Errorf("after %v of the fault they do not say %s", time.Since(began), r.state)
+		if !f.inState(r.state) {
+			f.t.Errorf("%v into the fault, a subscriber is not %s", time.Since(began), r.state)
 			return
 		}
 	}
 	if before >= 0 {
-		assert.Less(f.t, f.connects()-before, mostConnects, "connections")
+		assert.Less(f.t, f.connects()-before, mostConnects, "number of attempts to connect")
 	}
 }
 
-// lookAgain has every subscriber look at the key.
-func (f *faulty) lookAgain() {
+// refresh makes every subscriber fetch the key.
+func (f *faulty) refresh() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 	defer cancel()
 	for _, sub := range f.subs {
@@ -224,7 +243,8 @@ func (f *faulty) lookAgain() {
 	}
 }
 
-// connects returns how many connections the server has taken, -1 if it does not tell.
+// connects returns the number of connections that the server has accepted so far. It
+// returns -1 if the server does not reply.
 func (f *faulty) connects() int {
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
@@ -242,10 +262,11 @@ func (f *faulty) connects() int {
 	return -1
 }
 
-// within is how long a test waits for what has a bound of its own, or none.
+// within is how long a test waits for a condition, where no shorter bound is checked.
 const within = 30 * time.Second
 
-func (r row) publishMeanwhile(f *faulty) {
+// publishDuring publishes during the fault, and checks the result.
+func (r row) publishDuring(f *faulty) {
 	f.t.Helper()
 	if r.publishing == "" {
 		return
@@ -256,9 +277,10 @@ func (r row) publishMeanwhile(f *faulty) {
 		return
 	}
 	require.Error(f.t, err)
-	assert.True(f.t, strings.Contains(err.Error(), r.publishing), "%v", err)
+	assert.ErrorContains(f.t, err, r.publishing)
 }
 
+// orDash returns s, or a dash for an empty cell of the table.
 func orDash(s string) string {
 	if s == "" {
 		return "-"

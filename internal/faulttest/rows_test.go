@@ -16,14 +16,16 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
+// rows returns all rows of the matrix.
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{goneRows, silentRows, refusingRows(), deniedRows, cutRows, contentRows} {
+	for _, group := range [][]row{goneRows, silentRows, readOnlyRows(), deniedRows, disconnectRows, contentRows} {
 		all = append(all, group...)
 	}
 	return all
 }
 
+// goneRows are the faults in which the server ends, or its data is lost.
 var goneRows = []row{
 	{
 		name: "killed", how: "SIGKILL, restart with its data", args: []string{"--appendonly", "yes", "--appendfsync", "always"},
@@ -31,15 +33,15 @@ var goneRows = []row{
 		mend: func(f *faulty) { f.server.Restart() },
 	},
 	{
-		name: "back, but empty", how: "SIGKILL, restart in a new folder", lasts: true, state: fleetdial.StateMissing,
+		name: "back, but empty", how: "SIGKILL, restart in a new directory", lasts: true, state: fleetdial.StateMissing,
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
 	},
 	{
-		name: "back, but empty, signed", how: "the same of a fleet that verifies signatures", signed: true,
+		name: "back, but empty, signed", how: "the same, with a fleet that verifies signatures", signed: true,
 		lasts: true, state: fleetdial.StateMissing,
 		fault: func(f *faulty) { f.server.Kill(); f.server.RestartEmpty() },
 		mend: func(f *faulty) {
-			f.eventually(within, "the roster tells what they had", func() bool {
+			f.eventually(within, "the roster has a report of every subscriber", func() bool {
 				roster, err := f.pub.Roster(context.Background())
 				return err == nil && len(roster.Instances) == matrixSubscribers
 			})
@@ -59,7 +61,7 @@ var goneRows = []row{
 			f.server.Restart()
 		},
 		mend: func(f *faulty) {
-			f.eventually(within, "it is loaded", func() bool {
+			f.eventually(within, "the server has loaded its data", func() bool {
 				info, err := f.admin.Info(context.Background(), "persistence").Result()
 				return err == nil && strings.Contains(info, "\nloading:0")
 			})
@@ -71,10 +73,10 @@ var goneRows = []row{
 		fault: func(f *faulty) {
 			f.other = testutil.StartRedis(f.t, "--replicaof", "127.0.0.1 "+port(f.server))
 			old, replica := f.last, f.other.Client(f.t)
-			f.eventually(within, "it has what the master has", func() bool {
-				ours, err := replica.Get(f.t.Context(), fleetKey).Result()
-				theirs, _ := f.admin.Get(f.t.Context(), fleetKey).Result()
-				return err == nil && ours == theirs
+			f.eventually(within, "the replica has the revision of the master", func() bool {
+				copied, err := replica.Get(f.t.Context(), fleetKey).Result()
+				original, _ := f.admin.Get(f.t.Context(), fleetKey).Result()
+				return err == nil && copied == original
 			})
 			f.other.Do(f.t, "REPLICAOF", "NO", "ONE")
 			f.insist()
@@ -99,12 +101,14 @@ var goneRows = []row{
 	},
 }
 
+// port returns the server's port.
 func port(server *testutil.Redis) string {
 	_, port, _ := strings.Cut(server.Addr(), ":")
 	return port
 }
 
-// inTheBackground sends a command whose reply comes when the fault is over.
+// inTheBackground returns a fault that sends a command, and does not wait for its reply.
+// The reply comes after the end of the fault.
 func inTheBackground(args ...any) func(f *faulty) {
 	return func(f *faulty) {
 		client := f.server.Client(f.t)
@@ -118,16 +122,17 @@ func inTheBackground(args ...any) func(f *faulty) {
 	}
 }
 
-// answers waits until the server does.
+// answers waits until the server replies.
 func answers(f *faulty) {
 	client := f.server.Client(f.t)
 	defer client.Close()
-	f.eventually(within, "the server answers", func() bool { return client.Ping(context.Background()).Err() == nil })
+	f.eventually(within, "the server replies", func() bool { return client.Ping(context.Background()).Err() == nil })
 }
 
-// healed lets the link carry everything again, on new connections.
+// healed makes the link carry all data again, on new connections.
 func healed(f *faulty) { f.link.Heal() }
 
+// silentRows are the faults in which no reply arrives.
 var silentRows = []row{
 	{
 		name: "hung", how: "SIGSTOP, SIGCONT", lasts: true, state: fleetdial.StateStale, publishing: "redis is unavailable",
@@ -142,27 +147,28 @@ var silentRows = []row{
 		args: []string{"--enable-debug-command", "yes"}, fault: inTheBackground("DEBUG", "SLEEP", "8"), mend: answers,
 	},
 	{
-		name: "partition", how: "all that is sent is lost", behindLink: true,
+		name: "partition", how: "data in both directions is lost", behindLink: true,
 		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer); f.link.Swallow(testutil.ToClient) },
 		mend:  healed,
 	},
 	{
-		name: "half open, nothing arrives", how: "what the server sends is lost", behindLink: true,
+		name: "half open, nothing arrives", how: "data from the server is lost", behindLink: true,
 		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToClient) },
 		mend:  healed,
 	},
 	{
-		name: "half open, nothing is sent", how: "what clients send is lost", behindLink: true,
+		name: "half open, nothing is sent", how: "data from the clients is lost", behindLink: true,
 		lasts: true, state: fleetdial.StateStale, publishing: "works",
 		fault: func(f *faulty) { f.link.Swallow(testutil.ToServer) },
 		mend:  healed,
 	},
 }
 
-// refusingRows are those in which the server answers, and will not write: the subscribers have what there is.
-func refusingRows() []row {
+// readOnlyRows are the faults in which the server rejects writes. The subscribers stay
+// live.
+func readOnlyRows() []row {
 	config := func(name, value string) func(f *faulty) {
 		return func(f *faulty) { f.do("CONFIG", "SET", name, value) }
 	}
@@ -182,7 +188,7 @@ func refusingRows() []row {
 			fault:      config("min-replicas-to-write", "1"), mend: config("min-replicas-to-write", "0"),
 		},
 		{
-			name: "cannot save", how: "BGSAVE into a folder that is gone", state: fleetdial.StateLive, publishing: "MISCONF",
+			name: "cannot save", how: "BGSAVE into a removed directory", state: fleetdial.StateLive, publishing: "MISCONF",
 			args: []string{"--enable-protected-configs", "yes"},
 			fault: func(f *faulty) {
 				dir := filepath.Join(f.t.TempDir(), "gone")
@@ -201,7 +207,10 @@ func refusingRows() []row {
 	}
 }
 
+// user is the ACL user of the subscribers in deniedRows.
 const user = "proxy"
+
+// deniedRows are the faults in which Redis denies access.
 
 var deniedRows = []row{
 	{
@@ -233,8 +242,9 @@ var deniedRows = []row{
 	},
 }
 
-// cutRows are those in which connections end, and new ones stand before anyone can see that they did not.
-var cutRows = []row{
+// disconnectRows are the faults in which Redis closes connections. In most of them the
+// subscribers reconnect so soon that they stay live.
+var disconnectRows = []row{
 	{
 		name: "subscriptions killed", how: "`CLIENT KILL TYPE pubsub`", state: fleetdial.StateLive, publishing: "works",
 		fault: func(f *faulty) {
@@ -263,49 +273,52 @@ var cutRows = []row{
 	},
 }
 
-// reconnected waits until every subscriber has begun so many sessions anew, and relies on them.
+// reconnected waits until every subscriber has reconnected so many times, and is live.
 func (f *faulty) reconnected(times int64) {
 	f.t.Helper()
-	f.eventually(within, "another session each", func() bool {
+	f.eventually(within, "every subscriber has reconnected and is live", func() bool {
 		return f.count(func(c fleetdial.Counters) int64 { return c.Reconnects }) == times*matrixSubscribers &&
-			f.say(fleetdial.StateLive)
+			f.inState(fleetdial.StateLive)
 	})
 }
 
-func look(f *faulty) { f.do("PUBLISH", fleetKey, "look") }
+// message publishes a message on the fleet's channel, which makes the subscribers fetch
+// the key.
+func message(f *faulty) { f.do("PUBLISH", fleetKey, "fetch") }
 
-// contentRows are those in which it is what Redis holds that is wrong.
+// contentRows are the faults in which the content of the key is wrong.
 var contentRows = []row{
 	{
-		name: "the key is gone", how: "FLUSHALL, a look", lasts: true, state: fleetdial.StateMissing,
-		fault: func(f *faulty) { f.do("FLUSHALL"); look(f) },
+		name: "the key is gone", how: "FLUSHALL, a message", lasts: true, state: fleetdial.StateMissing,
+		fault: func(f *faulty) { f.do("FLUSHALL"); message(f) },
 	},
 	{
-		name: "junk", how: "SET, a look", state: fleetdial.StateRejected, publishing: "works",
-		fault: func(f *faulty) { f.do("SET", fleetKey, "junk"); look(f) },
+		name: "junk", how: "SET, a message", state: fleetdial.StateRejected, publishing: "works",
+		fault: func(f *faulty) { f.do("SET", fleetKey, "junk"); message(f) },
 	},
 	{
-		name: "of another type", how: "DEL, LPUSH, a look", lasts: true, state: fleetdial.StateRejected, publishing: "of another type",
-		fault: func(f *faulty) { f.do("DEL", fleetKey); f.do("LPUSH", fleetKey, "x"); look(f) },
+		name: "wrong type", how: "DEL, LPUSH, a message", lasts: true, state: fleetdial.StateRejected, publishing: "of another type",
+		fault: func(f *faulty) { f.do("DEL", fleetKey); f.do("LPUSH", fleetKey, "x"); message(f) },
 		mend:  func(f *faulty) { f.do("DEL", fleetKey) },
 	},
 	{
-		name: "a huge value", how: "RENAME of 200 MB, a look", state: fleetdial.StateRejected, publishing: "works",
+		name: "a huge value", how: "RENAME of 200 MB, a message", state: fleetdial.StateRejected, publishing: "works",
 		prepare: func(t *testing.T, server *testutil.Redis) { server.Fill(t, "huge", 200<<20) },
-		fault:   func(f *faulty) { f.do("RENAME", "huge", fleetKey); look(f) },
+		fault:   func(f *faulty) { f.do("RENAME", "huge", fleetKey); message(f) },
 	},
 	{
-		name: "a lost announcement", how: "SET of a revision, and no PUBLISH", state: fleetdial.StateLive,
+		name: "a lost announcement", how: "SET of a revision without PUBLISH", state: fleetdial.StateLive,
 		fault: func(f *faulty) {}, converged: resyncWithin,
 		publish: func(f *faulty) {
-			// A publisher of another fleet writes what is then copied.
+			// A publisher of another fleet writes a revision. COPY then copies it to our
+			// key.
 			client := newClient(f.t, f.server.URL())
 			defer client.Close()
 			elsewhere, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: "elsewhere"})
 			require.NoError(f.t, err)
 			set, n := f.checker.next(f.t, time.Now())
 			f.do("SET", "fleetdial:{elsewhere}", "")
-			for range 5 { // so that its version is above ours
+			for range 5 { // so that its version is higher than the version of our key
 				_, err = elsewhere.Publish(f.t.Context(), set, fleetdial.PublishOptions{Reason: fmt.Sprintf("s%d", n)})
 				require.NoError(f.t, err)
 			}

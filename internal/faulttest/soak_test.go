@@ -24,19 +24,20 @@ import (
 
 const (
 	soakSubscribers = 50
-	// soakConverged bounds how long fifty subscribers on a busy machine may take.
+	// soakConverged bounds the time until fifty subscribers on a busy machine converge.
 	soakConverged = 10 * time.Second
 )
 
-// soakTime is how long the soak lasts: what SOAK says, or as long as fits among the other tests.
+// soakTime returns the duration of the soak test: the environment variable SOAK, by
+// default 15s.
 func soakTime(t *testing.T) time.Duration {
 	t.Helper()
 	d, err := time.ParseDuration(cmp.Or(os.Getenv("SOAK"), "15s"))
-	require.NoError(t, err, "SOAK is a duration, such as 10m")
+	require.NoError(t, err, "SOAK must be a duration (such as 10m)")
 	return d
 }
 
-// soak is a fleet to which one fault after another happens while sets are published.
+// soak is a fleet with random faults, one after another, while sets are published.
 type soak struct {
 	*fleet
 	t      *testing.T
@@ -45,26 +46,31 @@ type soak struct {
 	client *redis.Client
 	conn   *redis.Conn
 
-	// publishing is held by whoever publishes.
-	publishing         sync.Mutex
-	published, refused atomic.Int64
-	// converged is how long it took after each fault; before is how many goroutines there were at the start.
+	// publishing is held during a publish.
+	publishing sync.Mutex
+	// published and failed count the publishes of keepPublishing.
+	published, failed atomic.Int64
+	// converged holds the times to converge, by the name of the fault.
 	converged map[string][]time.Duration
-	before    int
+	// before is the number of goroutines at the start.
+	before int
 }
 
-// soakFault makes a fault, and returns what takes it away.
+// soakFault is a random fault. make makes the fault, and returns the function that ends
+// it.
 type soakFault struct {
 	name string
 	make func(s *soak) (mend func())
 }
 
-// while has a fault last for up to three seconds.
-func while() { <-time.After(rand.N(3 * time.Second)) }
+// last lets a fault last for up to three seconds.
+func last() { <-time.After(rand.N(3 * time.Second)) }
+
+// soakFaults are the faults of the soak test.
 
 var soakFaults = []soakFault{
-	{"killed, and back", func(s *soak) func() { s.server.Kill(); return s.server.Restart }},
-	{"killed, and back empty", func(s *soak) func() { s.server.Kill(); return s.server.RestartEmpty }},
+	{"killed", func(s *soak) func() { s.server.Kill(); return s.server.Restart }},
+	{"killed, back but empty", func(s *soak) func() { s.server.Kill(); return s.server.RestartEmpty }},
 	{"hung", func(s *soak) func() { s.server.Stop(); return s.server.Continue }},
 	{"nothing arrives", func(s *soak) func() {
 		s.link.Swallow(testutil.ToClient)
@@ -77,13 +83,13 @@ var soakFaults = []soakFault{
 	{"subscriptions killed", func(s *soak) func() { return s.do("CLIENT", "KILL", "TYPE", "pubsub") }},
 	{"connections killed", func(s *soak) func() { return s.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") }},
 	{"flushed", func(s *soak) func() { return s.do("FLUSHALL") }},
-	{"junk", func(s *soak) func() { s.do("SET", fleetKey, "junk"); return s.do("PUBLISH", fleetKey, "look") }},
+	{"junk", func(s *soak) func() { s.do("SET", fleetKey, "junk"); return s.do("PUBLISH", fleetKey, "fetch") }},
 	{"huge", func(s *soak) func() {
 		return s.do("EVAL", "redis.call('DEL',KEYS[1]) redis.call('SETRANGE',KEYS[1],20971520,'x') "+
-			"return redis.call('PUBLISH',KEYS[1],'look')", 1, fleetKey)
+			"return redis.call('PUBLISH',KEYS[1],'fetch')", 1, fleetKey)
 	}},
-	{"of another type", func(s *soak) func() {
-		// In one step: the publisher goes on beside it.
+	{"wrong type", func(s *soak) func() {
+		// The script is atomic, because a publish may run at the same time.
 		s.do("EVAL", "redis.call('DEL',KEYS[1]) return redis.call('LPUSH',KEYS[1],'x')", 1, fleetKey)
 		return func() { s.do("DEL", fleetKey) }
 	}},
@@ -127,22 +133,22 @@ var soakFaults = []soakFault{
 		s.checker.mayGoBackTo(s.last)
 		s.insist()
 		s.do("SET", fleetKey, old)
-		return s.do("PUBLISH", fleetKey, "look")
+		return s.do("PUBLISH", fleetKey, "fetch")
 	}},
 	{"a storm", func(s *soak) func() {
 		for range 2000 {
-			s.client.Publish(context.Background(), fleetKey, "look")
+			s.client.Publish(context.Background(), fleetKey, "fetch")
 		}
 		return func() {}
 	}},
 }
 
-// do sends a command past the link, on a connection that no fault of another ends. Where the server was another when it
-// was opened, it opens one.
+// do sends a command directly to the server. It uses a connection that CLIENT KILL with
+// SKIPME does not close. If the server was restarted, do opens a new connection.
 func (s *soak) do(args ...any) func() {
 	s.t.Helper()
 	err := s.conn.Do(context.Background(), args...).Err()
-	if _, refused := errors.AsType[redis.Error](err); err != nil && !refused {
+	if _, isReply := errors.AsType[redis.Error](err); err != nil && !isReply {
 		_ = s.conn.Close()
 		s.conn = s.client.Conn()
 		err = s.conn.Do(context.Background(), args...).Err()
@@ -172,18 +178,18 @@ func TestSoak(t *testing.T) {
 	var publisher sync.WaitGroup
 	publisher.Go(func() { s.keepPublishing(ctx) })
 	for time.Since(began) < duration {
-		s.suffer(soakFaults[rand.N(len(soakFaults))])
+		s.runFault(soakFaults[rand.N(len(soakFaults))])
 	}
 	stop()
 	publisher.Wait()
 	s.settle("the end")
 	s.calm()
-	s.eventually(within, "no more goroutines than before", func() bool { return s.goroutines() <= s.before })
+	s.eventually(within, "the extra goroutines end", func() bool { return s.goroutines() <= s.before })
 	s.summary(time.Since(began))
 	s.checker.verdict(t)
 }
 
-// keepPublishing publishes several times a second, whether it works or not.
+// keepPublishing publishes several times a second until ctx ends. A publish may fail.
 func (s *soak) keepPublishing(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.publishing.Lock()
@@ -192,7 +198,7 @@ func (s *soak) keepPublishing(ctx context.Context) {
 		if err == nil {
 			s.published.Add(1)
 		} else {
-			s.refused.Add(1)
+			s.failed.Add(1)
 		}
 		select {
 		case <-ctx.Done():
@@ -201,31 +207,31 @@ func (s *soak) keepPublishing(ctx context.Context) {
 	}
 }
 
-// suffer makes a fault, lets it last, takes it away and sees that the fleet recovers.
-func (s *soak) suffer(fault soakFault) {
+// runFault makes a fault, holds it, ends it, and checks that the fleet recovers.
+func (s *soak) runFault(fault soakFault) {
 	s.t.Helper()
 	mend := fault.make(s)
-	while()
+	last()
 	mend()
 	s.settle(fault.name)
 }
 
-// settle publishes a set, and waits until all have it.
+// settle publishes a set, and waits until every subscriber has it.
 func (s *soak) settle(after string) {
 	s.t.Helper()
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	began := time.Now()
 	s.insist()
-	s.eventually(within, "the fleet converges after: "+after, s.have)
+	s.eventually(within, "the fleet converges after the fault: "+after, s.have)
 	took := time.Since(began)
 	if took > soakConverged {
-		s.t.Errorf("it took %v to converge after: %s", took, after)
+		s.t.Errorf("the fleet took %v to converge after the fault %s (at most %v)", took, after, soakConverged)
 	}
 	s.converged[after] = append(s.converged[after], took)
 }
 
-// summary tells what happened.
+// summary prints the table of the soak test.
 func (s *soak) summary(d time.Duration) {
 	s.t.Helper()
 	out := newTable("fault", "times", "converged, median", "converged, longest")
@@ -236,11 +242,11 @@ func (s *soak) summary(d time.Duration) {
 		faults += len(all)
 		out.add(name, fmt.Sprint(len(all)), took(all[len(all)/2]), took(all[len(all)-1]))
 	}
-	out.preface = fmt.Sprintf("%v, %d subscribers, %d faults; %d sets published, %d attempts failed while Redis could not; "+
-		"%d looks of the checker, %d violations; %d revisions applied, %d reconnections, %d corrections; "+
+	out.preface = fmt.Sprintf("%v, %d subscribers, %d faults; %d sets published, %d publishes failed during faults; "+
+		"%d checks of subscribers, %d violations; %d revisions applied, %d reconnections, %d corrections; "+
 		"%d goroutines of the fleet at the start, %d at the end.\n\n",
-		d.Round(time.Second), soakSubscribers, faults, s.published.Load(), s.refused.Load(),
-		s.checker.looks.Load(), len(s.checker.faults),
+		d.Round(time.Second), soakSubscribers, faults, s.published.Load(), s.failed.Load(),
+		s.checker.checks.Load(), len(s.checker.violations),
 		s.count(func(c fleetdial.Counters) int64 { return c.Applies }),
 		s.count(func(c fleetdial.Counters) int64 { return c.Reconnects }),
 		s.count(func(c fleetdial.Counters) int64 { return c.Corrections }),

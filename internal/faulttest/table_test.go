@@ -14,18 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// update writes what the tests measure into the document that shows it.
+// update makes the tests write their tables into the document.
 var update = flag.Bool("update", false, "write the tables into docs/reliability.md")
 
 const document = "../../docs/reliability.md"
 
-// documentMu is held while the document is written anew.
+// documentMu is held while the document is written.
 var documentMu sync.Mutex
 
-// table is what a test has measured.
+// table holds the measurements of a test.
 type table struct {
 	mu sync.Mutex
-	// preface comes before it.
+	// preface is the text before the table.
 	preface string
 	head    []string
 	rows    [][]string
@@ -33,14 +33,15 @@ type table struct {
 
 func newTable(head ...string) *table { return &table{head: head} }
 
-// add adds a row, whose first cell is its name.
+// add adds a row. Its first cell is its name.
 func (t *table) add(cells ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.rows = append(t.rows, cells)
 }
 
-// show prints the table, in that order of its names and by its second column, and if told so puts it into the document.
+// show prints the table. The rows are sorted by the order of their names, and then by the
+// second column. With the flag -update, show also writes the table into the document.
 func (t *table) show(tb testing.TB, name string, order []string) {
 	tb.Helper()
 	t.mu.Lock()
@@ -62,7 +63,8 @@ func (t *table) show(tb testing.TB, name string, order []string) {
 	}
 }
 
-// replaceSection puts text between the marks of that name.
+// replaceSection replaces the text between the two markers of the section in the
+// document.
 func replaceSection(tb testing.TB, name, text string) {
 	tb.Helper()
 	documentMu.Lock()
@@ -76,7 +78,7 @@ func replaceSection(tb testing.TB, name, text string) {
 	require.NoError(tb, os.WriteFile(document, []byte(before+begin+text+end+after), 0o644))
 }
 
-// took writes a time for people.
+// took formats a duration for the table.
 func took(d time.Duration) string {
 	if d < time.Second {
 		return d.Round(time.Millisecond).String()
