@@ -129,8 +129,8 @@ func (r *reporter) compose(v *view) *wire.Report {
 	s := &v.status
 	out := &wire.Report{
 		Instance: r.cfg.Instance, Fleetdial: r.library, Labels: r.cfg.Labels, StartedAt: byRedis(r.began),
-		WrittenAt: byRedis(time.Now()), Every: r.cfg.ReportInterval, State: string(s.State), Since: byRedis(s.Since),
-		Source: string(s.Source), ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
+		WrittenAt: byRedis(time.Now()), Every: r.cfg.ReportInterval, State: s.State, Since: byRedis(s.Since),
+		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
 	}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
@@ -146,7 +146,7 @@ func (r *reporter) compose(v *view) *wire.Report {
 	}
 	if j := s.Rejected; j != nil {
 		out.Rejected = &wire.Rejected{
-			Version: j.Version, ID: j.ID, Reason: string(j.Reason), Error: j.Err.Error(), At: byRedis(j.At),
+			Version: j.Version, ID: j.ID, Reason: j.Reason, Error: j.Err.Error(), At: byRedis(j.At),
 		}
 	}
 	return out

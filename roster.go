@@ -72,9 +72,9 @@ type Instance struct {
 //		StartedAt   time.Time         // when it began
 //		WrittenAt   time.Time         // when it reported
 //		Every       time.Duration     // its report interval
-//		State       string            // its State
+//		State       State             // how it stands to the key
 //		Since       time.Time         // since when
-//		Source      string            // where its set comes from
+//		Source      Source            // where its set comes from
 //		Applied     *Applied          // the revision in force, nil before the first
 //		Rejected    *Rejected         // what it has rejected since, nil if nothing
 //		Error       string            // why it is not live
@@ -100,7 +100,7 @@ type Applied = wire.Applied
 //	type Rejected struct {
 //		Version int64     // 0 if it cannot be read
 //		ID      string    // empty if it cannot be read
-//		Reason  string    // a RejectReason
+//		Reason  RejectReason // the kind of reason
 //		Error   string    // the reason in words
 //		At      time.Time // when
 //	}
@@ -231,12 +231,12 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 		return InstanceStale
 	case rep == nil:
 		return InstanceGone
-	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == string(StateRejected):
+	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == StateRejected:
 		return InstanceRejected
 	case rep.Applied == nil:
 		return InstanceNever
 	case r.Published && rep.Applied.ID == r.ID && !r.differs(rep.Applied) &&
-		(rep.State == string(StateLive) || rep.State == string(StateEmpty)):
+		(rep.State == StateLive || rep.State == StateEmpty):
 		return InstanceSynced
 	}
 	return InstanceStale

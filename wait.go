@@ -264,7 +264,7 @@ func (w *wait) isNewer(version int64, head *Roster) bool {
 }
 
 func (w *wait) hasRejected(in *Instance, head *Roster) bool {
-	if in.Report == nil || in.Report.Rejected == nil || in.Report.State != string(StateRejected) {
+	if in.Report == nil || in.Report.Rejected == nil || in.Report.State != StateRejected {
 		return false
 	}
 	j := in.Report.Rejected

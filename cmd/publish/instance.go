@@ -42,8 +42,8 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	row("last seen", formatTime(in.LastSeen)+", "+age(roster, in)+" ago")
 	row("error", statusError(in))
 	if r := in.Report; r != nil {
-		row("subscriber", r.State+" since "+formatTime(r.Since))
-		row("source", r.Source)
+		row("subscriber", string(r.State)+" since "+formatTime(r.Since))
+		row("source", string(r.Source))
 		if r.Applied != nil {
 			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, formatTime(r.Applied.At)))
 			row("signed by", r.Applied.SignedBy)
@@ -128,9 +128,9 @@ func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: formatTime(a.At), LagMS: &lag, Signed: a.SignedBy}
 	}
 	if j := r.Rejected; j != nil {
-		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: formatTime(j.At), Reason: j.Reason, Error: j.Error}
+		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: formatTime(j.At), Reason: string(j.Reason), Error: j.Error}
 	}
-	out.Subscriber, out.Since, out.Source = r.State, formatTime(r.Since), r.Source
+	out.Subscriber, out.Since, out.Source = string(r.State), formatTime(r.Since), string(r.Source)
 	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, formatTime(r.StartedAt)
 	out.Labels, out.Counters = r.Labels, r.Counters
 	return out

@@ -205,7 +205,7 @@ func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []stri
 	}
 	row[6], row[7] = r.ClockOffset.String(), r.Fleetdial
 	if wide {
-		row = append(row, id, r.State, formatTime(r.Since), r.Source, formatTime(r.StartedAt), labelText(r.Labels))
+		row = append(row, id, string(r.State), formatTime(r.Since), string(r.Source), formatTime(r.StartedAt), labelText(r.Labels))
 	}
 	return row
 }

@@ -19,8 +19,8 @@
 //	P3   A value that does not decode, does not verify or exceeds the limits is never
 //	     applied. The subscriber keeps its set, and reports the rejection.
 //	     TestFaultMatrix TestDecode_RejectedFields TestDecode_HostileBytesAllocateLittle
-//	     TestDecode_MaxDepth TestP3NoByteOfASignedValueCanChange
-//	     TestWhatIsNotSignedAsItHasToBe
+//	     TestDecode_MaxDepth TestVerify_NoByteCanChange
+//	     TestVerify_RejectsOtherSignatures
 //	P4   A directive ends at its absolute expiry. No reconnect, restart, resync, outage,
 //	     snapshot file or wrong clock extends it.
 //	     TestFaultMatrix TestSoak TestEvaluate_ExpiryIsExact

@@ -121,7 +121,7 @@ func TestEncode_MaxValueBytes(t *testing.T) {
 func TestDecodeSnapshot_MaxBytes(t *testing.T) {
 	t.Parallel()
 	snapshot := func(length int) []byte {
-		s := &Snapshot{Name: sealName, TakenAt: now, LocalAt: now}
+		s := &Snapshot{Name: signedKey, TakenAt: now, LocalAt: now}
 		s.Value = make([]byte, length-len(EncodeSnapshot(s)))
 		return EncodeSnapshot(s)
 	}
@@ -156,7 +156,7 @@ func TestDecodeReport_MaxBytes(t *testing.T) {
 	good := EncodeReport(goldenReport())
 	report := func(length int) []byte { return append(bytes.Clone(good), make([]byte, length-len(good))...) }
 	_, err := DecodeReport(report(limitReport))
-	assert.EqualError(t, err, fmt.Sprintf("not a fleetdial value: something after the end at byte %d", len(good)))
+	assert.EqualError(t, err, fmt.Sprintf("not a fleetdial value: data after the end at byte %d", len(good)))
 	_, err = DecodeReport(report(limitReport + 1))
 	assert.EqualError(t, err, "the report is more than 16384 bytes")
 }
@@ -166,12 +166,12 @@ func TestEncodeReport_LargestReport(t *testing.T) {
 	r := goldenReport()
 	r.Instance = strings.Repeat("n", 128)
 	r.Labels, r.Counters = someLabels(limitLabels, 64, 256), someCounters(limitCounters)
-	for _, word := range []*string{&r.Fleetdial, &r.State, &r.Source, &r.Rejected.Reason} {
-		*word = strings.Repeat("w", maxWordBytes)
-	}
+	word := strings.Repeat("w", maxWordBytes)
+	r.Fleetdial, r.State, r.Source, r.Rejected.Reason = word, State(word), Source(word), RejectReason(word)
 	for _, text := range []*string{&r.Error, &r.Rejected.Error} {
 		*text = strings.Repeat("e", 512)
 	}
+	r.Applied.Digest = strings.Repeat("d", 2*digestBytes)
 	r.Applied.SignedBy = strings.Repeat("a", 2*keyIDBytes)
 	value := EncodeReport(r)
 	require.Less(t, len(value), limitReport)

@@ -10,7 +10,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// The limits of what an instance says of itself.
+// The limits of a report.
 const (
 	// MaxReportBytes bounds a whole report.
 	MaxReportBytes = 16 << 10
@@ -18,13 +18,14 @@ const (
 	MaxInstanceBytes = 128
 	// MaxLabels, MaxLabelBytes and MaxLabelValueBytes bound its labels.
 	MaxLabels, MaxLabelBytes, MaxLabelValueBytes = 16, 64, 256
-	// MaxErrorBytes is where an error is cut.
+	// MaxErrorBytes is the length to which an error is truncated.
 	MaxErrorBytes = 512
 	// maxWordBytes bounds states, sources, reasons and versions of fleetdial, maxCounters the counters.
 	maxWordBytes, maxCounters = 64, 32
 )
 
-// Report is what an instance last said of itself. Times are by the clock of Redis, in whole milliseconds.
+// Report is what an instance says of itself. Its times are by the clock of Redis, in whole
+// milliseconds.
 type Report struct {
 	Instance string
 	// Fleetdial is the version of the library.
@@ -34,10 +35,10 @@ type Report struct {
 	WrittenAt time.Time
 	// Every is how often the instance reports when nothing changes.
 	Every time.Duration
-	State string
+	State State
 	Since time.Time
-	// Source is where the set is from.
-	Source      string
+	// Source is where the set comes from.
+	Source      Source
 	Applied     *Applied  // nil before the first
 	Rejected    *Rejected // nil if nothing was since
 	Error       string
@@ -45,7 +46,8 @@ type Report struct {
 	Counters    map[string]int64
 }
 
-// Applied tells which revision an instance goes by. Version 0 and no id is the empty value.
+// Applied is the revision that an instance has applied. Version 0 and no id stand for the
+// empty value.
 type Applied struct {
 	Version         int64
 	ID              string
@@ -57,11 +59,12 @@ type Applied struct {
 	Digest string
 }
 
-// Rejected tells what an instance refused. Version 0 and no id is a value in which they cannot be read.
+// Rejected is what an instance has rejected. Version 0 and no id stand for a value in which
+// they cannot be read.
 type Rejected struct {
 	Version int64
 	ID      string
-	Reason  string
+	Reason  RejectReason
 	Error   string
 	At      time.Time
 }
@@ -72,8 +75,8 @@ var reportKeys = []string{
 	"applied", "rejected", "error", "clock_offset_ms", "counters",
 }
 
-// EncodeReport returns the value that Redis holds for a report. It cuts what is too long rather than fail: labels and
-// the name were checked when the subscriber began.
+// EncodeReport returns the value that Redis holds for a report. It truncates texts that are too
+// long: labels and the name were checked when the subscriber began.
 func EncodeReport(r *Report) []byte {
 	var buf bytes.Buffer
 	e := encoder{msgpack.NewEncoder(&buf)}
@@ -87,7 +90,7 @@ func EncodeReport(r *Report) []byte {
 	_ = e.EncodeMapLen(fields)
 	e.integer("format", Format)
 	e.text("instance", r.Instance)
-	e.text("fleetdial", cut(r.Fleetdial, maxWordBytes))
+	e.text("fleetdial", truncate(r.Fleetdial, maxWordBytes))
 	_ = e.EncodeString("labels")
 	_ = e.EncodeMapLen(len(r.Labels))
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
@@ -96,39 +99,16 @@ func EncodeReport(r *Report) []byte {
 	e.integer("started_at", r.StartedAt.UnixMilli())
 	e.integer("written_at", r.WrittenAt.UnixMilli())
 	e.integer("every_ms", r.Every.Milliseconds())
-	e.text("state", r.State)
+	e.text("state", string(r.State))
 	e.integer("since", r.Since.UnixMilli())
-	e.text("source", r.Source)
-	if a := r.Applied; a != nil {
-		_ = e.EncodeString("applied")
-		fields := 4
-		for _, optional := range []string{a.SignedBy, a.Digest} {
-			if optional != "" {
-				fields++
-			}
-		}
-		_ = e.EncodeMapLen(fields)
-		e.integer("version", a.Version)
-		e.text("id", a.ID)
-		e.integer("published_at", max(0, a.PublishedAt.UnixMilli()))
-		e.integer("at", a.At.UnixMilli())
-		if a.SignedBy != "" {
-			e.text("signed_by", a.SignedBy)
-		}
-		if a.Digest != "" {
-			e.text("digest", a.Digest)
-		}
+	e.text("source", string(r.Source))
+	if r.Applied != nil {
+		e.applied(r.Applied)
 	}
-	if j := r.Rejected; j != nil {
-		_ = e.EncodeString("rejected")
-		_ = e.EncodeMapLen(5)
-		e.integer("version", j.Version)
-		e.text("id", j.ID)
-		e.text("reason", cut(j.Reason, maxWordBytes))
-		e.text("error", cut(j.Error, MaxErrorBytes))
-		e.integer("at", j.At.UnixMilli())
+	if r.Rejected != nil {
+		e.rejected(r.Rejected)
 	}
-	e.text("error", cut(r.Error, MaxErrorBytes))
+	e.text("error", truncate(r.Error, MaxErrorBytes))
 	e.integer("clock_offset_ms", r.ClockOffset.Milliseconds())
 	_ = e.EncodeString("counters")
 	_ = e.EncodeMapLen(len(r.Counters))
@@ -138,15 +118,46 @@ func EncodeReport(r *Report) []byte {
 	return buf.Bytes()
 }
 
-// cut shortens a text to a limit, and makes it valid UTF-8.
-func cut(text string, limit int) string {
+func (e encoder) applied(a *Applied) {
+	_ = e.EncodeString("applied")
+	fields := 4
+	for _, optional := range []string{a.SignedBy, a.Digest} {
+		if optional != "" {
+			fields++
+		}
+	}
+	_ = e.EncodeMapLen(fields)
+	e.integer("version", a.Version)
+	e.text("id", a.ID)
+	e.integer("published_at", max(0, a.PublishedAt.UnixMilli()))
+	e.integer("at", a.At.UnixMilli())
+	if a.SignedBy != "" {
+		e.text("signed_by", a.SignedBy)
+	}
+	if a.Digest != "" {
+		e.text("digest", a.Digest)
+	}
+}
+
+func (e encoder) rejected(j *Rejected) {
+	_ = e.EncodeString("rejected")
+	_ = e.EncodeMapLen(5)
+	e.integer("version", j.Version)
+	e.text("id", j.ID)
+	e.text("reason", truncate(string(j.Reason), maxWordBytes))
+	e.text("error", truncate(j.Error, MaxErrorBytes))
+	e.integer("at", j.At.UnixMilli())
+}
+
+// truncate shortens a text to a limit, and makes it valid UTF-8.
+func truncate(text string, limit int) string {
 	if len(text) > limit {
 		text = text[:limit]
 	}
 	return string(bytes.ToValidUTF8([]byte(text), nil))
 }
 
-// CheckInstance returns a *directive.ValidationError if the name of an instance is none.
+// CheckInstance returns a *directive.ValidationError if the name of an instance is not valid.
 func CheckInstance(name string) error {
 	if name == "" || len(name) > MaxInstanceBytes {
 		return invalid("instance", fmt.Sprintf("must be 1 to %d bytes", MaxInstanceBytes))

@@ -7,8 +7,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// DecodeReport returns the report that an instance wrote. It takes nothing that leaves a doubt; the errors are those of
-// Decode.
+// DecodeReport returns the report that an instance wrote. It is as strict as [Decode], and so
+// are its errors.
 func DecodeReport(value []byte) (*Report, error) {
 	if len(value) > MaxReportBytes {
 		return nil, invalid("", fmt.Sprintf("the report is more than %d bytes", MaxReportBytes))
@@ -16,7 +16,7 @@ func DecodeReport(value []byte) (*Report, error) {
 	d := &reportReader{reader: reader{in: string(value)}}
 	out := d.report()
 	if d.err == nil && d.pos < len(d.in) {
-		d.err = &MalformedError{d.pos, "something after the end"}
+		d.err = &MalformedError{d.pos, "data after the end"}
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -24,7 +24,8 @@ func DecodeReport(value []byte) (*Report, error) {
 	return out, nil
 }
 
-// reportReader reads the fields of a map one after another, and keeps the first error: after it, everything reads as zero.
+// reportReader reads the fields of a map one after another, and keeps the first error. After an
+// error, everything reads as zero.
 type reportReader struct {
 	reader
 	err error
@@ -49,9 +50,9 @@ func (d *reportReader) report() *Report {
 	r.StartedAt = d.timeOf("started_at")
 	r.WrittenAt = d.timeOf("written_at")
 	r.Every = time.Duration(d.integerOf("every_ms", 0, maxMillis)) * time.Millisecond
-	r.State = d.textOf("state", maxWordBytes)
+	r.State = State(d.textOf("state", maxWordBytes))
 	r.Since = d.timeOf("since")
-	r.Source = d.textOf("source", maxWordBytes)
+	r.Source = Source(d.textOf("source", maxWordBytes))
 	if d.has("applied") {
 		r.Applied = d.applied()
 	}
@@ -91,7 +92,8 @@ func (d *reportReader) applied() *Applied {
 func (d *reportReader) rejected() *Rejected {
 	outer := d.enter("rejected")
 	j := &Rejected{Version: d.integerOf("version", 0, directive.MaxMillis), ID: d.idOf("id")}
-	j.Reason, j.Error = d.textOf("reason", maxWordBytes), d.textOf("error", MaxErrorBytes)
+	j.Reason = RejectReason(d.textOf("reason", maxWordBytes))
+	j.Error = d.textOf("error", MaxErrorBytes)
 	j.At = d.timeOf("at")
 	d.leave(outer)
 	return j
@@ -103,7 +105,7 @@ func (d *reportReader) labels() map[string]string {
 	for range n {
 		name := d.note("labels", MaxLabelBytes)
 		if _, twice := labels[name]; twice && d.err == nil {
-			d.err = invalid("labels", "repeat a name")
+			d.err = invalid("labels", "has a repeated name")
 		}
 		labels[name] = d.note("labels", MaxLabelValueBytes)
 	}
@@ -116,7 +118,7 @@ func (d *reportReader) counters() map[string]int64 {
 	for range n {
 		name := d.note("counters", maxWordBytes)
 		if _, twice := counters[name]; twice && d.err == nil {
-			d.err = invalid("counters", "repeat a name")
+			d.err = invalid("counters", "has a repeated name")
 		}
 		if d.err == nil {
 			counters[name], d.err = d.integer("counters", 0, directive.MaxMillis)
@@ -125,7 +127,7 @@ func (d *reportReader) counters() map[string]int64 {
 	return counters
 }
 
-// begin reads the head of a map, end sees that all of it was read.
+// begin reads the length of a map, and end checks that all of it was read.
 func (d *reportReader) begin(field string) {
 	if d.err == nil {
 		d.left, d.err = d.mapLen(field)
@@ -134,7 +136,7 @@ func (d *reportReader) begin(field string) {
 
 func (d *reportReader) end() {
 	if d.err == nil && d.left > 0 {
-		d.err = invalid("", "holds a field that it should not, or one twice")
+		d.err = invalid("", "has an unknown or a repeated field")
 	}
 }
 
@@ -171,7 +173,7 @@ func (d *reportReader) key(want string) bool {
 	}
 	if !d.has(want) {
 		if d.err == nil {
-			d.err = invalid(want, "is missing, or stands elsewhere")
+			d.err = invalid(want, "is missing or in another place")
 		}
 		return false
 	}

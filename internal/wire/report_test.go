@@ -40,7 +40,7 @@ func bareReport() *Report {
 	}
 }
 
-func TestGoldenReport(t *testing.T) {
+func TestEncodeReport_Golden(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("testdata", "report.msgpack")
 	got := EncodeReport(goldenReport())
@@ -59,7 +59,7 @@ func TestGoldenReport(t *testing.T) {
 	assert.Equal(t, bareReport(), back)
 }
 
-func TestReportsAreCutRatherThanFail(t *testing.T) {
+func TestEncodeReport_TruncatesLongTexts(t *testing.T) {
 	t.Parallel()
 	r := goldenReport()
 	r.Error, r.Rejected.Error = strings.Repeat("ü", MaxErrorBytes), strings.Repeat("x\xff", MaxErrorBytes)
@@ -73,7 +73,33 @@ func TestReportsAreCutRatherThanFail(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestReportsThatLieAreRefused(t *testing.T) {
+// malformedReports change one thing in a good report.
+var malformedReports = map[string]func(m map[string]any){
+	"missing state":        func(m map[string]any) { delete(m, "state") },
+	"missing counters":     func(m map[string]any) { delete(m, "counters") },
+	"unknown field":        func(m map[string]any) { m["extra"] = 1 },
+	"other format":         func(m map[string]any) { m["format"] = 2 },
+	"number for a name":    func(m map[string]any) { m["instance"] = 5 },
+	"escape in a name":     func(m map[string]any) { m["instance"] = "a\x1b[2J" },
+	"long name":            func(m map[string]any) { m["instance"] = strings.Repeat("n", MaxInstanceBytes+1) },
+	"text for a time":      func(m map[string]any) { m["since"] = "now" },
+	"negative time":        func(m map[string]any) { m["since"] = -1 },
+	"nil error":            func(m map[string]any) { m["error"] = nil },
+	"long error":           func(m map[string]any) { m["error"] = strings.Repeat("e", MaxErrorBytes+1) },
+	"error not UTF-8":      func(m map[string]any) { m["error"] = "\xff" },
+	"huge offset":          func(m map[string]any) { m["clock_offset_ms"] = int64(1) << 62 },
+	"labels as text":       func(m map[string]any) { m["labels"] = "zone" },
+	"too many counters":    func(m map[string]any) { m["counters"] = manyCounters() },
+	"negative counter":     func(m map[string]any) { m["counters"] = map[string]int{"applies": -1} },
+	"applied is no map":    func(m map[string]any) { m["applied"] = 1 },
+	"id is no id":          func(m map[string]any) { m["applied"].(map[string]any)["id"] = "zz" },
+	"more in applied":      func(m map[string]any) { m["applied"].(map[string]any)["more"] = 1 },
+	"less in rejected":     func(m map[string]any) { delete(m["rejected"].(map[string]any), "at") },
+	"negative version":     func(m map[string]any) { m["applied"].(map[string]any)["version"] = -4 },
+	"fraction for version": func(m map[string]any) { m["applied"].(map[string]any)["version"] = 1.5 },
+}
+
+func TestDecodeReport_RejectsMalformed(t *testing.T) {
 	t.Parallel()
 	good := func() map[string]any {
 		var m map[string]any
@@ -106,42 +132,19 @@ func TestReportsThatLieAreRefused(t *testing.T) {
 	_, err := DecodeReport(inOrder(good()))
 	require.NoError(t, err, "the reference is good")
 
-	for name, change := range map[string]func(m map[string]any){
-		"missing state":        func(m map[string]any) { delete(m, "state") },
-		"missing counters":     func(m map[string]any) { delete(m, "counters") },
-		"unknown field":        func(m map[string]any) { m["extra"] = 1 },
-		"other format":         func(m map[string]any) { m["format"] = 2 },
-		"number for a name":    func(m map[string]any) { m["instance"] = 5 },
-		"escape in a name":     func(m map[string]any) { m["instance"] = "a\x1b[2J" },
-		"long name":            func(m map[string]any) { m["instance"] = strings.Repeat("n", MaxInstanceBytes+1) },
-		"text for a time":      func(m map[string]any) { m["since"] = "now" },
-		"negative time":        func(m map[string]any) { m["since"] = -1 },
-		"nil error":            func(m map[string]any) { m["error"] = nil },
-		"long error":           func(m map[string]any) { m["error"] = strings.Repeat("e", MaxErrorBytes+1) },
-		"error not UTF-8":      func(m map[string]any) { m["error"] = "\xff" },
-		"huge offset":          func(m map[string]any) { m["clock_offset_ms"] = int64(1) << 62 },
-		"labels as text":       func(m map[string]any) { m["labels"] = "zone" },
-		"too many counters":    func(m map[string]any) { m["counters"] = manyCounters() },
-		"negative counter":     func(m map[string]any) { m["counters"] = map[string]int{"applies": -1} },
-		"applied is no map":    func(m map[string]any) { m["applied"] = 1 },
-		"id is no id":          func(m map[string]any) { m["applied"].(map[string]any)["id"] = "zz" },
-		"more in applied":      func(m map[string]any) { m["applied"].(map[string]any)["more"] = 1 },
-		"less in rejected":     func(m map[string]any) { delete(m["rejected"].(map[string]any), "at") },
-		"negative version":     func(m map[string]any) { m["applied"].(map[string]any)["version"] = -4 },
-		"fraction for version": func(m map[string]any) { m["applied"].(map[string]any)["version"] = 1.5 },
-	} {
+	for name, change := range malformedReports {
 		m := good()
 		change(m)
 		_, err := DecodeReport(inOrder(m))
 		assert.Error(t, err, name)
 	}
 	value := EncodeReport(goldenReport())
-	for cut := range value {
-		_, err := DecodeReport(value[:cut])
-		assert.Error(t, err, "cut at %d", cut)
+	for n := range value {
+		_, err := DecodeReport(value[:n])
+		assert.Error(t, err, "truncated at %d", n)
 	}
 	_, err = DecodeReport(append(value, 0xc0))
-	assert.ErrorContains(t, err, "something after the end")
+	assert.ErrorContains(t, err, "data after the end")
 	_, err = DecodeReport(make([]byte, MaxReportBytes+1))
 	assert.ErrorContains(t, err, "more than 16384 bytes")
 }
@@ -169,7 +172,7 @@ func manyCounters() map[string]int {
 	return m
 }
 
-func TestNamesAndLabels(t *testing.T) {
+func TestCheckInstanceAndLabels(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, CheckInstance(strings.Repeat("n", MaxInstanceBytes)))
 	for _, bad := range []string{"", strings.Repeat("n", MaxInstanceBytes+1), "a b", "ü", "a\n"} {

@@ -17,7 +17,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-const sealName = "fleetdial:{prod}"
+const signedKey = "fleetdial:{prod}"
 
 // signKey is made of a fixed seed, so that what it signs is the same each time.
 func signKey(seed byte) ed25519.PrivateKey {
@@ -39,13 +39,13 @@ func sealed(t testing.TB, key ed25519.PrivateKey) []byte {
 	t.Helper()
 	body, err := Encode(goldenRevisions(t)["incident"])
 	require.NoError(t, err)
-	value, err := AppendSignature(body, sealName, key)
+	value, err := AppendSignature(body, signedKey, key)
 	require.NoError(t, err)
 	assert.Len(t, value, len(body)+SignatureBytes)
 	return value
 }
 
-func TestGoldenSeal(t *testing.T) {
+func TestAppendSignature_Golden(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("testdata", "signed.msgpack")
 	got := sealed(t, signKey(1))
@@ -55,7 +55,7 @@ func TestGoldenSeal(t *testing.T) {
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, want, got, "the bytes in Redis are fixed")
-	id, err := ringOf(t, signKey(2), signKey(1)).Verify(want, sealName)
+	id, err := ringOf(t, signKey(2), signKey(1)).Verify(want, signedKey)
 	require.NoError(t, err)
 	rev, err := Decode(want)
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestGoldenSeal(t *testing.T) {
 	assert.False(t, rev.Verified, "Decode believes nobody")
 }
 
-func TestWhatIsNotSignedAsItHasToBe(t *testing.T) {
+func TestVerify_RejectsOtherSignatures(t *testing.T) {
 	t.Parallel()
 	value := sealed(t, signKey(1))
 	ring := ringOf(t, signKey(1))
@@ -73,30 +73,30 @@ func TestWhatIsNotSignedAsItHasToBe(t *testing.T) {
 		name  string
 		want  error
 	}{
-		"empty":          {nil, sealName, ErrUnsigned},
-		"unsigned":       {body, sealName, ErrUnsigned},
-		"another key":    {sealed(t, signKey(2)), sealName, ErrUnknownKey},
-		"another fleet":  {value, "fleetdial:{test}", ErrAltered},
-		"altered":        {bytes.Replace(value, []byte("acme"), []byte("acne"), 1), sealName, ErrAltered},
-		"upper case":     {append(bytes.Clone(body), bytes.ToUpper(value[len(body):])...), sealName, ErrAltered},
-		"empty seal":     {append(bytes.Clone(body), 0x80), sealName, ErrAltered},
-		"no map":         {append(bytes.Clone(body), 0x01), sealName, ErrAltered},
-		"other widths":   {append(bytes.Clone(body), otherWidths(value[len(body):])...), sealName, ErrAltered},
-		"after the seal": {append(bytes.Clone(value), 0x80), sealName, ErrAltered},
-		"cut":            {value[:len(value)-1], sealName, ErrAltered},
+		"empty":              {nil, signedKey, ErrUnsigned},
+		"unsigned":           {body, signedKey, ErrUnsigned},
+		"another key":        {sealed(t, signKey(2)), signedKey, ErrUnknownKey},
+		"another fleet":      {value, "fleetdial:{test}", ErrAltered},
+		"altered":            {bytes.Replace(value, []byte("acme"), []byte("acne"), 1), signedKey, ErrAltered},
+		"upper case":         {append(bytes.Clone(body), bytes.ToUpper(value[len(body):])...), signedKey, ErrAltered},
+		"empty map":          {append(bytes.Clone(body), 0x80), signedKey, ErrAltered},
+		"no map":             {append(bytes.Clone(body), 0x01), signedKey, ErrAltered},
+		"other widths":       {append(bytes.Clone(body), otherWidths(value[len(body):])...), signedKey, ErrAltered},
+		"data after the end": {append(bytes.Clone(value), 0x80), signedKey, ErrAltered},
+		"truncated":          {value[:len(value)-1], signedKey, ErrAltered},
 	} {
 		_, err := ring.Verify(c.value, c.name)
 		assert.ErrorIs(t, err, c.want, name)
 	}
-	_, err := ring.Verify([]byte("junk"), sealName)
+	_, err := ring.Verify([]byte("junk"), signedKey)
 	assert.ErrorAs(t, err, new(*MalformedError))
-	_, err = ring.Verify(sealed(t, signKey(2)), sealName)
+	_, err = ring.Verify(sealed(t, signKey(2)), signedKey)
 	assert.ErrorContains(t, err, KeyID(signKey(2).Public().(ed25519.PublicKey)))
 	assert.ErrorContains(t, err, "not "+ring.IDs()[0])
 }
 
-// TestP3NoByteOfASignedValueCanChange flips any bit of it.
-func TestP3NoByteOfASignedValueCanChange(t *testing.T) {
+// TestVerify_NoByteCanChange flips any bit of it.
+func TestVerify_NoByteCanChange(t *testing.T) {
 	t.Parallel()
 	value := sealed(t, signKey(1))
 	ring := ringOf(t, signKey(1))
@@ -104,12 +104,12 @@ func TestP3NoByteOfASignedValueCanChange(t *testing.T) {
 		b := bytes.Clone(value)
 		at := rapid.IntRange(0, len(b)-1).Draw(t, "byte")
 		b[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		_, err := ring.Verify(b, sealName)
+		_, err := ring.Verify(b, signedKey)
 		assert.Error(t, err)
 	})
 }
 
-func TestKeyring(t *testing.T) {
+func TestNewKeyring(t *testing.T) {
 	t.Parallel()
 	ring, err := NewKeyring(nil)
 	require.NoError(t, err)
@@ -118,22 +118,22 @@ func TestKeyring(t *testing.T) {
 	assert.ErrorContains(t, err, "31 bytes")
 }
 
-func TestTheLimitWithASeal(t *testing.T) {
+func TestAppendSignature_Limit(t *testing.T) {
 	t.Parallel()
-	_, err := AppendSignature(make([]byte, MaxValueBytes-SignatureBytes), sealName, signKey(1))
+	_, err := AppendSignature(make([]byte, MaxValueBytes-SignatureBytes), signedKey, signKey(1))
 	require.NoError(t, err)
-	_, err = AppendSignature(make([]byte, MaxValueBytes-SignatureBytes+1), sealName, signKey(1))
+	_, err = AppendSignature(make([]byte, MaxValueBytes-SignatureBytes+1), signedKey, signKey(1))
 	assert.ErrorAs(t, err, new(*directive.ValidationError))
 }
 
 func goldenSnapshot(t testing.TB) *Snapshot {
 	at := time.UnixMilli(1_790_000_000_000)
 	return &Snapshot{
-		Name: sealName, TakenAt: at, LocalAt: at.Add(-time.Hour), Boot: "b", Uptime: time.Minute, Value: sealed(t, signKey(1)),
+		Name: signedKey, TakenAt: at, LocalAt: at.Add(-time.Hour), Boot: "b", Uptime: time.Minute, Value: sealed(t, signKey(1)),
 	}
 }
 
-func TestSnapshot(t *testing.T) {
+func TestDecodeSnapshot(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join("testdata", "snapshot.msgpack")
 	got := EncodeSnapshot(goldenSnapshot(t))
@@ -148,7 +148,7 @@ func TestSnapshot(t *testing.T) {
 	assert.Equal(t, goldenSnapshot(t), back)
 
 	for name, b := range map[string][]byte{
-		"empty": nil, "junk": []byte("junk"), "cut": want[:len(want)-1], "longer": append(bytes.Clone(want), 0),
+		"empty": nil, "junk": []byte("junk"), "truncated": want[:len(want)-1], "longer": append(bytes.Clone(want), 0),
 		"altered":        bytes.Replace(want, []byte("acme"), []byte("acne"), 1),
 		"another format": bytes.Replace(want, []byte("\xa6format\x01"), []byte("\xa6format\x02"), 1),
 		"another digest": bytes.Replace(want, []byte("sha256"), []byte("sha255"), 1),
@@ -158,7 +158,7 @@ func TestSnapshot(t *testing.T) {
 		_, err := DecodeSnapshot(b)
 		assert.Error(t, err, name)
 	}
-	nothing := &Snapshot{Name: sealName, TakenAt: time.UnixMilli(1), LocalAt: time.UnixMilli(1), Value: []byte{}}
+	nothing := &Snapshot{Name: signedKey, TakenAt: time.UnixMilli(1), LocalAt: time.UnixMilli(1), Value: []byte{}}
 	back, err = DecodeSnapshot(EncodeSnapshot(nothing))
 	require.NoError(t, err)
 	assert.Equal(t, nothing, back)
@@ -184,13 +184,13 @@ func FuzzVerify(f *testing.F) {
 	f.Add(value)
 	f.Add(value[:len(value)-SignatureBytes])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := ring.Verify(b, sealName); err == nil {
+		if _, err := ring.Verify(b, signedKey); err == nil {
 			assert.Equal(t, value, b, "nobody else has the key")
 		}
 	})
 }
 
-// otherWidths returns a seal with its first string written in another width.
-func otherWidths(seal []byte) []byte {
-	return slices.Concat(seal[:1], []byte{0xd9, 3}, seal[2:])
+// otherWidths returns a signature with its first string written in another width.
+func otherWidths(signature []byte) []byte {
+	return slices.Concat(signature[:1], []byte{0xd9, 3}, signature[2:])
 }
