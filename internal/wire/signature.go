@@ -92,7 +92,7 @@ func encodeSignature(keyID string, signature []byte) []byte {
 // Decode does, after Verify.
 func (k Keyring) Verify(value []byte, name string) (keyID string, err error) {
 	if len(value) == 0 {
-		return "", fmt.Errorf("empty value: %w", ErrUnsigned)
+		return "", fmt.Errorf("%w: it is empty", ErrUnsigned)
 	}
 	in := string(value)
 	end, err := scanMap(in, 0)
