@@ -1,11 +1,8 @@
 package fleetdial
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -21,40 +18,11 @@ func KeyID(key ed25519.PublicKey) string { return wire.KeyID(key) }
 // ParseVerifyKeys returns the Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
 // or more blocks of type PUBLIC KEY (RFC 8410), as publish keygen and openssl write them. The
 // error says which block is not valid.
-func ParseVerifyKeys(text []byte) ([]ed25519.PublicKey, error) {
-	var keys []ed25519.PublicKey
-	for n, rest := 1, text; len(bytes.TrimSpace(rest)) > 0; n++ {
-		block, after := pem.Decode(rest)
-		if block == nil {
-			return nil, fmt.Errorf("fleetdial: verify keys: block %d: is not PEM", n)
-		}
-		key, err := x509.ParsePKIXPublicKey(block.Bytes)
-		public, ok := key.(ed25519.PublicKey)
-		if err != nil || !ok {
-			return nil, fmt.Errorf("fleetdial: verify keys: block %d: type %q is not an Ed25519 public key (PUBLIC KEY)", n, block.Type)
-		}
-		keys, rest = append(keys, public), after
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("fleetdial: verify keys: no key found (PEM blocks of type PUBLIC KEY)")
-	}
-	return keys, nil
-}
+func ParseVerifyKeys(text []byte) ([]ed25519.PublicKey, error) { return wire.ParseVerifyKeys(text) }
 
 // ParseSignKey returns the Ed25519 private key in PEM, for PublisherConfig.SignKey: one block of
 // type PRIVATE KEY (PKCS #8). No part of the text is in an error.
-func ParseSignKey(text []byte) (ed25519.PrivateKey, error) {
-	block, rest := pem.Decode(text)
-	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("fleetdial: sign key: is not one PEM block of type PRIVATE KEY")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	private, ok := key.(ed25519.PrivateKey)
-	if err != nil || !ok {
-		return nil, errors.New("fleetdial: sign key: is not an Ed25519 private key (PKCS #8)")
-	}
-	return private, nil
-}
+func ParseSignKey(text []byte) (ed25519.PrivateKey, error) { return wire.ParseSignKey(text) }
 
 // encode returns the bytes of a revision, with its signature if the publisher signs, which it
 // notes in the revision.

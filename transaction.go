@@ -79,7 +79,7 @@ func (t *transaction) write(ctx context.Context, tx *redisstore.Tx, found *redis
 		t.oldest = rev.Version
 	}
 	a := wire.Announcement{
-		Version: rev.Version, ID: rev.ID, SpreadMillis: spreadMillis(len(value), found.Subscribers),
+		Version: rev.Version, ID: rev.ID, SpreadMillis: wire.SpreadMillis(len(value), found.Subscribers),
 	}
 	return rev, tx.Exec(ctx, value, t.publisher.cfg.History, a.Encode())
 }
@@ -231,19 +231,4 @@ func (r *retry) wait(ctx context.Context) bool {
 	d := rand.N(r.bound) + 1
 	r.bound = min(2*r.bound, longestRetry)
 	return sleep(ctx, d)
-}
-
-// If a fleet's fetches of one revision come to more than spreadAbove bytes, they spread out so
-// that Redis sends spreadRate bytes a second, over wire.MaxSpread at most. One server sends
-// one to two GB/s on loopback, and less on most networks.
-const spreadAbove, spreadRate = 256 << 20, 512 << 20
-
-// spreadMillis returns over how many milliseconds to spread the fetches of so many
-// subscribers.
-func spreadMillis(valueBytes int, subscribers int64) int64 {
-	total := int64(valueBytes) * subscribers
-	if total <= spreadAbove {
-		return 0
-	}
-	return min(total*1000/spreadRate, wire.MaxSpread.Milliseconds())
 }

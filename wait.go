@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -178,11 +179,8 @@ func (w *wait) poll(ctx context.Context) error {
 	if err := w.readDigest(ctx, &head); err != nil {
 		return err
 	}
-	if err := w.countJoined(ctx, &head); err != nil {
-		return err
-	}
 	w.sort(&head)
-	if err := w.removeLeft(ctx); err != nil {
+	if err := w.checkMembers(ctx, &head); err != nil {
 		return err
 	}
 	s.Elapsed, w.lost = time.Since(w.began), nil
@@ -271,56 +269,38 @@ func (w *wait) hasRejected(in *Instance, head *Roster) bool {
 	return j.ID == w.id || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 
-// removeLeft takes those out of the pending that left the roster, as opposed to those that
-// vanished.
-func (w *wait) removeLeft(ctx context.Context) error {
+// checkMembers takes those out of the pending that left the roster, as opposed to those that
+// vanished, and counts those that joined after the roster was taken and have the revision, if
+// they are needed.
+func (w *wait) checkMembers(ctx context.Context, head *Roster) error {
 	s := &w.status
-	var names []string
-	for _, in := range s.Pending {
-		if in.State == InstanceGone {
-			names = append(names, in.Name)
-		}
-	}
-	if len(names) == 0 {
+	isGone := func(in Instance) bool { return in.State == InstanceGone }
+	needsJoined := s.Applied+len(s.Pending) < w.opts.MinInstances
+	if !needsJoined && !slices.ContainsFunc(s.Pending, isGone) {
 		return nil
 	}
-	members, err := w.publisher.client.AreMembers(ctx, names)
+	members, err := w.publisher.members(ctx)
 	if err != nil {
 		return err
 	}
-	left := make(map[string]bool)
-	for i, isMember := range members {
-		left[names[i]] = !isMember
-	}
-	var pending []Instance
-	for _, in := range s.Pending {
-		if left[in.Name] {
-			s.Left = append(s.Left, in)
-			s.Expected--
-		} else {
-			pending = append(pending, in)
-		}
-	}
-	s.Pending = pending
-	return nil
-}
-
-// countJoined counts the instances that joined after the roster was taken and have the
-// revision, if they are needed.
-func (w *wait) countJoined(ctx context.Context, head *Roster) error {
-	s := &w.status
-	if s.Applied+len(s.Pending) >= w.opts.MinInstances {
-		return nil
-	}
-	all, err := w.publisher.members(ctx)
-	if err != nil {
-		return err
-	}
+	stays := make(map[string]bool, len(members))
 	var joined []Instance
-	for _, in := range all {
+	for _, in := range members {
+		stays[in.Name] = true
 		if !w.known[in.Name] {
 			joined = append(joined, in)
 		}
+	}
+	s.Pending = slices.DeleteFunc(s.Pending, func(in Instance) bool {
+		left := isGone(in) && !stays[in.Name]
+		if left {
+			s.Left = append(s.Left, in)
+			s.Expected--
+		}
+		return left
+	})
+	if !needsJoined {
+		return nil
 	}
 	if err := w.publisher.readReports(ctx, joined); err != nil {
 		return err

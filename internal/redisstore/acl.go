@@ -25,7 +25,7 @@ func NewACL(fleet string) (ACL, error) {
 		Proxy: rules(k, "%R~", "%W~", "%W~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
 			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub +pubsub|shardnumsub "+
-			"+llen +lindex +lrange +zrevrange +zmscore +scan"),
+			"+llen +lindex +zrevrange +scan"),
 	}, nil
 }
 

@@ -64,20 +64,6 @@ func (c *Client) Reports(ctx context.Context, names []string, each func(i int, r
 	return nil
 }
 
-// AreMembers reports for each name whether it is in the roster.
-func (c *Client) AreMembers(ctx context.Context, names []string) ([]bool, error) {
-	// The client does not tell a score of 0 from none. No instance was last seen in 1970.
-	scores, err := c.client.ZMScore(ctx, c.keys.fleet, names...).Result()
-	if err != nil {
-		return nil, Classify("read the fleet's roster", err)
-	}
-	are := make([]bool, len(scores))
-	for i, score := range scores {
-		are[i] = score != 0
-	}
-	return are, nil
-}
-
 // WriteReport writes the report of an instance, which expires after life, and the time at
 // which the instance was seen. If prune is set, it also removes what the roster need not
 // remember.

@@ -53,3 +53,17 @@ func ParseAnnouncement(payload string) (Announcement, bool) {
 	}
 	return a, true
 }
+
+// If a fleet's fetches of one revision come to more than spreadAbove bytes, they spread out so
+// that Redis sends spreadRate bytes a second, over MaxSpread at most. One server sends one to
+// two GB/s on loopback, and less on most networks.
+const spreadAbove, spreadRate = 256 << 20, 512 << 20
+
+// SpreadMillis returns over how many milliseconds to spread the fetches of so many subscribers.
+func SpreadMillis(valueBytes int, subscribers int64) int64 {
+	total := int64(valueBytes) * subscribers
+	if total <= spreadAbove {
+		return 0
+	}
+	return min(total*1000/spreadRate, MaxSpread.Milliseconds())
+}
