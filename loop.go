@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -25,7 +26,7 @@ func (s *Subscriber) loop() {
 		case event = <-s.events:
 		case <-timer.C:
 		}
-		if d := suspendedTime() - s.suspended; d > directive.ClockTolerance {
+		if d := host.Suspended() - s.suspended; d > directive.ClockTolerance {
 			s.suspended += d
 			s.carryOut(s.follower.Handle(time.Now(), follow.Suspended{For: d}))
 		}

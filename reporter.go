@@ -4,13 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -53,7 +50,7 @@ type reporter struct {
 func newReporter(s *Subscriber) *reporter {
 	return &reporter{
 		client: s.client, view: &s.view, log: s.log, ctx: s.ctx, cfg: s.cfg,
-		began: time.Now(), library: libraryVersion(), wake: make(chan struct{}, 1),
+		began: time.Now(), library: host.LibraryVersion(), wake: make(chan struct{}, 1),
 	}
 }
 
@@ -162,38 +159,6 @@ func counters(c *Counters) map[string]int64 {
 		out["rejections."+string(reason)] = n
 	}
 	return out
-}
-
-const modulePath = "github.com/fleetdial/fleetdial"
-
-// libraryVersion returns the version of fleetdial that the program was built with.
-func libraryVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == modulePath {
-			return m.Version
-		}
-	}
-	return ""
-}
-
-// defaultInstance returns the host's name and the process id.
-func defaultInstance() string {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "unknown"
-	}
-	host = strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' {
-			return '_'
-		}
-		return r
-	}, host)
-	pid := "-" + strconv.Itoa(os.Getpid())
-	return host[:min(len(host), wire.MaxInstanceBytes-len(pid))] + pid
 }
 
 // sleep reports whether that time passed before the context ended.

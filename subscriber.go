@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/snapshot"
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -129,7 +130,7 @@ func (cfg *SubscriberConfig) check() error {
 		return fmt.Errorf("MaxBytes must be %d to %d", wire.HeaderBytes, wire.MaxValueBytes)
 	}
 	if cfg.Instance == "" {
-		cfg.Instance = defaultInstance()
+		cfg.Instance = host.InstanceName()
 	}
 	if err := cmp.Or(wire.CheckInstance(cfg.Instance), wire.CheckLabels(cfg.Labels)); err != nil {
 		return err
@@ -228,7 +229,7 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
 			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
-		events: make(chan any, 64), waiters: make(map[uint64]chan<- error), suspended: suspendedTime(),
+		events: make(chan any, 64), waiters: make(map[uint64]chan<- error), suspended: host.Suspended(),
 		started: make(chan error, 1), lose: func() {},
 	}
 	s.listeners = newListeners(s.log)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
+	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -68,7 +69,7 @@ func epochOf(snap *wire.Snapshot, now time.Time) (time.Time, error) {
 		return time.Time{}, err
 	}
 	passed := now.Sub(snap.LocalAt)
-	if boot, uptime := machineUptime(); boot != "" && boot == snap.Boot {
+	if boot, uptime := host.Uptime(); boot != "" && boot == snap.Boot {
 		passed = max(passed, uptime-snap.Uptime)
 	}
 	if passed < 0 {
@@ -80,7 +81,7 @@ func epochOf(snap *wire.Snapshot, now time.Time) (time.Time, error) {
 // write replaces the file by one that holds the value, and says how the clocks stand now.
 func write(file, key string, value []byte, epoch time.Time) error {
 	now := time.Now()
-	boot, uptime := machineUptime()
+	boot, uptime := host.Uptime()
 	return writeAtomically(file, wire.EncodeSnapshot(&wire.Snapshot{
 		// A millisecond is added because its fraction is dropped: expiries may come early, and
 		// never late.

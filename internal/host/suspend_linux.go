@@ -1,4 +1,4 @@
-package fleetdial
+package host
 
 import (
 	"syscall"
@@ -6,10 +6,10 @@ import (
 	"unsafe"
 )
 
-// suspendedTime returns how long the machine has been suspended since it was booted: the
+// Suspended returns how long the machine has been suspended since it was booted: the
 // difference between CLOCK_BOOTTIME, which goes on meanwhile, and CLOCK_MONOTONIC, which Go's
 // monotonic clock is, and which stands still. See clock_gettime(2).
-func suspendedTime() time.Duration {
+func Suspended() time.Duration {
 	const monotonic, boottime = 1, 7
 	for {
 		before := clockTime(monotonic)

@@ -1,4 +1,4 @@
-package snapshot
+package host
 
 import (
 	"os"
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// machineUptime returns the name of the machine's boot, and how long ago that was, by a clock
+// Uptime returns the name of the machine's boot, and how long ago that was, by a clock
 // that nobody sets. It returns nothing if the system does not tell. Linux does, see proc(5)
 // and random(4).
-func machineUptime() (boot string, uptime time.Duration) {
+func Uptime() (boot string, uptime time.Duration) {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", 0
