@@ -54,7 +54,7 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-func TestParseURLOfTLS(t *testing.T) {
+func TestParseURL_TLS(t *testing.T) {
 	t.Parallel()
 	one, err := fleetdial.ParseURL("rediss://h?read_timeout=7s")
 	require.NoError(t, err)
@@ -71,20 +71,20 @@ func TestParseURLOfTLS(t *testing.T) {
 	}
 }
 
-func TestParseURLRefusesWithoutShowingIt(t *testing.T) {
+func TestParseURL_ErrorsShowNoPart(t *testing.T) {
 	t.Parallel()
 	for url, reason := range map[string]string{
-		"":                                                     "the scheme",
+		"":                                                     "unknown scheme",
 		"127.0.0.1:6379":                                       "not a valid URL",
-		"http://hunter2@h":                                     "the scheme",
+		"http://hunter2@h":                                     "unknown scheme",
 		"redis://:hunter2 x@h":                                 "not a valid URL",
 		"redis://:hunter2@h:port":                              "not a valid URL",
 		"redis://:hunter2%zz@h":                                "not a valid URL",
 		"redis://:hunter2/x@h":                                 "not a valid URL",
-		"redis://h/hunter2":                                    "the number of a database",
+		"redis://h/hunter2":                                    "not a database number",
 		"redis://ops:12#hunter2@h":                             "not a valid URL",
-		"redis://ops:12/34hunter2@h:1":                         "the number of a database",
-		"redis://:hunter2@h/1/2":                               "the number of a database",
+		"redis://ops:12/34hunter2@h:1":                         "not a database number",
+		"redis://:hunter2@h/1/2":                               "not a database number",
 		"redis://h?db=hunter2":                                 "the option db in the query has no valid value",
 		"redis://ops:12?hunter2@h":                             "an option in the query is unknown",
 		"redis://:hunter2@h?nonsense=1":                        "an option in the query is unknown",
@@ -96,13 +96,13 @@ func TestParseURLRefusesWithoutShowingIt(t *testing.T) {
 		"redis://:hunter2@h?idle_timeout=1&conn_max_idle_time": "two names of the same option",
 		"unix://?db=hunter2":                                   "the path of the socket is missing",
 		"unix:///x?db=hunter2":                                 "the option db in the query has no valid value",
-		"unix+cluster:///x":                                    "the scheme",
-		"redis+nonsense://:hunter2@h":                          "the scheme",
+		"unix+cluster:///x":                                    "unknown scheme",
+		"redis+nonsense://:hunter2@h":                          "unknown scheme",
 		"redis+sentinel://:hunter2@h":                          "the name of the master is missing",
 		"redis+sentinel://a,,b/m":                              "a host is missing",
 		"redis+sentinel://a:hunter2,b/m":                       "not a valid URL",
 		"redis+sentinel://ops:12/34hunter2@a:1/m":              "not a valid URL",
-		"redis+sentinel://a/m/hunter2":                         "the number of a database",
+		"redis+sentinel://a/m/hunter2":                         "not a database number",
 		"redis+sentinel://a/m?read_timeout=hunter2":            "the option read_timeout in the query has no valid value",
 		"redis+cluster://":                                     "a host is missing",
 		"redis+cluster://:hunter2@h/1":                         "a Cluster has no databases",

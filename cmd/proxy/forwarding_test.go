@@ -116,10 +116,10 @@ func TestProxy_ForwardsTrailers(t *testing.T) {
 // TestABodyIsAskedFor: a client that waits to be told that its body is wanted sends it then only.
 func TestABodyIsAskedFor(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct{ path, want string }{{"/refused", "413"}, {"/taken", "100"}} {
+	for _, tt := range []struct{ path, want string }{{"/rejected", "413"}, {"/taken", "100"}} {
 		var got string
 		p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/refused" {
+			if r.URL.Path == "/rejected" {
 				w.WriteHeader(http.StatusRequestEntityTooLarge)
 				return
 			}

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Set is an immutable collection of directives, compiled for evaluation. The zero Set and the nil Set are empty. A Set
-// may be used by any number of goroutines at once.
+// Set is an immutable collection of directives, compiled for evaluation. The zero Set and the
+// nil Set are empty. A Set may be used by any number of goroutines at once.
 //
-// A set that a subscriber returns counts its expiries on that process's monotonic clock, as measured against Redis;
-// any other counts them on the local wall clock.
+// A set that a subscriber returns counts its expiries on that process's monotonic clock, as
+// measured against Redis. Any other set counts them on the local wall clock.
 type Set struct {
 	directives []Directive
 	program    program
@@ -21,8 +21,8 @@ type Set struct {
 	over *atomic.Bool
 }
 
-// NewSet returns the set of these directives, in this order. The slice is copied. The error is a *ValidationError
-// that names the first field that breaks a limit, or an id that stands twice.
+// NewSet returns the set of these directives, in this order. The slice is copied. The error is a
+// *ValidationError that names the first field that breaks a limit, or a repeated id.
 func NewSet(directives []Directive) (*Set, error) {
 	return Compile(slices.Clone(directives))
 }
@@ -80,9 +80,10 @@ func (s *Set) Directives() []Directive {
 	return slices.Clone(s.directives)
 }
 
-// Evaluate returns what the set says of a request at that time: the highest level among the directives that match it,
-// whose sample it is in and that have not expired, and whether any of these asks for the ring buffer or a capture. It
-// does not allocate, and what it costs does not grow with the directives that name another tenant, index or principal.
+// Evaluate returns what the set says of a request at that time: the highest level among the
+// directives that match it, whose sample it is in and that have not expired, and whether any of
+// these asks for the ring buffer or a capture. It does not allocate, and its cost does not grow
+// with the directives that name another tenant, index or principal.
 //
 // For now, use time.Now(): a set from a subscriber is measured against its monotonic reading.
 func (s *Set) Evaluate(req Request, now time.Time) Decision {
@@ -92,8 +93,8 @@ func (s *Set) Evaluate(req Request, now time.Time) Decision {
 	return s.evaluate(&req, &now, nil)
 }
 
-// EvaluateNow is Evaluate for now, by this process's clock, which it reads only if a directive would apply but for its
-// expiry. Since is time.Since, or what stands in for it in a test.
+// EvaluateNow is Evaluate for now, by this process's clock, which it reads only if a directive
+// matches the request. Since is time.Since, or what replaces it in a test.
 func EvaluateNow(s *Set, req *Request, since func(time.Time) time.Duration) Decision {
 	if len(s.program.rules) == 0 || s.over.Load() {
 		return Decision{}

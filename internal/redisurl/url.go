@@ -16,20 +16,19 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// urlTimeout bounds each dial, read and write unless the URL says otherwise: shorter than the three seconds within which
-// a dead connection is noticed.
+// urlTimeout is the default bound of each dial, read and write. It is shorter than the three
+// seconds within which a dead connection is noticed.
 const urlTimeout = 2 * time.Second
 
-// urlBuffer is what a connection buffers in each direction, in bytes: announcements and heads are small, and what is
-// larger than the buffer does not go through it. go-redis' own default is 32 KiB.
+// urlBuffer is the size of a connection's buffers, in bytes. Announcements and headers are
+// small, and larger values bypass the buffer. The default of go-redis is 32 KiB.
 const urlBuffer = 4 << 10
 
 var (
-	errURL    = errors.New("not a valid URL (in a user name or a password, special characters have to be percent-encoded)")
-	errScheme = errors.New("the scheme is none of redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster and " +
-		"rediss+cluster")
-	errDatabase = errors.New("what the path names is not the number of a database (a / in a user name or a password is " +
-		"written %2F)")
+	errURL    = errors.New("is not a valid URL (special characters in a user name or a password are percent-encoded)")
+	errScheme = errors.New("has an unknown scheme (redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or " +
+		"rediss+cluster)")
+	errDatabase = errors.New("has a path that is not a database number (a / in a user name or a password is written %2F)")
 )
 
 // Parse returns the options of a client. No part of the URL is in an error, because it may
@@ -56,8 +55,8 @@ func Parse(rawURL string) (*redis.UniversalOptions, error) {
 	return nil, errScheme
 }
 
-// cutHosts takes the hosts out of a Sentinel's or a Cluster's URL: net/url knows no list of them, and takes a port only
-// on the last.
+// cutHosts takes the hosts out of a Sentinel's or a Cluster's URL. net/url does not know lists
+// of hosts, and accepts a port only on the last.
 func cutHosts(rawURL string) (rest, hosts string) {
 	scheme, after, found := strings.Cut(rawURL, "://")
 	if !found || !strings.Contains(scheme, "+") {
@@ -77,7 +76,7 @@ func sentinel(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
 	case master == "":
 		return nil, errors.New("the name of the master is missing: redis+sentinel://host/MASTER")
 	case strings.Contains(master, "@"):
-		return nil, errURL // the path began within a password, which no Sentinel shall be asked for
+		return nil, errURL // the path began within a password, which must not become a master's name
 	}
 	u.Path, u.RawPath = "/"+db, ""
 	opts, err := several(u, hosts, "26379")
@@ -100,18 +99,18 @@ func cluster(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
 	return opts, nil
 }
 
-// single has go-redis read what is left of a URL: one host, the database, the query.
+// single has go-redis read the rest of a URL: one host, the database and the query.
 func single(u *url.URL) (*redis.UniversalOptions, error) {
 	o, err := redis.ParseURL(u.String())
 	if err != nil {
-		return nil, whyRefused(u)
+		return nil, explain(u)
 	}
 	return &redis.UniversalOptions{
 		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, ClientName: o.ClientName,
 		Protocol: cmp.Or(o.Protocol, 2), TLSConfig: o.TLSConfig,
 		DialTimeout: cmp.Or(o.DialTimeout, urlTimeout), ReadTimeout: cmp.Or(o.ReadTimeout, urlTimeout),
 		WriteTimeout: cmp.Or(o.WriteTimeout, urlTimeout), ContextTimeoutEnabled: true,
-		// A subscriber and a publisher try again by themselves, with a backoff.
+		// A subscriber and a publisher retry with a backoff of their own.
 		DialerRetries: 1,
 		MaxRetries:    o.MaxRetries, MinRetryBackoff: o.MinRetryBackoff, MaxRetryBackoff: o.MaxRetryBackoff,
 		PoolFIFO: o.PoolFIFO, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
@@ -119,16 +118,17 @@ func single(u *url.URL) (*redis.UniversalOptions, error) {
 		ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
 		ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter,
 		ReadBufferSize:        urlBuffer, WriteBufferSize: urlBuffer,
-		// Without a pool of its own, a pipeline takes a connection, and its buffers, from the one for all commands.
+		// Without a pool of its own, a pipeline uses a connection from the pool of all commands.
 		PipelinePoolSize: cmp.Or(o.PipelinePoolSize, -1), PipelineReadBufferSize: o.PipelineReadBufferSize,
 		PipelineWriteBufferSize:  o.PipelineWriteBufferSize,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}, nil
 }
 
-// whyRefused says what go-redis does not take in a URL. Its own errors quote parts of the URL, which are parts of a
-// password where that is not percent-encoded; of an option, only a name that go-redis knows is told.
-func whyRefused(u *url.URL) error {
+// explain says what go-redis does not accept in a URL. Its own errors quote parts of the URL,
+// which are parts of a password if that is not percent-encoded. Of an option, only a name that
+// go-redis knows is shown.
+func explain(u *url.URL) error {
 	takes := func(query url.Values) bool {
 		part := *u
 		part.RawQuery = query.Encode()
@@ -146,7 +146,7 @@ func whyRefused(u *url.URL) error {
 	}
 	query := u.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !takes(url.Values{name: {""}}) { // of those that it knows, each may be empty
+		if !takes(url.Values{name: {""}}) { // a known option may be empty
 			return errors.New("an option in the query is unknown (a ? in a user name or a password is written %3F)")
 		}
 		if !takes(url.Values{name: query[name]}) {
@@ -176,7 +176,8 @@ func several(u *url.URL, hosts, defaultPort string) (*redis.UniversalOptions, er
 	}
 	opts.Addrs = addrs
 	if opts.TLSConfig != nil {
-		// go-redis dials also what Sentinel or Cluster names; crypto/tls then expects the name that was dialled.
+		// go-redis also dials hosts that Sentinel or Cluster names. crypto/tls then expects the name
+		// that was dialled.
 		opts.TLSConfig.ServerName = ""
 	}
 	return opts, nil

@@ -60,7 +60,7 @@ func TestAppendSignature_Golden(t *testing.T) {
 	rev, err := Decode(want)
 	require.NoError(t, err)
 	assert.Equal(t, id, rev.SignedBy)
-	assert.False(t, rev.Verified, "Decode believes nobody")
+	assert.False(t, rev.Verified, "Decode checks no signature")
 }
 
 func TestVerify_RejectsOtherSignatures(t *testing.T) {
