@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/textproto"
 	"net/url"
 	"strings"
 	"testing"
@@ -25,8 +24,9 @@ import (
 // captures.
 type forwarder struct {
 	*proxy
-	handler http.Handler
-	records func(n int) []record // waits until there are n records
+	transport *http.Transport
+	handler   http.Handler
+	records   func(n int) []record // waits until there are n records
 }
 
 // forwarding returns a forwarder for the upstream. The upstream field of c is the base
@@ -47,7 +47,7 @@ func forwarding(t *testing.T, c config, spans tracer, upstream http.Handler) *fo
 	require.NoError(t, err)
 	transport := newTransport()
 	t.Cleanup(transport.CloseIdleConnections)
-	f := &forwarder{proxy: newProxy(c, transport, slog.New(slog.DiscardHandler), nil, spans)}
+	f := &forwarder{proxy: newProxy(c, transport, slog.New(slog.DiscardHandler), nil, spans), transport: transport}
 	f.handler, err = (&fleet{store: fleetdial.Static(set)}).decide(c, f.proxy)
 	require.NoError(t, err)
 	f.records = func(n int) (out []record) {
@@ -111,39 +111,6 @@ func TestProxy_ForwardsTrailers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "body", string(body))
 	assert.Equal(t, "42", resp.Trailer.Get("X-Echo"))
-}
-
-// TestABodyIsAskedFor: a client that waits to be told that its body is wanted sends it then only.
-func TestABodyIsAskedFor(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ path, want string }{{"/rejected", "413"}, {"/taken", "100"}} {
-		var got string
-		p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/rejected" {
-				w.WriteHeader(http.StatusRequestEntityTooLarge)
-				return
-			}
-			body, _ := io.ReadAll(r.Body)
-			got = string(body)
-		}))
-		conn := dial(t, p.serving(t), "POST "+tt.path+" HTTP/1.1", "Host: x", "Expect: 100-continue", "Content-Length: 4", "", "")
-		answer := textproto.NewReader(bufio.NewReader(conn))
-		line, err := answer.ReadLine()
-		require.NoError(t, err)
-		assert.Contains(t, line, "HTTP/1.1 "+tt.want)
-		if tt.want == "413" {
-			assert.Zero(t, p.records(1)[0].In)
-			continue
-		}
-		_, err = answer.ReadMIMEHeader()
-		require.NoError(t, err)
-		_, err = io.WriteString(conn, "body")
-		require.NoError(t, err)
-		line, err = answer.ReadLine()
-		require.NoError(t, err)
-		assert.Equal(t, "HTTP/1.1 200 OK", line, "it is told once")
-		assert.Equal(t, "body", got)
-	}
 }
 
 // TestTiming_IgnoresEarlyHints measures a response after early hints. The stage Upstream

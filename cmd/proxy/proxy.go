@@ -17,7 +17,7 @@ import (
 type proxy struct {
 	upstream     *url.URL
 	tenantInPath bool
-	forward      *httputil.ReverseProxy
+	forward      http.Handler
 	records      *slog.Logger
 	ring         *ring
 	captures     *capturer // nil if captures are disabled
@@ -29,11 +29,11 @@ func newProxy(c config, transport http.RoundTripper, records *slog.Logger, captu
 		upstream: c.upstreamURL, tenantInPath: c.tenantHeader == "", records: records, ring: newRing(c.ring), captures: captures,
 		tracer: tracer,
 	}
-	p.forward = &httputil.ReverseProxy{
+	p.forward = continueOnce(&httputil.ReverseProxy{
 		Rewrite: p.rewrite, ModifyResponse: p.modifyResponse, ErrorHandler: p.answerFailure, Transport: transport,
 		// The log lines of ReverseProxy contain errors, which may quote the upstream.
 		ErrorLog: log.New(io.Discard, "", 0),
-	}
+	})
 	return p
 }
 
