@@ -18,7 +18,7 @@ import (
 )
 
 // proxy is a program for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] NAME. It
-// runs N subscribers until SIGINT or SIGTERM, and writes its process id to NAME.pid.
+// runs N subscribers until SIGINT or SIGTERM.
 func proxy() {
 	n := flag.Int("n", 1, "number of subscribers")
 	maxBytes := flag.Int("max-bytes", 0, "size limit of a value")
@@ -30,9 +30,6 @@ func proxy() {
 }
 
 func serve(name string, n, maxBytes int, verifyKey string) error {
-	if err := os.WriteFile(name+".pid", fmt.Append(nil, os.Getpid()), 0o600); err != nil {
-		return err
-	}
 	opts, err := fleetdial.ParseURL(os.Getenv("FLEETDIAL_REDIS_URL"))
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,8 +29,7 @@ func TestPublish_Scripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		// After the deadline, testscript kills the processes of a failed script. Without
-		// a deadline, a process that a script has stopped would block the test.
+		// A command in the foreground ends at the deadline.
 		Deadline:            time.Now().Add(5 * time.Minute),
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -48,10 +48,11 @@ func TestPublish_Scripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits":  exits,
-			"server": control,
-			"until":  until,
-			"polls":  polls,
+			"exits":   exits,
+			"server":  control,
+			"process": process,
+			"until":   until,
+			"polls":   polls,
 		},
 	})
 }
@@ -69,6 +70,32 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 	default:
 		ts.Fatalf("usage: server kill|stop")
 	}
+}
+
+// process stops or continues the background process whose last argument is NAME:
+// process stop|continue NAME.
+func process(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]os.Signal{"stop": syscall.SIGSTOP, "continue": syscall.SIGCONT}
+	if len(args) != 2 || signals[args[0]] == nil {
+		ts.Fatalf("usage: process stop|continue NAME")
+	}
+	var found *os.Process
+	for _, cmd := range ts.BackgroundCmds() {
+		if cmd.Args[len(cmd.Args)-1] == args[1] {
+			found = cmd.Process
+		}
+	}
+	if found == nil {
+		ts.Fatalf("no background process %s", args[1])
+	}
+	// testscript interrupts the background processes of a script that fails, and waits for
+	// them without a deadline. A stopped process ends only if it is continued or killed.
+	ts.Defer(func() {
+		for _, cmd := range ts.BackgroundCmds() {
+			_ = cmd.Process.Kill()
+		}
+	})
+	ts.Check(found.Signal(signals[args[0]]))
 }
 
 // exits runs a command and checks its exit code: exits CODE COMMAND ARG…
