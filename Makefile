@@ -1,6 +1,7 @@
 # make check   formatting, vet, staticcheck, go.mod
 # make test    everything, with the race detector, on real redis-server processes; installs what it needs
 # make test-ha only those of make test that have more than one server: Sentinel, replicas, Cluster
+# make stress  make test's packages again and again on a busy machine, for as long as STRESS says, to find flaky tests
 # make soak    a fleet under random faults for as long as SOAK says
 # make fleet   a whole fleet in one terminal, to try things on, until Ctrl-C
 # make bench   benchmarks
@@ -9,6 +10,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 SOAK     ?= 10m
+STRESS   ?= 20m
 
 # integration, which checks against Prometheus and OpenSearch, is a module of its own.
 MODULES = . integration
@@ -16,7 +18,7 @@ MODULES = . integration
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test test-ha soak fleet bench fuzz needs
+.PHONY: check test test-ha stress soak fleet bench fuzz needs
 
 check:
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
@@ -31,6 +33,9 @@ test: needs
 
 test-ha: needs
 	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/faulttest
+
+stress: needs
+	MODULES="$(MODULES)" .ci/stress $(STRESS)
 
 soak: needs
 	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/faulttest
