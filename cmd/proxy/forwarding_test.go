@@ -118,21 +118,25 @@ func TestProxy_ForwardsTrailers(t *testing.T) {
 func TestTiming_IgnoresEarlyHints(t *testing.T) {
 	t.Parallel()
 	const wait = 200 * time.Millisecond
+	arrived := make(chan struct{})
 	p := forwarding(t, config{}, tracer{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 		<-time.After(2 * wait)
 		_, _ = io.WriteString(w, "begun")
 		_ = http.NewResponseController(w).Flush()
+		<-arrived
 		<-time.After(wait)
 	}))
 	resp, err := http.Get("http://" + p.serving(t) + "/orders/_search")
+	close(arrived)
 	require.NoError(t, err)
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	got := p.records(1)[0].Timing
-	assert.GreaterOrEqual(t, got.Upstream, 2*wait.Microseconds())
-	assert.GreaterOrEqual(t, got.Response, wait.Microseconds()/2)
+	// The upstream may begin a moment before the end of the request is noted.
+	assert.GreaterOrEqual(t, got.Upstream, wait.Microseconds())
+	assert.GreaterOrEqual(t, got.Response, wait.Microseconds())
 	assert.InDelta(t, got.Total, got.Request+got.Upstream+got.Response, 3)
 }
 
