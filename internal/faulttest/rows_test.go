@@ -273,11 +273,12 @@ var disconnectRows = []row{
 	},
 }
 
-// reconnected waits until every subscriber has reconnected so many times, and is live.
+// reconnected waits until the subscribers have begun so many new sessions each, and are
+// live. On a busy machine they may begin more.
 func (f *faulty) reconnected(times int64) {
 	f.t.Helper()
 	f.eventually(within, "every subscriber has reconnected and is live", func() bool {
-		return f.count(func(c fleetdial.Counters) int64 { return c.Reconnects }) == times*matrixSubscribers &&
+		return f.count(func(c fleetdial.Counters) int64 { return c.Reconnects }) >= times*matrixSubscribers &&
 			f.inState(fleetdial.StateLive)
 	})
 }
