@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -79,14 +80,22 @@ func startOnFreePorts(t testing.TB, sentinel string, args ...string) *Redis {
 	return nil
 }
 
+// freePort returns a port below 32768. Linux takes the ports of outgoing connections from
+// 32768 on, so no connection takes the port of a server that is down for a moment.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	const lowest, highest = 10_000, 32_767
+	var err error
+	for range 100 {
+		port := lowest + rand.IntN(highest-lowest+1)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("find a free port: %v", err)
+	return 0
 }
 
 // start starts the process, and waits for the first reply of the server. It returns false
@@ -113,7 +122,7 @@ func (r *Redis) start() bool {
 			r.t.Fatalf("start redis-server: the process ended; log:\n%s", r.log())
 		case <-time.After(5 * time.Millisecond):
 		}
-		if r.answers() {
+		if r.listens() && r.answers() {
 			return true
 		}
 	}
@@ -158,6 +167,22 @@ func runProcess(cmd *exec.Cmd) (done chan struct{}, err error) {
 		close(done)
 	}()
 	return done, <-started
+}
+
+// listens reports whether the process has logged that it listens. Until then, the server of
+// another process may be the one that answers.
+func (r *Redis) listens() bool {
+	log, err := os.ReadFile(r.logFile())
+	if err != nil {
+		return false // the log does not exist yet
+	}
+	own := strconv.Itoa(r.cmd.Process.Pid) + ":"
+	for line := range strings.Lines(string(log)) {
+		if strings.HasPrefix(line, own) && (strings.Contains(line, "Server initialized") || strings.Contains(line, "Sentinel ID is")) {
+			return true
+		}
+	}
+	return false
 }
 
 // answers reports whether the server replies to PING. Any reply counts, because a server

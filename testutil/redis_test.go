@@ -61,3 +61,14 @@ func TestLink_SwallowAndHeal(t *testing.T) {
 		assert.True(t, answers(10*time.Second))
 	}
 }
+
+// TestRedis_PortOfAnother starts a server on the port of another one, which answers.
+func TestRedis_PortOfAnother(t *testing.T) {
+	t.Parallel()
+	other := StartRedis(t)
+	r := &Redis{t: t, dir: t.TempDir(), port: other.port}
+	t.Cleanup(r.end)
+	assert.False(t, r.start())
+	assert.NotContains(t, r.log(), "Server initialized")
+	assert.Equal(t, "PONG", other.Do(t, "PING"))
+}
