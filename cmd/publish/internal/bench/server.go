@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -45,7 +46,7 @@ func StartServer(ctx context.Context, timeout time.Duration) (url string, stop f
 		_ = cmd.Wait()
 		_ = os.RemoveAll(dir)
 	}
-	if err := waitForReply(ctx, addr.String(), timeout); err != nil {
+	if err := waitForServer(ctx, addr.String(), cmd.Process.Pid, timeout); err != nil {
 		stop()
 		return "", nil, fmt.Errorf("start redis-server: %w", err)
 	}
@@ -61,14 +62,19 @@ func freeAddr() (*net.TCPAddr, error) {
 	return listener.Addr().(*net.TCPAddr), nil
 }
 
-// waitForReply waits until the server replies to a ping.
-func waitForReply(ctx context.Context, addr string, timeout time.Duration) error {
+// waitForServer waits until the server with this process id replies. Another process may have
+// taken the port, and be a server too.
+func waitForServer(ctx context.Context, addr string, pid int, timeout time.Duration) error {
 	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1})
 	defer client.Close()
 	limit := time.After(timeout)
 	retry := time.NewTicker(10 * time.Millisecond)
 	defer retry.Stop()
-	for client.Ping(ctx).Err() != nil {
+	for {
+		info, err := client.Info(ctx, "server").Result()
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r\n", pid)) {
+			return nil
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -77,5 +83,4 @@ func waitForReply(ctx context.Context, addr string, timeout time.Duration) error
 		case <-retry.C:
 		}
 	}
-	return nil
 }
