@@ -1,11 +1,12 @@
-# make check   formatting, vet, staticcheck, go.mod
-# make test    everything, with the race detector, on real redis-server processes; installs what it needs
-# make test-ha only those of make test that have more than one server: Sentinel, replicas, Cluster
-# make stress  make test's packages again and again on a busy machine, for as long as STRESS says, to find flaky tests
-# make soak    a fleet under random faults for as long as SOAK says
-# make fleet   a whole fleet in one terminal, to try things on, until Ctrl-C
-# make bench   benchmarks
-# make fuzz    each fuzz target for FUZZTIME
+# make check             formatting, vet, staticcheck, standard words, go.mod
+# make test              all tests with the race detector, on real redis-server processes; installs what it needs
+# make test-integration  tests with other people's clients and parsers
+# make test-ha           those of make test with more than one server: Sentinel, replicas, Cluster
+# make stress            all tests repeatedly on a busy machine, for STRESS, to find flaky tests
+# make soak              a fleet under random faults for SOAK
+# make fleet             a whole fleet in one terminal, until Ctrl-C
+# make bench             benchmarks
+# make fuzz              each fuzz target for FUZZTIME
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -18,7 +19,7 @@ MODULES = . integration
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test test-ha stress soak fleet bench fuzz needs
+.PHONY: check test test-integration test-ha stress soak fleet bench fuzz needs
 
 check:
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
@@ -27,9 +28,10 @@ check:
 	done
 
 test: needs
-	for module in $(MODULES); do \
-		( cd $$module && CGO_ENABLED=1 $(GO) test -race -timeout 12m ./... ) || exit 1; \
-	done
+	CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
+
+test-integration: needs
+	cd integration && CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
 
 test-ha: needs
 	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/faulttest
