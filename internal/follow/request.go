@@ -205,6 +205,10 @@ func (f *Follower) fetchFailed(c *fetching, err error) {
 	r := c.request
 	r.waiters, r.failed = nil, true
 	r.notBefore = f.now.Add(f.fetchRetry.next(f.cfg.Rand))
+	if next := f.next; next != nil && !next.cause.isUrgent() && next.notBefore.Before(r.notBefore) {
+		// The messages that came meanwhile wait for the backoff too.
+		next.notBefore, next.failed = r.notBefore, true
+	}
 	f.request(r)
 	f.started(err)
 }
