@@ -187,7 +187,7 @@ func (f *Follower) fetched(e Fetched) {
 		f.bucket.add(f.now, -1)
 	}
 	f.answer(c, err)
-	f.tryAgain(c, err)
+	f.tryAgain(c)
 	f.started(nil)
 }
 
@@ -213,11 +213,10 @@ func (f *Follower) fetchFailed(c *fetching, err error) {
 	f.started(err)
 }
 
-// tryAgain asks for another fetch if the key does not hold what was announced.
-func (f *Follower) tryAgain(c *fetching, err error) {
+// tryAgain asks for another fetch if the key does not hold what was announced, or newer.
+func (f *Follower) tryAgain(c *fetching) {
 	a := c.announced
-	found := a.ID == "" || f.applied.isOf(a.ID) || f.status.Revision.Version >= a.Version
-	if err != nil || found || c.tries == maxTries {
+	if a.ID == "" || f.holds(a) || c.tries == maxTries {
 		f.searchRetry.reset()
 		return
 	}
@@ -225,6 +224,18 @@ func (f *Follower) tryAgain(c *fetching, err error) {
 		cause: causeAnnounced, full: true, announced: a, tries: c.tries + 1,
 		notBefore: f.now.Add(f.searchRetry.next(f.cfg.Rand)),
 	})
+}
+
+// holds reports whether the last fetch found what was announced, or newer. What was applied
+// before does not matter: a replica that lags may have no key, or a rejected value, for a while.
+func (f *Follower) holds(a wire.Announcement) bool {
+	switch f.found {
+	case StateMissing:
+		return false
+	case StateRejected:
+		return f.rejected.isOf(a.ID) || f.status.Rejected.Version >= a.Version
+	}
+	return f.applied.isOf(a.ID) || f.status.Revision.Version >= a.Version
 }
 
 // answer tells those who wait for the fetch how it ended.
