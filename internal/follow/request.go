@@ -103,6 +103,7 @@ func (f *Follower) message(payload string) {
 		return
 	}
 	f.status.Counters.Announcements++
+	f.session.newest = max(f.session.newest, a.Version)
 	if f.applied.isOf(a.ID) || f.rejected.isOf(a.ID) {
 		return
 	}
@@ -230,9 +231,9 @@ func (f *Follower) tryAgain(c *fetching) {
 // before does not matter: a replica that lags may have no key, or a rejected value, for a while.
 func (f *Follower) holds(a wire.Announcement) bool {
 	switch f.found {
-	case StateMissing:
+	case wire.StateMissing:
 		return false
-	case StateRejected:
+	case wire.StateRejected:
 		return f.rejected.isOf(a.ID) || f.status.Rejected.Version >= a.Version
 	}
 	return f.applied.isOf(a.ID) || f.status.Revision.Version >= a.Version

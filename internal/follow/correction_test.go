@@ -1,0 +1,34 @@
+package follow
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A resync from a replica that lags finds an older revision. No announcement was lost.
+func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.settle(r.reply(r.revision(1, "a", noon.Add(time.Hour))))
+	require.NotNil(t, r.announce(2).Fetch)
+	require.NotNil(t, r.reply(r.revision(2, "b", noon.Add(time.Hour))).Applied)
+
+	for _, version := range []int64{1, 2} {
+		r.now = r.now.Add(time.Hour)
+		require.NotNil(t, r.handle(Timer{}).Fetch)
+		require.NotNil(t, r.reply(r.revision(version, "b", noon.Add(time.Hour))).Applied)
+		r.now = r.now.Add(2 * announcementGrace)
+		assert.False(t, r.handle(Timer{}).EndSession)
+	}
+	assert.Zero(t, r.Status().Counters.Corrections)
+
+	r.now = r.now.Add(time.Hour)
+	require.NotNil(t, r.handle(Timer{}).Fetch)
+	require.NotNil(t, r.reply(r.revision(3, "c", noon.Add(time.Hour))).Applied)
+	r.now = r.now.Add(2 * announcementGrace)
+	assert.True(t, r.handle(Timer{}).EndSession, "the announcement of version 3 was lost")
+	assert.Equal(t, int64(1), r.Status().Counters.Corrections)
+}
