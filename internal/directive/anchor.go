@@ -92,6 +92,27 @@ func Reanchor(s *Set, epoch time.Time) *Set {
 	return anchorAs(s, a)
 }
 
+// Shift returns s after the monotonic clock stood still for d: all that counts on that clock
+// comes earlier by d, also the limits of directives that were anchored to an earlier clock.
+func Shift(s *Set, d time.Duration) *Set {
+	if s.Len() == 0 {
+		return s
+	}
+	shifted := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return t.Add(-d)
+	}
+	a := s.anchor
+	a.epoch, a.origin = shifted(a.epoch), shifted(a.origin)
+	a.origins = maps.Clone(a.origins)
+	for id, origin := range a.origins {
+		a.origins[id] = shifted(origin)
+	}
+	return anchorAs(s, a)
+}
+
 // Settle returns s anchored to an epoch that has been confirmed by a second measurement,
 // after s was anchored provisionally. Unlike [Reanchor] it may give time back, but to no
 // directive more than its origin does.

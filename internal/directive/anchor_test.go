@@ -131,3 +131,21 @@ func TestEarliestEpoch_NothingEndsLater(t *testing.T) {
 	assert.Equal(t, epoch, after.EarliestEpoch(), "of a directive that kept its deadline")
 	assert.Equal(t, epoch.Add(time.Hour), AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour), false).EarliestEpoch())
 }
+
+func TestShift_MovesLimitsToo(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(1000, 0)
+	one := dir("a", nil)
+	before := Anchor(newSet(t, one), epoch)
+	limited := AnchorAfter(newSet(t, one), before, epoch.Add(time.Minute), false)
+	shifted := Shift(limited, time.Hour)
+	assert.Equal(t, endsAt(t, before).Add(-time.Hour), endsAt(t, shifted))
+	again := AnchorAfter(newSet(t, one), shifted, epoch.Add(time.Minute), false)
+	assert.Equal(t, endsAt(t, before).Add(-time.Hour), endsAt(t, again), "a clock that goes back extends nothing")
+
+	empty := &Set{}
+	provisional := Shift(AnchorAfter(newSet(t, one), empty, epoch, true), time.Hour)
+	settled := Settle(provisional, epoch)
+	assert.Equal(t, endsAt(t, before), endsAt(t, settled), "the first clock still limits nothing")
+	assert.Same(t, empty, Shift(empty, time.Hour))
+}
