@@ -87,6 +87,10 @@ type Clock struct {
 	suspect *Estimate
 }
 
+// IsTentative reports whether the estimate may turn out to be wrong: it rests on a single
+// measurement, or the last measurement disagrees with it.
+func (c *Clock) IsTentative() bool { return c.Provisional || c.suspect != nil }
+
 // Verdict is what a measurement does to the clock.
 type Verdict uint8
 

@@ -10,7 +10,7 @@ import (
 // Messages that come while a fetch fails do not make the follower fetch at once.
 func TestFollower_MessageDuringFailingFetchKeepsBackoff(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newHand(t)
 	for range 5 {
 		r.handle(Message{Session: 1, Payload: "wake up"})
 		fx := r.handle(Fetched{Err: errDown})

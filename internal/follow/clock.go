@@ -28,7 +28,9 @@ func (f *Follower) measured(m store.Measurement) {
 	case clock.Unsettled:
 		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.next(f.cfg.Rand))})
 		return
-	case clock.Settled:
+	}
+	if v != clock.Same {
+		// A set that was anchored while the clock was tentative counts on the confirmed clock now.
 		f.swap(directive.Settle(f.set, f.clock.Epoch))
 	}
 	f.clockRetry.reset()
@@ -56,13 +58,14 @@ func (f *Follower) save(value []byte) {
 	f.out.Save = &Save{Value: value, Epoch: f.savedEpoch}
 }
 
-// suspended takes in that the machine's monotonic clock stood still.
+// suspended takes in that the machine's monotonic clock stood still. A measurement that was
+// under way does not tell whether it began before or after that.
 func (f *Follower) suspended(d time.Duration) {
 	if f.current != nil {
 		f.current.suspended = true
 	}
 	if f.clock.Known {
 		f.clock.Suspend(d)
-		f.reanchor()
+		f.swap(directive.Shift(f.set, d))
 	}
 }

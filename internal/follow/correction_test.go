@@ -11,7 +11,7 @@ import (
 // A resync from a replica that lags finds an older revision. No announcement was lost.
 func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newHand(t)
 	r.settle(r.reply(r.revision(1, "a", noon.Add(time.Hour))))
 	require.NotNil(t, r.announce(2).Fetch)
 	require.NotNil(t, r.reply(r.revision(2, "b", noon.Add(time.Hour))).Applied)

@@ -6,17 +6,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // An announced revision is searched although the key holds a rejected value, or none, because
 // a replica that lags may show what was before it.
 func TestFollower_SearchesBehindRejectedAndMissing(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
+	r := newHand(t)
 	r.settle(r.reply(r.revision(1, "a", noon.Add(time.Hour))))
 	require.NotNil(t, r.handle(Refresh{Waiter: 1}).Fetch)
 	r.reply([]byte("garbage"))
-	require.Equal(t, StateRejected, r.Status().State)
+	require.Equal(t, wire.StateRejected, r.Status().State)
 
 	require.NotNil(t, r.announce(2).Fetch)
 	fx := r.reply([]byte("garbage"))

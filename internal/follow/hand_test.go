@@ -19,8 +19,8 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 var errDown = errors.New("connection refused")
 
-// rig is a follower whose events a test writes by hand.
-type rig struct {
+// hand is a follower whose events a test gives one by one.
+type hand struct {
 	*Follower
 	t     *testing.T
 	start time.Time
@@ -30,10 +30,10 @@ type rig struct {
 	set    *directive.Set
 }
 
-// newRig returns a follower with an open session whose first fetch is under way.
-func newRig(t *testing.T) *rig {
+// newHand returns a follower with an open session whose first fetch is under way.
+func newHand(t *testing.T) *hand {
 	start := time.Unix(1000, 0)
-	r := &rig{t: t, start: start, now: start, set: &directive.Set{}}
+	r := &hand{t: t, start: start, now: start, set: &directive.Set{}}
 	r.Follower = New(Config{
 		ResyncInterval: time.Hour, SubscriptionTimeout: 10 * time.Hour, MaxBytes: wire.MaxValueBytes,
 		Rand: rand.New(rand.NewPCG(1, 2)),
@@ -43,7 +43,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) handle(event Event) Effects {
+func (r *hand) handle(event Event) Effects {
 	fx := r.Handle(r.now, event)
 	if fx.Set != nil {
 		r.set = fx.Set
@@ -52,10 +52,10 @@ func (r *rig) handle(event Event) Effects {
 }
 
 // clock is what the fleet's clock shows.
-func (r *rig) clock() time.Time { return noon.Add(r.now.Sub(r.start) + r.offset) }
+func (r *hand) clock() time.Time { return noon.Add(r.now.Sub(r.start) + r.offset) }
 
 // reply ends the fetch under way, and the second part of it.
-func (r *rig) reply(value []byte) Effects {
+func (r *hand) reply(value []byte) Effects {
 	reading := store.Reading{Value: value, Length: int64(len(value))}
 	reading.Clock = store.Measurement{Time: r.clock(), Sent: r.now, Received: r.now, Wall: r.now}
 	fx := r.handle(Fetched{Reading: reading})
@@ -67,7 +67,7 @@ func (r *rig) reply(value []byte) Effects {
 }
 
 // settle lets the clock be measured a second time.
-func (r *rig) settle(fx Effects) {
+func (r *hand) settle(fx Effects) {
 	r.t.Helper()
 	r.now = fx.WakeAt
 	fx = r.handle(Timer{})
@@ -80,7 +80,7 @@ func (r *rig) settle(fx Effects) {
 func id(version int64) string { return strings.Repeat(string(rune('a'+version%6)), 32) }
 
 // revision returns a value with one directive.
-func (r *rig) revision(version int64, directiveID string, expiresAt time.Time) []byte {
+func (r *hand) revision(version int64, directiveID string, expiresAt time.Time) []byte {
 	set, err := directive.NewSet([]directive.Directive{{
 		ID: directiveID, Level: directive.Shape, SamplePerMille: 1000, ExpiresAt: expiresAt,
 	}})
@@ -91,11 +91,11 @@ func (r *rig) revision(version int64, directiveID string, expiresAt time.Time) [
 }
 
 // announce handles the announcement of a revision.
-func (r *rig) announce(version int64) Effects {
+func (r *hand) announce(version int64) Effects {
 	return r.handle(Message{Session: 1, Payload: string(wire.Announcement{Version: version, ID: id(version)}.Encode())})
 }
 
 // applies reports whether the set in force has a directive that applies now.
-func (r *rig) applies() bool {
+func (r *hand) applies() bool {
 	return r.set.Evaluate(directive.Request{}, r.now).Level == directive.Shape
 }
