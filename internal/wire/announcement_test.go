@@ -37,3 +37,22 @@ func TestAnnouncement_SpreadIsBounded(t *testing.T) {
 	assert.Zero(t, Announcement{SpreadMillis: -1}.Spread())
 	assert.Equal(t, 500*time.Millisecond, Announcement{SpreadMillis: 500}.Spread())
 }
+
+func TestSpreadMillis(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		bytes       int
+		subscribers int64
+		want        int64
+	}{
+		{4 << 20, 0, 0},
+		{1 << 10, 100_000, 0},
+		{1 << 20, 256, 0},
+		{1 << 20, 257, 501},
+		{1 << 20, 511, 998},
+		{1 << 20, 700, 1000},
+		{4 << 20, 100_000, 1000},
+	} {
+		assert.Equal(t, c.want, SpreadMillis(c.bytes, c.subscribers), "%d bytes, %d subscribers", c.bytes, c.subscribers)
+	}
+}
