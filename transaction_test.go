@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -69,21 +70,54 @@ func TestPublish_LostReplyTruncatedHistory(t *testing.T) {
 	assert.Equal(t, []int64{4, 3, 2}, historyVersions(t, direct), "nothing is published over the later revisions")
 }
 
+// onError calls a function for each command that fails in the client: "multi" for a whole
+// transaction.
+type onError func(command string)
+
+func (f onError) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f onError) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err != nil {
+			f(cmd.Name())
+		}
+		return err
+	}
+}
+
+func (f onError) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if err != nil {
+			f(cmds[0].Name())
+		}
+		return err
+	}
+}
+
 func TestPublish_LostRequestIsPublishedOnce(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	link := testutil.StartLink(t, server.Addr())
 	direct := server.Client(t)
-	p := newTestPublisher(t, impatient(t, link.Addr()), PublisherConfig{})
+	client := impatient(t, link.Addr())
+	failed := 0
+	client.AddHook(onError(func(command string) {
+		if command == "multi" {
+			failed++
+			link.Heal()
+		}
+	}))
 	calls := 0
-	rev, err := p.Update(t.Context(), func(Revision) (*Set, error) {
+	rev, err := newTestPublisher(t, client, PublisherConfig{}).Update(t.Context(), func(Revision) (*Set, error) {
 		if calls++; calls == 1 {
 			link.Swallow(testutil.ToServer) // EXEC never arrives
-			time.AfterFunc(500*time.Millisecond, func() { link.Heal() })
 		}
 		return setOf(t, "a"), nil
 	}, PublishOptions{})
 	require.NoError(t, err)
+	assert.Equal(t, 1, failed)
 	assert.Equal(t, 2, calls)
 	assert.EqualValues(t, 1, rev.Version)
 	assert.Equal(t, []int64{1}, historyVersions(t, direct), "the revision is published once")
@@ -93,17 +127,25 @@ func TestPublish_LateExecIsPublishedOnce(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	direct := server.Client(t)
-	p := newTestPublisher(t, impatient(t, server.Addr()), PublisherConfig{})
+	client := impatient(t, server.Addr())
+	var timedOut, queued bool
+	client.AddHook(onError(func(command string) {
+		timedOut = timedOut || command == "multi"
+		if timedOut && !queued && command == "watch" {
+			queued = true // another attempt waits behind EXEC
+			server.Continue()
+		}
+	}))
+	p := newTestPublisher(t, client, PublisherConfig{})
 	calls := 0
 	rev, err := p.Update(t.Context(), func(Revision) (*Set, error) {
 		if calls++; calls == 1 {
 			server.Stop() // EXEC waits in the socket of a stopped server
-			// The attempt times out before that, and further attempts queue up behind it.
-			time.AfterFunc(700*time.Millisecond, server.Continue)
 		}
 		return setOf(t, "a"), nil
 	}, PublishOptions{})
 	require.NoError(t, err)
+	assert.True(t, queued)
 	assert.EqualValues(t, 1, rev.Version)
 	assert.Equal(t, []int64{1}, historyVersions(t, direct), "the revision is published once")
 	current, err := p.Current(t.Context())
