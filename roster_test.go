@@ -30,7 +30,9 @@ func (f *fleet) join(t testing.TB, name string, change func(*SubscriberConfig)) 
 func noReports(cfg *SubscriberConfig) { cfg.ReportInterval = -1 }
 
 // seenNow returns the entry of an instance that was seen just now.
-func seenNow(name string) redis.Z { return redis.Z{Score: float64(time.Now().UnixMilli()), Member: name} }
+func seenNow(name string) redis.Z {
+	return redis.Z{Score: float64(time.Now().UnixMilli()), Member: name}
+}
 
 // rows returns the state of each instance.
 func (f *fleet) rows(t testing.TB) map[string]InstanceState {
