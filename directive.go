@@ -7,30 +7,42 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// Level is how much a proxy records of a request: Off, the zero Level, then Shape, ShapeTiming and ShapeRewriteDiff. A
-// higher level includes the lower ones. Its String method returns the level's name as publish bodies write it.
+// Level says how much a proxy records of a request. A higher level includes the lower
+// ones. The zero Level is Off.
+//
+//	type Level uint8
+//
+//	func (Level) String() string               // the name, as publish bodies write it
+//	func (Level) MarshalText() ([]byte, error) // the name; it never fails
 type Level = directive.Level
 
-// The levels, from nothing to everything.
+// The levels, from the lowest to the highest.
 const (
 	// Off records nothing beyond what the proxy always records.
 	Off = directive.Off
-	// Shape records what a request looked like: ids, names, sizes, status. Never a value of a document or a query.
+	// Shape records what a request looks like: ids, names, sizes and the status, never a
+	// value of a document or a query.
 	Shape = directive.Shape
-	// ShapeTiming is Shape and the time that each stage took.
+	// ShapeTiming is Shape, and the time that each stage took.
 	ShapeTiming = directive.ShapeTiming
-	// ShapeRewriteDiff is ShapeTiming and which parts of the request the proxy rewrote: their names, never their values.
+	// ShapeRewriteDiff is ShapeTiming, and the names of the parts of the request that the
+	// proxy rewrote, never their values.
 	ShapeRewriteDiff = directive.ShapeRewriteDiff
 )
 
-// Endpoint is the kind of operation that a request asks for. Its String method returns the name as publish bodies write
-// it. The zero Endpoint is AnyEndpoint.
+// Endpoint is the kind of operation that a request asks for. The zero Endpoint is
+// AnyEndpoint.
+//
+//	type Endpoint uint8
+//
+//	func (Endpoint) String() string               // the name, as publish bodies write it
+//	func (Endpoint) MarshalText() ([]byte, error) // the name; it never fails
 type Endpoint = directive.Endpoint
 
 // The endpoints.
 const (
-	// AnyEndpoint in a Match is an endpoint that is not set: requests to every endpoint match. A Request that has it
-	// counts as one to Unknown. Publish bodies have no name for it.
+	// AnyEndpoint in a Match is an endpoint that is not set: requests to every endpoint
+	// match. In a Request it counts as Unknown. Publish bodies have no name for it.
 	AnyEndpoint = directive.AnyEndpoint
 	// IngestDoc writes one document.
 	IngestDoc = directive.IngestDoc
@@ -40,7 +52,7 @@ const (
 	Search = directive.Search
 	// MultiSearch is several queries in one request.
 	MultiSearch = directive.MultiSearch
-	// Count counts what a query matches.
+	// Count counts the documents that a query matches.
 	Count = directive.Count
 	// GetByID reads one document. Its name is GetById.
 	GetByID = directive.GetByID
@@ -48,91 +60,153 @@ const (
 	MultiGet = directive.MultiGet
 	// DeleteByID removes one document. Its name is DeleteById.
 	DeleteByID = directive.DeleteByID
-	// DeleteByQuery removes what a query matches.
+	// DeleteByQuery removes the documents that a query matches.
 	DeleteByQuery = directive.DeleteByQuery
-	// Cursor goes on with an earlier search: scrolls and points in time.
+	// Cursor continues an earlier search: scrolls and points in time.
 	Cursor = directive.Cursor
-	// Admin is about the cluster, not its documents.
+	// Admin concerns the cluster, not its documents.
 	Admin = directive.Admin
-	// Unknown is anything that the proxy could not classify.
+	// Unknown is an operation that the proxy cannot classify.
 	Unknown = directive.Unknown
 )
 
-// Match says which requests a directive concerns: Tenant, Index and Principal, strings of which an empty one is unset,
-// and Endpoint, of which AnyEndpoint is unset. An unset field matches every request; all fields that are set must equal
-// the request's, byte by byte. The zero Match matches everything.
+// Match says which requests a directive concerns.
+//
+//	type Match struct {
+//		Tenant    string   // empty if not set
+//		Index     string   // empty if not set
+//		Principal string   // empty if not set
+//		Endpoint  Endpoint // AnyEndpoint if not set
+//	}
+//
+// A field that is not set matches every request. All fields that are set must equal those
+// of the request, byte by byte. The zero Match matches every request.
 type Match = directive.Match
 
-// Directive is one rule, with the fields ID (1 to 128 bytes, unique in its set), Match, Level, SamplePerMille (how many
-// of 1,000 matching requests it applies to, chosen by request id: 0 is none, 1000 is all), ExpiresAt (it applies before
-// that moment, which counts in whole milliseconds, and no longer at it), RingBuffer and Capture (whether the proxy is to
-// keep the requests in its ring buffer, or to capture their traffic).
+// Directive is one rule of a [Set].
+//
+//	type Directive struct {
+//		ID             string    // 1 to 128 bytes of UTF-8, unique in its set
+//		Match          Match     // the requests that it concerns
+//		Level          Level     // how much to record of them
+//		SamplePerMille int       // how many of 1,000 matching requests it applies to, 0 to 1000
+//		ExpiresAt      time.Time // the end, in whole milliseconds
+//		RingBuffer     bool      // whether the proxy keeps the requests in its ring buffer
+//		Capture        bool      // whether the proxy captures the traffic of the requests
+//	}
+//
+//	func (Directive) Equal(other Directive) bool // whether all fields are equal
+//	func (*Directive) Validate() error           // the *ValidationError of NewSet, or nil
+//
+// The names in Match are at most 256 bytes of UTF-8. The request's id decides whether a
+// request is in the sample, so that each proxy decides the same for a retry. A directive
+// applies before ExpiresAt, and no longer at ExpiresAt.
 type Directive = directive.Directive
 
-// Request is what a set needs to know of a request: Tenant, Index and Principal, each empty while it is not known,
-// Endpoint, and ID, the request id from which samples are drawn. A directive that names a tenant, an index or a
-// principal does not match a request in which it is empty.
+// Request is what a set needs to know of a request.
+//
+//	type Request struct {
+//		Tenant    string   // empty while it is not known
+//		Index     string   // empty while it is not known
+//		Principal string   // empty while it is not known
+//		Endpoint  Endpoint // AnyEndpoint counts as Unknown
+//		ID        string   // the request id, which decides on samples
+//	}
+//
+// A directive that names a tenant, an index or a principal does not match a request in
+// which that field is empty.
 type Request = directive.Request
 
-// Decision is what a set says of one request: Level, RingBuffer, Capture, and By, the id of the directive that gave the
-// level, the first of the set among equals, empty at Off. The zero Decision records nothing.
+// Decision is what a set says of one request. The zero Decision records nothing.
+//
+//	type Decision struct {
+//		Level      Level  // the highest level of the directives that apply
+//		RingBuffer bool   // whether a directive that applies has RingBuffer
+//		Capture    bool   // whether a directive that applies has Capture
+//		By         string // the id of the directive that gave the level, empty at Off
+//	}
+//
+//	func (Decision) Or(other Decision) Decision // the higher level, and either's flags
+//
+// If several directives have the highest level, By is the id of the first one in the set.
+// If both decisions have the same level, Or keeps the By of its receiver.
 type Decision = directive.Decision
 
-// Set is an immutable collection of directives. Its methods are Evaluate(Request, now time.Time) Decision, which does
-// not allocate, Len() int, and Directives() []Directive, a copy. The nil Set and the zero Set are empty. It is safe for
-// concurrent use.
+// Set is an immutable collection of directives. The nil Set and the zero Set are empty. A
+// Set is safe for concurrent use.
 //
-// A set that a Subscriber returns counts its expiries on this process's monotonic clock, as measured against Redis: for
-// now, use time.Now(). Any other set counts them on the wall clock.
+//	type Set struct{} // has no exported fields
+//
+//	func (*Set) Evaluate(req Request, now time.Time) Decision   // does not allocate
+//	func (*Set) Explain(req Request, now time.Time) Explanation // the decision and its reasons
+//	func (*Set) Len() int                                       // how many directives, expired ones included
+//	func (*Set) Directives() []Directive                        // a copy, in the set's order
+//
+// A set that a [Subscriber] returns counts expiries on the monotonic clock of this
+// process, as measured against Redis. Pass time.Now() for now, because it has a monotonic
+// reading. Any other set counts expiries on the wall clock.
 type Set = directive.Set
 
-// ValidationError says which field of a set is wrong, and why: Path is the field's place, such as
-// "directives[3].tenant", or empty where the whole is meant, and Reason the reason, which holds no value that an
-// operator wrote. NewSet and ParseSet return it, and so does publishing what is beyond the limits.
+// ValidationError says which field of a set is wrong, and why. [NewSet] and [ParseSet]
+// return it. [Publisher.Publish] and its siblings return it for a set that is beyond the
+// limits.
+//
+//	type ValidationError struct {
+//		Path   string // the field, such as "directives[3].tenant", or empty for the whole set
+//		Reason string // the reason, without any value that an operator wrote
+//	}
+//
+//	func (*ValidationError) Error() string // path and reason
 type ValidationError = directive.ValidationError
 
 // The limits of a set.
 const (
-	// MaxDirectives is how many directives a set may hold.
+	// MaxDirectives is how many directives a set can hold.
 	MaxDirectives = directive.MaxDirectives
-	// MaxBodyBytes bounds a publish body, MaxValueBytes the value of the key.
+	// MaxBodyBytes is the size of the largest publish body, and MaxValueBytes that of the
+	// largest value of the key.
 	MaxBodyBytes  = wire.MaxBodyBytes
 	MaxValueBytes = wire.MaxValueBytes
-	// DefaultMaxTTL is the longest life that a publish body may give a directive, unless told otherwise.
+	// DefaultMaxTTL is the longest TTL that a publish body can give a directive by
+	// default.
 	DefaultMaxTTL = wire.DefaultMaxTTL
 )
 
-// NewSet returns the set of these directives, in this order. The slice is copied. The error is a *ValidationError that
-// names the first field that breaks a limit.
+// NewSet returns the set of these directives, in this order. It copies the slice. The
+// error is a *[ValidationError] that names the first field that is beyond a limit.
 func NewSet(directives []Directive) (*Set, error) { return directive.NewSet(directives) }
 
-// ParseLevel returns the level with that name. Names are case-sensitive; anything else is an error.
+// ParseLevel returns the level with that name. Names are case-sensitive. Any other name
+// is an error.
 func ParseLevel(name string) (Level, error) { return directive.ParseLevel(name) }
 
-// ParseEndpoint returns the endpoint with that name. Names are case-sensitive; anything else, "Any" among it, is an
-// error.
+// ParseEndpoint returns the endpoint with that name. Names are case-sensitive. Any other
+// name is an error, including "Any": a match without an endpoint leaves the field out.
 func ParseEndpoint(name string) (Endpoint, error) { return directive.ParseEndpoint(name) }
 
-// ParseSet returns the set that a publish body in JSON describes. A TTL counts from now, for which Publisher.Now gives
-// the clock of Redis; none may reach further than DefaultMaxTTL. The error is a *ValidationError. It is safe to use on
-// what anyone sends.
+// ParseSet returns the set that a publish body in JSON describes. A TTL counts from now,
+// for which [Publisher.Now] returns the clock of Redis. A directive can expire at most
+// DefaultMaxTTL from now. The error is a *[ValidationError]. ParseSet is safe for input
+// from untrusted sources.
 func ParseSet(body []byte, now time.Time) (*Set, error) {
 	return wire.ParseBody(body, now, wire.BodyOptions{})
 }
 
-// ParseOptions are those of ParseSetWith; the zero value is what ParseSet uses.
+// ParseOptions are the options of [ParseSetWith]. The zero value makes it the same as
+// [ParseSet].
 type ParseOptions struct {
-	// MaxTTL bounds how far from now a directive may expire; 0 is DefaultMaxTTL.
+	// MaxTTL is how far from now a directive can expire; the default is DefaultMaxTTL.
 	MaxTTL time.Duration
-	// YAML says that the body is YAML, of which JSON's own types and plain strings are taken, and nothing else.
+	// YAML says that the body is YAML. Only JSON's types and plain strings are accepted.
 	YAML bool
 }
 
-// ParseSetWith is ParseSet with options.
+// ParseSetWith is [ParseSet] with options.
 func ParseSetWith(body []byte, now time.Time, opts ParseOptions) (*Set, error) {
 	return wire.ParseBody(body, now, wire.BodyOptions(opts))
 }
 
-// AppendBody appends the publish body, in JSON, that describes the set, and returns the extended slice. It has absolute
-// expiries; ParseSet makes the same set of it as long as none has passed.
+// AppendBody appends the publish body in JSON that describes the set, and returns the
+// extended slice. The body has absolute expiries. [ParseSet] returns the same set for the
+// body until the first directive expires.
 func AppendBody(dst []byte, set *Set) []byte { return wire.AppendBody(dst, set) }

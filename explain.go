@@ -2,19 +2,34 @@ package fleetdial
 
 import "github.com/fleetdial/fleetdial/internal/directive"
 
-// Diff is what differs between two sets, by the ids of their directives: Added and Removed, both []Directive, and
-// Changed, a []Changed. Added and Changed are in the order of the newer set, Removed in that of the older; the order of
-// directives is no difference. Its Len method returns how many directives differ.
+// Diff is the difference between two sets, by the ids of their directives.
+//
+//	type Diff struct {
+//		Added   []Directive // in the order of the newer set
+//		Removed []Directive // in the order of the older set
+//		Changed []Changed   // in the order of the newer set
+//	}
+//
+//	func (Diff) Len() int // how many directives differ
+//
+// The order of the directives in a set is not a difference.
 type Diff = directive.Diff
 
-// Changed is a directive that both sets have, but not the same, as it was Before and as it is After. Its Fields method
-// returns the fields that differ.
+// Changed is a directive that both sets have, with different fields.
+//
+//	type Changed struct {
+//		Before, After Directive
+//	}
+//
+//	func (Changed) Fields() []Field // the fields that differ
 type Changed = directive.Changed
 
-// Field names a field of a directive as publish bodies do.
+// Field is the name of a directive's field, as publish bodies write it.
+//
+//	type Field string
 type Field = directive.Field
 
-// The fields in which directives of the same id can differ.
+// The fields in which directives with the same id can differ.
 const (
 	FieldLevel      = directive.FieldLevel
 	FieldTenant     = directive.FieldTenant
@@ -27,14 +42,30 @@ const (
 	FieldCapture    = directive.FieldCapture
 )
 
-// DiffSets returns what has to be done to from to make it to. A nil set is empty.
+// DiffSets returns the changes that turn the set from into the set to. A nil set is
+// empty.
 func DiffSets(from, to *Set) Diff { return directive.DiffSets(from, to) }
 
-// Explanation is what Set.Explain returns for one request: the Decision; Bucket, the one of the request's id, 0 to 999,
-// which a sample includes if it is above it; and Directives, a Ground for each directive of the set, in its order.
+// Explanation is a set's decision on one request, with its reasons. The method Explain of
+// [Set] returns it.
+//
+//	type Explanation struct {
+//		Decision   Decision
+//		Bucket     int      // that of the request's id, 0 to 999
+//		Directives []Ground // one for each directive of the set, in its order
+//	}
+//
+// A sample includes the request if SamplePerMille is above Bucket.
 type Explanation = directive.Explanation
 
-// Ground says whether one Directive applies to a request (Applies) and, if it does not, everything that stands against
-// it: Expired, that it has ended; Differs, the fields of its match that the request does not meet; and OutOfSample, that
-// the request's bucket is not below SamplePerMille.
+// Ground says whether one directive applies to a request, and every reason why it does
+// not apply.
+//
+//	type Ground struct {
+//		Directive   Directive
+//		Applies     bool
+//		Expired     bool    // whether the directive has expired
+//		Differs     []Field // the fields of its match that differ from the request
+//		OutOfSample bool    // whether the request is not in its sample
+//	}
 type Ground = directive.Ground

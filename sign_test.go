@@ -12,8 +12,8 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// newSignedFleet returns a fleet with two trusted keys, and a publisher that signs with the
-// first of them.
+// newSignedFleet returns a fleet with two trusted keys, and a publisher that signs with
+// the first of them.
 func newSignedFleet(t *testing.T) (f *fleet, first, second ed25519.PrivateKey) {
 	t.Helper()
 	first, firstPublic := newKey(t)
@@ -44,8 +44,8 @@ func TestSign_VersionAboveAppliedVersions(t *testing.T) {
 	assert.EqualValues(t, 6, rev.Version)
 	eventually(t, f.sub, "b")
 
-	// Redis loses the roster too. The next revision is rejected. The instance reports that, and
-	// the version after it is above.
+	// Redis loses the roster too. The next revision is rejected. The instance reports
+	// that, and the version after it is above.
 	require.NoError(t, f.client.FlushAll(t.Context()).Err())
 	rev, err = f.pub.Publish(t.Context(), setOf(t, "c"), PublishOptions{})
 	require.NoError(t, err)

@@ -64,7 +64,8 @@ func TestWait_AllInstancesApply(t *testing.T) {
 	require.NotEmpty(t, progress)
 	assert.Equal(t, 5, progress[len(progress)-1].Applied)
 
-	// An instance with a newer revision counts. A revision may be known by its version alone.
+	// An instance with a newer revision counts. A revision may be known by its version
+	// alone.
 	later := f.publishOne(t, "z")
 	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
 	require.NoError(t, err)
