@@ -51,6 +51,8 @@ var (
 //		Offset int    // where, in bytes from 0
 //		Reason string // why
 //	}
+//
+//	func (*MalformedError) Error() string // reason and offset
 type MalformedError = wire.MalformedError
 
 // ConflictError is returned by [Publisher.Publish] and its siblings if the current revision

@@ -17,9 +17,9 @@ import (
 //		Verified    bool      // whether that signature was checked with a trusted key, and is right
 //	}
 //
-// Anyone can name any key in SignedBy. Only Verified says that the signature is right. The
-// method AppendJSON([]byte) []byte appends the revision as JSON, with times in RFC 3339, and a
-// newline.
+//	func (Revision) AppendJSON(dst []byte) []byte // appends JSON with times in RFC 3339, and a newline
+//
+// Anyone can name any key in SignedBy. Only Verified says that the signature is right.
 type Revision = wire.Revision
 
 // DecodeRevision returns the revision that a value of the fleet's key holds. No bytes are the

@@ -6,6 +6,8 @@ import (
 )
 
 // State says how a [Subscriber] stands to its fleet's key.
+//
+//	type State string
 type State = wire.State
 
 const (
@@ -23,6 +25,8 @@ const (
 )
 
 // Source says where the set of a [Subscriber] comes from.
+//
+//	type Source string
 type Source = wire.Source
 
 const (
@@ -37,6 +41,8 @@ const (
 
 // RejectReason is the kind of reason for which a value was rejected, as a word that suits a
 // metric's label.
+//
+//	type RejectReason string
 type RejectReason = wire.RejectReason
 
 const (
@@ -111,5 +117,5 @@ type Histogram = follow.Histogram
 //		Counters        Counters      // what has happened since the Subscriber began
 //	}
 //
-// Its method Clone returns a copy that shares nothing which changes.
+//	func (Status) Clone() Status // a copy that shares no map, slice or pointer with the Status
 type Status = follow.Status

@@ -2,20 +2,26 @@ package fleetdial
 
 import "github.com/fleetdial/fleetdial/internal/store"
 
-// Store has a set at hand for every request.
+// Store holds a set for every request.
 //
 //	type Store interface {
 //		Load() *Set
 //	}
 //
-// Load never returns nil, never blocks and never fails, and what it returns never changes. A
-// [Subscriber] is a Store, and so are [Memory] and what [Static] returns, so that whatever
+// Load never returns nil, never blocks and never fails. The set that Load returns never
+// changes. A [Subscriber], a [Memory] and the result of [Static] are Stores, so that code that
 // decides on requests needs no Redis in a test or on a single instance.
 type Store = store.Store
 
-// Memory is a [Store] whose set is replaced by its method Publish(*Set). A nil set is an empty
-// one, and so is the set of the zero Memory. Memory is safe for concurrent use and must not be
-// copied. Its methods are Load() *Set and Publish(*Set).
+// Memory is a [Store] whose method Publish replaces the set.
+//
+//	type Memory struct{} // has no exported fields
+//
+//	func (*Memory) Load() *Set       // the set that was published last
+//	func (*Memory) Publish(set *Set) // a nil set is an empty one
+//
+// The zero Memory has an empty set. A Memory is safe for concurrent use, and must not be
+// copied.
 type Memory = store.Memory
 
 // NewMemory returns a Memory with an empty set.
