@@ -20,8 +20,8 @@ const module = "github.com/fleetdial/fleetdial"
 
 // layer is what the packages under a folder may import besides the standard library.
 type layer struct {
-	// folders are those of this project, with everything below each. "." is the root package
-	// alone.
+	// folders are those of this project, with everything below each. "." is the root
+	// package alone.
 	folders []string
 	// libraries are the first parts of the paths of other modules. "*" is every library.
 	libraries []string
@@ -29,8 +29,8 @@ type layer struct {
 
 var adapters = []string{"fleethttp", "fleetslog", "fleetotel", "fleetprom"}
 
-// layers lists the arrows between the packages. Each package belongs to the longest folder that
-// contains it.
+// layers lists the arrows between the packages. Each package belongs to the longest
+// folder that contains it.
 var layers = map[string]layer{
 	"internal/directive": {},
 	"internal/store":     {folders: []string{"internal/directive"}},
