@@ -24,7 +24,7 @@ type Revision = wire.Revision
 
 // DecodeRevision returns the revision that a value of the fleet's key holds. No bytes are the
 // empty set at version 0. The error is a *[MalformedError] or a *[ValidationError].
-// DecodeRevision is safe to use on what anyone sends.
+// DecodeRevision is safe for input from untrusted sources.
 func DecodeRevision(value []byte) (Revision, error) {
 	if len(value) == 0 {
 		return Revision{Set: new(Set)}, nil

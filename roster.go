@@ -98,11 +98,11 @@ type Applied = wire.Applied
 // Rejected is what an instance has rejected.
 //
 //	type Rejected struct {
-//		Version int64     // 0 if it cannot be read
-//		ID      string    // empty if it cannot be read
+//		Version int64        // 0 if it cannot be read
+//		ID      string       // empty if it cannot be read
 //		Reason  RejectReason // the kind of reason
-//		Error   string    // the reason in words
-//		At      time.Time // when
+//		Error   string       // the reason in words
+//		At      time.Time    // when
 //	}
 type Rejected = wire.Rejected
 
