@@ -1,7 +1,6 @@
 package fleetdial
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -41,16 +40,11 @@ func TestACL_AllowsWhatIsNeeded(t *testing.T) {
 
 	pub := newTestPublisher(t, publisher, PublisherConfig{Fleet: "prod"})
 	cfg := testConfig()
-	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 20*time.Millisecond
+	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 100*time.Millisecond
 	log := &logBuffer{}
 	cfg.Logger = log.logger()
 	sub := subscribe(t, proxy, cfg)
-	testutil.Eventually(t, within, "the roster has the instance", func() bool {
-		roster, err := pub.Roster(context.Background())
-		return err == nil && len(roster.Instances) == 1
-	})
-	roster, err := pub.Roster(t.Context())
-	require.NoError(t, err)
+	roster := rosterOf(t, pub, 1)
 	rev, err := pub.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 	require.NoError(t, err)
 	_, err = pub.Wait(t.Context(), rev, roster, WaitOptions{})
@@ -124,15 +118,11 @@ func TestACL_AllowsCluster(t *testing.T) {
 	}
 	log := &logBuffer{}
 	cfg := testConfig()
-	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 20*time.Millisecond
+	cfg.Fleet, cfg.Instance, cfg.ReportInterval = "prod", "web", 100*time.Millisecond
 	cfg.Logger = log.logger()
 	s := subscribe(t, client("proxy"), cfg)
 	p := newTestPublisher(t, client("publisher"), PublisherConfig{Fleet: "prod"})
-	var roster Roster
-	testutil.Eventually(t, within, "the roster has the instance", func() bool {
-		roster, err = p.Roster(context.Background())
-		return err == nil && len(roster.Instances) == 1
-	})
+	roster := rosterOf(t, p, 1)
 	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 	require.NoError(t, err)
 	_, err = p.Wait(t.Context(), rev, roster, WaitOptions{})

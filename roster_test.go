@@ -19,7 +19,7 @@ import (
 func (f *fleet) join(t testing.TB, name string, change func(*SubscriberConfig)) *Subscriber {
 	t.Helper()
 	cfg := testConfig()
-	cfg.Instance, cfg.ReportInterval = name, 50*time.Millisecond
+	cfg.Instance, cfg.ReportInterval = name, 100*time.Millisecond
 	if change != nil {
 		change(&cfg)
 	}
@@ -72,8 +72,7 @@ func TestRoster_ShowsEachInstance(t *testing.T) {
 
 	publish(t, f.pub, "one", "two", "three")
 	f.waitForRows(t, map[string]InstanceState{"a": InstanceSynced, "small": InstanceRejected})
-	roster, err := f.pub.Roster(t.Context())
-	require.NoError(t, err)
+	roster := f.roster(t, 2)
 	require.EqualValues(t, 1, roster.Version)
 	row := roster.Instances[0]
 	assert.WithinDuration(t, roster.Now, row.LastSeen, 5*time.Second)

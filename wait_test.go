@@ -26,11 +26,19 @@ func names(instances []Instance) (names []string) {
 // roster waits until the roster has that many instances.
 func (f *fleet) roster(t testing.TB, n int) Roster {
 	t.Helper()
+	return rosterOf(t, f.pub, n)
+}
+
+// rosterOf waits until a publisher's roster has that many instances, of which none is gone:
+// a report that expires on a busy machine is written again.
+func rosterOf(t testing.TB, p *Publisher, n int) Roster {
+	t.Helper()
 	var roster Roster
-	testutil.Eventually(t, within, "the roster", func() (ok bool) {
+	testutil.Eventually(t, within, "the roster", func() bool {
 		var err error
-		roster, err = f.pub.Roster(context.Background())
-		return err == nil && len(roster.Instances) == n
+		roster, err = p.Roster(context.Background())
+		isGone := func(in Instance) bool { return in.State == InstanceGone }
+		return err == nil && len(roster.Instances) == n && !slices.ContainsFunc(roster.Instances, isGone)
 	})
 	return roster
 }
