@@ -22,6 +22,7 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: check test test-integration test-ha stress soak fleet bench fuzz needs
 
 check:
+	@.ci/words
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
 	for module in $(MODULES); do \
 		( cd $$module && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) mod tidy -diff ) || exit 1; \

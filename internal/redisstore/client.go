@@ -140,6 +140,9 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 	}
 	out.Length = int64(len(out.Value))
 	if size != nil {
+		if err := size.Err(); err != nil {
+			return store.Reading{}, c.failed("read the length of the fleet's key", err)
+		}
 		out.Length = max(out.Length, size.Val())
 	}
 	return out, nil
