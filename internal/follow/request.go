@@ -14,7 +14,8 @@ const (
 )
 
 // maxTries is how many fetches follow an announcement of a revision that the key does not
-// hold, because a replica lags or the announcement is forged. They take about 100 ms.
+// hold, because a replica lags or the announcement is forged. The first four take less than
+// 100 ms. The others wait for the token bucket.
 const maxTries = 6
 
 // Waits between the attempts to find an announced revision, and to measure the clock again.
@@ -221,10 +222,11 @@ func (f *Follower) tryAgain(c *fetching) {
 		f.searchRetry.reset()
 		return
 	}
-	f.request(request{
-		cause: causeAnnounced, full: true, announced: a, tries: c.tries + 1,
-		notBefore: f.now.Add(f.searchRetry.next(f.cfg.Rand)),
-	})
+	notBefore := f.now.Add(f.searchRetry.next(f.cfg.Rand))
+	if at := f.bucket.readyAt(f.now); at.After(notBefore) {
+		notBefore = at // or forged announcements would cost more fetches than other messages
+	}
+	f.request(request{cause: causeAnnounced, full: true, announced: a, tries: c.tries + 1, notBefore: notBefore})
 }
 
 // holds reports whether the last fetch found what was announced, or newer. What was applied
