@@ -42,7 +42,7 @@ type script struct {
 	missing, wrongType bool
 	err                error         // why fetches fail
 	hung               bool          // fetches get no reply until their timeout
-	latency            time.Duration // how long a reply takes; the key is read at the beginning
+	latency            time.Duration // how long a fetch takes; it reads the key at its beginning
 	skew               time.Duration // how far the fleet's clock is ahead of the local one
 	wall               time.Duration // how far the machine's wall clock is ahead of the local one
 	noTime             error         // why TIME fails
@@ -139,7 +139,8 @@ func (r *rig) run(d time.Duration) {
 // until runs, a millisecond at a time, until a condition holds.
 func (r *rig) until(within time.Duration, what string, ok func() bool) {
 	r.t.Helper()
-	for end := r.now.Add(within); !ok(); r.run(time.Millisecond) {
+	end := r.now.Add(within)
+	for r.run(0); !ok(); r.run(time.Millisecond) {
 		require.False(r.t, r.now.After(end), "not within %v: %s", within, what)
 	}
 }
@@ -248,7 +249,7 @@ func (r *rig) fetch(f Fetch) {
 		return
 	}
 	m := store.Measurement{
-		Time: r.now.Add(r.skew), Sent: r.now, Received: r.now.Add(r.latency), Wall: r.now.Add(r.wall), Err: r.noTime,
+		Time: r.now.Add(r.skew + r.latency/2), Sent: r.now, Received: r.now.Add(r.latency), Wall: r.now.Add(r.wall), Err: r.noTime,
 	}
 	reading := store.Reading{Clock: m}
 	limit := map[Mode]int{FetchHeader: wire.PeekBytes, FetchValue: r.f.cfg.MaxBytes + 1}[f.Mode]
