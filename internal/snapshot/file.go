@@ -93,10 +93,12 @@ func write(file, key string, value []byte, epoch time.Time) error {
 // temporaryPrefix begins the names of the files that are to replace a file.
 func temporaryPrefix(file string) string { return "." + filepath.Base(file) + ".tmp-" }
 
+// removeTemporary removes the files with that prefix and a number, as CreateTemp names them.
 func removeTemporary(file string) {
 	entries, _ := os.ReadDir(filepath.Dir(file))
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), temporaryPrefix(file)) {
+		number, ok := strings.CutPrefix(entry.Name(), temporaryPrefix(file))
+		if ok && strings.Trim(number, "0123456789") == "" {
 			_ = os.Remove(filepath.Join(filepath.Dir(file), entry.Name()))
 		}
 	}
