@@ -258,8 +258,11 @@ func (s *Subscriber) restore() {
 		return
 	}
 	var out follow.Effects
-	if err == nil {
-		out, err = s.follower.Restore(value, epoch, s.cfg.Startup == UseSnapshot)
+	if value != nil {
+		// The version counts whatever the machine's clock shows.
+		var rejected error
+		out, rejected = s.follower.Restore(value, epoch, err == nil && s.cfg.Startup == UseSnapshot)
+		err = cmp.Or(err, rejected)
 	}
 	if err != nil {
 		s.log.Warn("fleetdial: the snapshot file was rejected", "err", err)

@@ -33,8 +33,9 @@ func CheckFolder(file string) error {
 
 // Read returns the value that a file holds for the Redis key of that name, and the local time
 // at which the fleet's clock read zero, as far as the machine's clocks tell. The error wraps
-// fs.ErrNotExist if there is no file. Read also removes the temporary files that a process
-// left behind which was killed while it wrote.
+// fs.ErrNotExist if there is no file. If the clocks do not tell, Read returns the value with the
+// error. Read also removes the temporary files that a process left behind which was killed while
+// it wrote.
 func Read(file, key string) (value []byte, epoch time.Time, err error) {
 	removeTemporary(file)
 	snap, err := read(file)

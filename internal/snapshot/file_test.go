@@ -221,8 +221,9 @@ func TestRead_Rejects(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "set")
 		require.NoError(t, os.WriteFile(file, wire.EncodeSnapshot(&s), 0o600))
-		_, _, err := Read(file, testKey)
+		value, _, err := Read(file, testKey)
 		assert.ErrorContains(t, err, want)
+		assert.Equal(t, s.Name == testKey, value != nil, "the value of the fleet, whatever the clocks show: %s", want)
 	}
 }
 
