@@ -201,3 +201,17 @@ func TestSnapshot_RemembersTheVersionOfASignedFleet(t *testing.T) {
 		})
 	}
 }
+
+// TestSnapshot_HoldsWhatRefreshApplied closes as soon as Refresh returns, many times.
+func TestSnapshot_HoldsWhatRefreshApplied(t *testing.T) {
+	t.Parallel()
+	f, file := withSnapshot(t)
+	for i := range 50 {
+		v := value(t, int64(i+1), setOf(t, "a"))
+		f.set(t, v)
+		require.NoError(t, f.sub.Refresh(t.Context()))
+		require.NoError(t, f.sub.Close())
+		require.Equal(t, v, readSnapshot(t, file).Value, "round %d", i)
+		f.sub = subscribe(t, f.client, f.sub.cfg)
+	}
+}

@@ -342,6 +342,9 @@ func (s *Subscriber) Close() error {
 func (s *Subscriber) end() {
 	s.stop()
 	s.own.Wait()
+	if s.snapshot != nil {
+		s.snapshot.Flush() // the loop may have ended after the writer
+	}
 	s.listeners.close()
 	ended := make(chan struct{})
 	go func() {

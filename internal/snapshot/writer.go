@@ -22,7 +22,7 @@ type Writer struct {
 	epoch time.Time
 	due   bool
 
-	failing bool // belongs to write
+	failing bool // belongs to Flush
 }
 
 // NewWriter returns a writer of the file for the Redis key of that name. Failed is called when
@@ -46,8 +46,7 @@ func (w *Writer) Save(value []byte, epoch time.Time) {
 	}
 }
 
-// Run writes until ctx ends, and then what is still due. What could not be written is written
-// again.
+// Run writes until ctx ends. What could not be written is written again.
 func (w *Writer) Run(ctx context.Context) {
 	wait := firstRetry
 	for {
@@ -62,15 +61,14 @@ func (w *Writer) Run(ctx context.Context) {
 		case <-w.wake:
 		case <-again:
 		case <-ctx.Done():
-			w.write()
 			return
 		}
-		w.write()
+		w.Flush()
 	}
 }
 
-// write writes what is due.
-func (w *Writer) write() {
+// Flush writes what is due. It must not be called while Run runs.
+func (w *Writer) Flush() {
 	w.mu.Lock()
 	value, epoch, due := w.value, w.epoch, w.due
 	w.value, w.due = nil, false

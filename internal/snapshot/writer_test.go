@@ -29,6 +29,7 @@ func run(t *testing.T, file string) *running {
 	r.stop = func() {
 		cancel()
 		wg.Wait()
+		r.Flush()
 	}
 	return r
 }
@@ -64,13 +65,17 @@ func TestWriter_WritesWhatIsDueAtItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		y2k()
 		file := filepath.Join(t.TempDir(), "set")
-		w := NewWriter(file, testKey, func(err error) { t.Error(err) })
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
+		w := run(t, file)
 		w.Save([]byte("last"), thisEpoch())
-		w.Run(ctx)
+		w.stop()
 		assert.Equal(t, "last", holds(t, file))
-		w.Run(ctx)
+
+		w = run(t, file)
+		synctest.Wait()
+		w.stop()
+		w.Save([]byte("later"), thisEpoch()) // after Run has ended
+		w.Flush()
+		assert.Equal(t, "later", holds(t, file))
 	})
 }
 
@@ -130,6 +135,6 @@ func TestWriter_TriesAgain(t *testing.T) {
 		assert.Len(t, w.failures, 2, "a new failure after a success")
 		require.NoError(t, os.Rename(dir+"-away", dir))
 		w.stop()
-		assert.Equal(t, "fourth", holds(t, file), "the end writes what could not be written")
+		assert.Equal(t, "fourth", holds(t, file), "Flush writes what could not be written")
 	})
 }
