@@ -48,8 +48,7 @@ func TestSignedFleet_AppliesOnlySignedValues(t *testing.T) {
 	f.set(t, nil)
 	f.rejects(t, RejectUnsigned)
 	stranger, _ := newKey(t)
-	_, err := newTestPublisher(t, f.client, PublisherConfig{SignKey: stranger}).Publish(t.Context(), setOf(t, "evil"), PublishOptions{})
-	require.NoError(t, err)
+	publish(t, newTestPublisher(t, f.client, PublisherConfig{SignKey: stranger}), "evil")
 	f.rejects(t, RejectUnknownKey)
 	altered := bytes.Clone(good)
 	altered[len(altered)-wire.SealBytes-1] ^= 1

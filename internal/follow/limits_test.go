@@ -92,17 +92,13 @@ func TestMessages_StormCostsFewFetches(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sign := func(value []byte) []byte {
-				if !c.isSigned {
-					return value
-				}
-				return sealed(t, value, private)
+			sign := func(value []byte) []byte { return value }
+			var keys wire.Keyring
+			if c.isSigned {
+				sign = func(value []byte) []byte { return sealed(t, value, private) }
+				keys = ringOf(t, public)
 			}
-			r := startRig(t, sign(lasting(t, time.Hour)), func(cfg *Config) {
-				if c.isSigned {
-					cfg.Keys = ringOf(t, public)
-				}
-			})
+			r := startRig(t, sign(lasting(t, time.Hour)), func(cfg *Config) { cfg.Keys = keys })
 			before := len(r.fetchedAt)
 			i := 0
 			storm := func(d time.Duration) {
