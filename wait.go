@@ -169,7 +169,8 @@ func (w *wait) isDone() bool {
 // poll reads the reports of the pending instances.
 func (w *wait) poll(ctx context.Context) error {
 	p, s := w.publisher, &w.status
-	if err := p.readReports(ctx, s.Pending); err != nil {
+	pending := slices.Clone(s.Pending) // a reading that fails half-way leaves the status as it was
+	if err := p.readReports(ctx, pending); err != nil {
 		return err
 	}
 	head, err := p.header(ctx)
@@ -179,6 +180,7 @@ func (w *wait) poll(ctx context.Context) error {
 	if err := w.readDigest(ctx, &head); err != nil {
 		return err
 	}
+	s.Pending = pending
 	w.sort(&head)
 	if err := w.checkMembers(ctx, &head); err != nil {
 		return err
