@@ -87,7 +87,7 @@ func TestRoster_ShowsAnotherValueUnderTheID(t *testing.T) {
 	assert.Equal(t, rev.ID, in.Report.Applied.ID)
 	assert.NotEqual(t, roster.Digest, in.Report.Applied.Digest)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	status, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
 	require.ErrorIs(t, err, ErrWaitIncomplete)

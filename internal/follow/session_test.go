@@ -118,7 +118,11 @@ func TestSession_EventsOfAnEarlierOneDoNotCount(t *testing.T) {
 	r.run(time.Second)
 	require.NotZero(t, r.session)
 	for _, event := range []Event{
-		Subscribed{old}, Message{old, "fetch"}, Pong{old}, ErrorReply{old, errRefused}, Unsubscribed{old},
+		Subscribed{old},
+		Message{old, "fetch"},
+		Pong{old},
+		ErrorReply{old, errRefused},
+		Unsubscribed{old},
 		SessionLost{old, errRefused},
 	} {
 		before := len(r.fetches)
