@@ -67,7 +67,7 @@ func TestSubscriber_AlteredValueIsNoticed(t *testing.T) {
 // TestRoster_ShowsAnotherValueUnderTheID has an instance apply another value than the key's.
 func TestRoster_ShowsAnotherValueUnderTheID(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, func(cfg *SubscriberConfig) { cfg.Instance, cfg.ReportInterval = "a", 50*time.Millisecond })
+	f := newFleet(t, func(cfg *SubscriberConfig) { cfg.Instance, cfg.ReportInterval = "a", DefaultReportInterval })
 	rev := publishLong(t, f.pub, "first")
 	eventually(t, f.sub, "first")
 	var roster Roster
