@@ -17,7 +17,7 @@ import (
 // publishLong publishes a revision whose header holds no directive.
 func publishLong(t testing.TB, p *Publisher, ids ...string) Revision {
 	t.Helper()
-	rev, err := p.Publish(t.Context(), setOf(t, ids...), PublishOptions{Reason: strings.Repeat("r", wire.PeekBytes)})
+	rev, err := p.Publish(t.Context(), setOf(t, ids...), PublishOptions{Reason: strings.Repeat("r", wire.HeaderBytes)})
 	require.NoError(t, err)
 	return rev
 }
@@ -28,7 +28,7 @@ func (f *fleet) alter(t testing.TB, change func(value []byte) []byte) {
 	before := f.holds(t)
 	after := change(bytes.Clone(before))
 	require.NotEqual(t, before, after)
-	require.Equal(t, before[:wire.PeekBytes], after[:wire.PeekBytes])
+	require.Equal(t, before[:wire.HeaderBytes], after[:wire.HeaderBytes])
 	f.set(t, after)
 }
 

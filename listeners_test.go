@@ -50,7 +50,7 @@ func TestOnChange_CallsInOrder(t *testing.T) {
 	}
 	calls := len(seen)
 	mu.Unlock()
-	testutil.Eventually(t, within, "a panic is logged", func() bool { return f.log.lines("a listener panicked") > 0 })
+	testutil.Eventually(t, within, "a panic is logged", func() bool { return f.log.lines("listener panicked") > 0 })
 
 	cancel()
 	cancel()

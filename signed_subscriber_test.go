@@ -51,7 +51,7 @@ func TestSignedFleet_AppliesOnlySignedValues(t *testing.T) {
 	publish(t, newTestPublisher(t, f.client, PublisherConfig{SignKey: stranger}), "evil")
 	f.rejects(t, RejectUnknownKey)
 	altered := bytes.Clone(good)
-	altered[len(altered)-wire.SealBytes-1] ^= 1
+	altered[len(altered)-wire.SignatureBytes-1] ^= 1
 	f.set(t, altered)
 	f.rejects(t, RejectAltered)
 	f.set(t, first)
@@ -94,5 +94,5 @@ func TestSubscribe_VerifyKeyOfWrongLength(t *testing.T) {
 	cfg := testConfig()
 	cfg.VerifyKeys = []ed25519.PublicKey{nil}
 	_, err := Subscribe(t.Context(), impatient(t, "127.0.0.1:1"), cfg)
-	require.ErrorContains(t, err, "verify key 0 is 0 bytes")
+	require.ErrorContains(t, err, "verify key 0: has 0 bytes")
 }

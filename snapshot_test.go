@@ -99,11 +99,11 @@ func TestSnapshot_Rejected(t *testing.T) {
 		want   string
 	}{
 		"junk":                {raw: []byte("junk"), want: "of type map"},
-		"empty":               {raw: []byte{}, want: "too early"},
+		"empty":               {raw: []byte{}, want: "unexpected end"},
 		"of another key":      {change: func(s *wire.Snapshot) { s.Name = "fleetdial:{test}" }, want: `of the key \"fleetdial:{test}\"`},
 		"of the future":       {change: func(s *wire.Snapshot) { s.LocalAt = s.LocalAt.Add(time.Hour) }, want: "before the file was written"},
 		"of no time":          {change: func(s *wire.Snapshot) { s.TakenAt = time.UnixMilli(1) }, want: "the year 1970"},
-		"of no value":         {change: func(s *wire.Snapshot) { s.Value = []byte("junk") }, want: "no map"},
+		"of no value":         {change: func(s *wire.Snapshot) { s.Value = []byte("junk") }, want: "expected a map"},
 		"without a signature": {change: func(*wire.Snapshot) {}, signed: true, want: "not signed"},
 		"too large":           {change: func(s *wire.Snapshot) { s.Value = make([]byte, 2048) }, want: "larger than the limit"},
 	} {

@@ -113,18 +113,15 @@ func Shift(s *Set, d time.Duration) *Set {
 	return anchorAs(s, a)
 }
 
-// Settle returns s anchored to an epoch that has been confirmed by a second measurement,
-// after s was anchored provisionally. Unlike [Reanchor] it may give time back, but to no
-// directive more than its origin does.
+// Settle returns s anchored to an epoch that has been confirmed by a second measurement. If s
+// was anchored provisionally, Settle may give time back, but to no directive more than its
+// origin does. Otherwise it is [Reanchor].
 func Settle(s *Set, epoch time.Time) *Set {
-	if s.Len() == 0 {
-		return s
+	if s.Len() == 0 || !s.origin.IsZero() {
+		return Reanchor(s, epoch)
 	}
 	a := s.anchor
-	a.epoch = epoch
-	if a.origin.IsZero() {
-		a.origin = epoch
-	}
+	a.epoch, a.origin = epoch, epoch
 	a.origins = maps.Clone(a.origins)
 	for id, origin := range a.origins {
 		if origin.IsZero() {

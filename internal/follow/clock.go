@@ -29,16 +29,22 @@ func (f *Follower) measured(m store.Measurement) {
 		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.next(f.cfg.Rand))})
 		return
 	}
-	if v != clock.Same {
-		// A set that was anchored while the clock was tentative counts on the confirmed clock now.
-		f.swap(directive.Settle(f.set, f.clock.Epoch))
-	}
 	f.clockRetry.reset()
-	f.reanchor()
+	set := f.set
+	if f.doubted != nil {
+		set, f.doubted = f.doubted, nil
+	}
+	f.swap(directive.Settle(set, f.clock.Epoch))
 }
 
-// reanchor brings the deadlines of the set forward if less time is left than it counts on.
-func (f *Follower) reanchor() { f.swap(directive.Reanchor(f.set, f.clock.Epoch)) }
+// doubt has the set count on a measurement that could not be confirmed, if less time is left
+// by it. The set before it is kept until the clock is settled.
+func (f *Follower) doubt() {
+	if f.clock.Doubt() {
+		f.doubted = f.set
+		f.swap(directive.Reanchor(f.set, f.clock.Epoch))
+	}
+}
 
 // swap makes a set the one in force.
 func (f *Follower) swap(set *directive.Set) {
@@ -67,5 +73,8 @@ func (f *Follower) suspended(d time.Duration) {
 	if f.clock.Known {
 		f.clock.Suspend(d)
 		f.swap(directive.Shift(f.set, d))
+		if f.doubted != nil {
+			f.doubted = directive.Shift(f.doubted, d)
+		}
 	}
 }

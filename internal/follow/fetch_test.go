@@ -53,7 +53,7 @@ func TestFetch_FailuresBackOff(t *testing.T) {
 	r := startRig(t, lasting(t, time.Hour), nil)
 	r.err = errRefused
 	require.ErrorIs(t, r.refresh(), errRefused)
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	before := len(r.fetches)
 	r.run(time.Minute)
 	tries := len(r.fetches) - before
@@ -61,7 +61,7 @@ func TestFetch_FailuresBackOff(t *testing.T) {
 	assert.Less(t, tries, 200, "it does not spin")
 	r.err = nil
 	r.run(longestBackoff)
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 }
 
 // TestFetch_MessagesDoNotEndBackoff sends messages while the fetches fail.
@@ -106,17 +106,17 @@ func TestFetch_HungMakesStale(t *testing.T) {
 	r.hung = true
 	r.deliver(Refresh{1})
 	r.run(time.Second - time.Millisecond)
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 	r.run(time.Millisecond)
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	assert.ErrorIs(t, r.f.Status().Err, store.ErrUnavailable)
 	assert.ErrorContains(t, r.f.Status().Err, "fetch the fleet's key")
 	assert.ErrorContains(t, r.f.Status().Err, "no reply for 1s")
 	r.run(10 * time.Second)
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	assert.Len(t, r.logged("state changed"), 1, "one line for the change, however many fetches hang")
 	r.hung = false
-	r.until(10*time.Second, "live again", func() bool { return r.f.Status().State == StateLive })
+	r.until(10*time.Second, "live again", func() bool { return r.f.Status().State == wire.StateLive })
 	assert.Equal(t, 1, r.sessions, "the session stays")
 	assert.NoError(t, r.f.Status().Err)
 }
@@ -128,7 +128,7 @@ func TestFetch_HungDelaysNoOtherEvent(t *testing.T) {
 	r.hung = true
 	r.deliver(Refresh{1})
 	r.lose(errRefused)
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	r.run(shortestBackoff)
 	assert.Equal(t, 2, r.sessions)
 	assert.Len(t, r.fetches, 3, "never two fetches at once")
@@ -203,7 +203,7 @@ func TestFetch_ResyncFindsWhatWasNotAnnounced(t *testing.T) {
 	assert.EqualValues(t, 2, r.f.Status().Revision.Version)
 	assert.EqualValues(t, 1, r.f.Status().Counters.Corrections)
 	assert.Equal(t, 2, r.sessions, "the session that lost an announcement is replaced")
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 	assert.Len(t, r.logged("announcement was lost; the resync found the revision"), 1)
 }
 
@@ -213,7 +213,7 @@ func TestFetch_LaggingReplica(t *testing.T) {
 	r := startRig(t, valueOf(t, 1, epoch.Add(time.Hour), "a"), nil)
 	before := len(r.fetches)
 	next := valueOf(t, 2, epoch.Add(time.Hour), "b")
-	head, err := wire.Peek(next)
+	head, err := wire.DecodeHeader(next)
 	require.NoError(t, err)
 	r.message(announcementOf(2, head.ID, 0))
 	r.run(10 * time.Millisecond)

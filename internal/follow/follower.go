@@ -62,6 +62,8 @@ type Follower struct {
 
 	status Status
 	set    *directive.Set
+	// doubted is the set as it was before it counted on a clock that could not be confirmed.
+	doubted *directive.Set
 	// applied and rejected are the values that were last applied and, since then, rejected.
 	applied, rejected value
 	// signedVersion and signedID are those of the newest signed revision that was accepted.

@@ -138,7 +138,7 @@ func ringOf(t *testing.T, keys ...ed25519.PublicKey) wire.Keyring {
 
 func sealed(t *testing.T, value []byte, key ed25519.PrivateKey) []byte {
 	t.Helper()
-	out, err := wire.AppendSeal(slices.Clone(value), "fleetdial:{default}", key)
+	out, err := wire.AppendSignature(slices.Clone(value), "fleetdial:{default}", key)
 	require.NoError(t, err)
 	return out
 }
@@ -152,7 +152,7 @@ func TestMessages_BurstOfPublishesIsFollowedAtOnce(t *testing.T) {
 		var burst []string
 		for j := range 3 {
 			r.value = valueOf(t, int64(3*i+j+2), epoch.Add(time.Hour), "a")
-			head, err := wire.Peek(r.value)
+			head, err := wire.DecodeHeader(r.value)
 			require.NoError(t, err)
 			burst = append(burst, announcementOf(head.Version, head.ID, 0))
 		}
@@ -176,7 +176,7 @@ func TestMessages_SpreadIsRandom(t *testing.T) {
 	for i := range 40 {
 		before := len(r.fetches)
 		r.value = valueOf(t, int64(i+2), epoch.Add(time.Hour), "a")
-		head, err := wire.Peek(r.value)
+		head, err := wire.DecodeHeader(r.value)
 		require.NoError(t, err)
 		r.message(announcementOf(head.Version, head.ID, time.Second))
 		began := r.now

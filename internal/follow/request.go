@@ -196,9 +196,7 @@ func (f *Follower) fetched(e Fetched) {
 // fetchFailed handles a fetch that got no reading.
 func (f *Follower) fetchFailed(c *fetching, err error) {
 	f.answer(c, err)
-	if f.clock.Doubt() {
-		f.reanchor()
-	}
+	f.doubt()
 	if c.mode == FetchClock {
 		f.started(err)
 		return // every fetch measures the clock

@@ -97,7 +97,7 @@ func (r *rig) start() {
 		require.Less(r.t, r.now.Sub(r.began), time.Second, "the follower has not started")
 	}
 	require.NoError(r.t, r.startErr)
-	require.False(r.t, r.f.clock.provisional)
+	require.False(r.t, r.f.clock.Provisional)
 }
 
 // resyncing has a follower resync at that interval.
@@ -220,7 +220,7 @@ func (r *rig) message(payload string) { r.deliver(Message{r.session, payload}) }
 
 // announce delivers the announcement of what the key holds.
 func (r *rig) announce() {
-	head, err := wire.Peek(r.value)
+	head, err := wire.DecodeHeader(r.value)
 	require.NoError(r.t, err)
 	r.message(announcementOf(head.Version, head.ID, 0))
 }
@@ -252,7 +252,7 @@ func (r *rig) fetch(f Fetch) {
 		Time: r.now.Add(r.skew + r.latency/2), Sent: r.now, Received: r.now.Add(r.latency), Wall: r.now.Add(r.wall), Err: r.noTime,
 	}
 	reading := store.Reading{Clock: m}
-	limit := map[Mode]int{FetchHeader: wire.PeekBytes, FetchValue: r.f.cfg.MaxBytes + 1}[f.Mode]
+	limit := map[Mode]int{FetchHeader: wire.HeaderBytes, FetchValue: r.f.cfg.MaxBytes + 1}[f.Mode]
 	if f.Mode != FetchClock {
 		reading.Missing, reading.WrongType = r.missing, r.wrongType
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 func TestSession_FailuresBackOff(t *testing.T) {
@@ -26,13 +27,13 @@ func TestSession_FailuresBackOff(t *testing.T) {
 func TestSession_WithoutOneTheStateIsStale(t *testing.T) {
 	t.Parallel()
 	r := startRig(t, lasting(t, time.Hour), resyncing(time.Second))
-	require.Equal(t, StateLive, r.f.Status().State)
+	require.Equal(t, wire.StateLive, r.f.Status().State)
 	r.silent = true
 	r.lose(errRefused)
 	before := len(r.fetches)
 	for range 100 {
 		r.run(100 * time.Millisecond)
-		require.Equal(t, StateStale, r.f.Status().State)
+		require.Equal(t, wire.StateStale, r.f.Status().State)
 	}
 	assert.Greater(t, len(r.fetches), before+5, "it goes on fetching")
 	assert.Len(t, r.logged("state changed"), 1)
@@ -44,12 +45,12 @@ func TestSession_SilentServerIsReplaced(t *testing.T) {
 	r.run(10 * time.Second)
 	require.Equal(t, 1, r.sessions)
 	r.silent = true
-	r.until(time.Second+time.Millisecond, "stale", func() bool { return r.f.Status().State == StateStale })
+	r.until(time.Second+time.Millisecond, "stale", func() bool { return r.f.Status().State == wire.StateStale })
 	assert.ErrorIs(t, r.f.Status().Err, store.ErrUnavailable)
 	assert.ErrorContains(t, r.f.Status().Err, "no reply for 1s")
 	r.silent = false
 	r.run(2*time.Second + longestBackoff)
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 	assert.EqualValues(t, 1, r.f.Status().Counters.Reconnects)
 }
 
@@ -63,11 +64,11 @@ func TestSession_FetchAfterTheSubscription(t *testing.T) {
 	r.value = valueOf(t, 2, epoch.Add(time.Hour), "b") // its announcement is lost
 	r.deliver(Refresh{1})                              // a fetch from before the subscription
 	r.until(time.Second, "the subscription", func() bool { return r.f.session.subscribed })
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	r.run(200*time.Millisecond - shortestBackoff)
-	assert.Equal(t, StateStale, r.f.Status().State, "the header and the value of the fetch from before")
+	assert.Equal(t, wire.StateStale, r.f.Status().State, "the header and the value of the fetch from before")
 	r.run(100*time.Millisecond + shortestBackoff)
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 	assert.EqualValues(t, 2, r.f.Status().Revision.Version)
 	assert.Zero(t, r.f.Status().Counters.Corrections, "no session was expected to carry it")
 }
@@ -80,10 +81,10 @@ func TestSession_EndsWithTheSubscription(t *testing.T) {
 	} {
 		r := startRig(t, lasting(t, time.Hour), nil)
 		r.deliver(event(r))
-		assert.Equal(t, StateStale, r.f.Status().State, name)
+		assert.Equal(t, wire.StateStale, r.f.Status().State, name)
 		r.run(time.Second)
 		assert.Equal(t, 2, r.sessions, name)
-		assert.Equal(t, StateLive, r.f.Status().State, name)
+		assert.Equal(t, wire.StateLive, r.f.Status().State, name)
 	}
 }
 
@@ -130,6 +131,6 @@ func TestSession_EventsOfAnEarlierOneDoNotCount(t *testing.T) {
 		r.run(0)
 		assert.Len(t, r.fetches, before, "%T", event)
 	}
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	assert.Zero(t, r.f.Status().Counters.Announcements)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -92,17 +93,17 @@ func TestRestore_CountsOnTheSnapshotsClock(t *testing.T) {
 	r := newRig(t, value, resyncing(time.Second))
 	r.err = errRefused
 	// 20 of the directive's 60 seconds were over when the snapshot was read.
-	out, err := r.f.Restore(value, EpochOf(r.now, r.now.Add(20*time.Second)), true)
+	out, err := r.f.Restore(value, clock.EpochOf(r.now, r.now.Add(20*time.Second)), true)
 	require.NoError(t, err)
 	r.set = out.Set
 	require.NotNil(t, out.Applied)
-	assert.Equal(t, SourceSnapshot, r.f.Status().Source)
-	assert.Equal(t, StateStale, r.f.Status().State)
+	assert.Equal(t, wire.SourceSnapshot, r.f.Status().Source)
+	assert.Equal(t, wire.StateStale, r.f.Status().State)
 	r.run(20 * time.Second)
 	assert.True(t, r.isOn())
 	r.err = nil
 	r.run(5 * time.Second)
-	assert.Equal(t, SourceLive, r.f.Status().Source)
+	assert.Equal(t, wire.SourceLive, r.f.Status().Source)
 	assert.Zero(t, r.f.Status().Counters.Applies, "Redis confirms the set")
 	// By the clock of Redis, no time has passed before the start. The snapshot's clock counts.
 	r.run(epoch.Add(40*time.Second - time.Millisecond).Sub(r.now))
@@ -122,7 +123,7 @@ func TestRestore_RemembersTheSignedVersionOnly(t *testing.T) {
 	assert.Equal(t, Effects{}, out)
 	r.start()
 	assert.Empty(t, r.set.Directives())
-	assert.Equal(t, RejectReplayed, r.f.Status().Rejected.Reason)
+	assert.Equal(t, wire.RejectReplayed, r.f.Status().Rejected.Reason)
 	r.value = second
 	require.NoError(t, r.refresh())
 	assert.Equal(t, "b", r.set.Directives()[0].ID)

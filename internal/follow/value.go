@@ -169,6 +169,7 @@ func (f *Follower) reject(r store.Reading, v value, reason wire.RejectReason, er
 func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 	before, wasOf := f.status.Revision, f.applied
 	f.swap(directive.AnchorAfter(rev.Set, f.set, f.clock.Epoch, f.clock.IsTentative()))
+	f.doubted = nil
 	f.note(rev, v)
 	f.status.AppliedAt, f.status.Source, f.status.Rejected = f.now, wire.SourceLive, nil
 	f.rejected, f.found = value{}, stateOf(rev)

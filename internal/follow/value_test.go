@@ -21,27 +21,27 @@ func TestValue_AlteredUnderItsIDIsNoticed(t *testing.T) {
 		alter func(value []byte) []byte
 		// resyncs is after how many the change is noticed, and state the state then.
 		resyncs int
-		state   State
+		state   wire.State
 	}{
-		"truncated": {func(v []byte) []byte { return v[:len(v)-1] }, 1, StateRejected},
-		"extended":  {func(v []byte) []byte { return append(v, 0) }, 1, StateRejected},
+		"truncated": {func(v []byte) []byte { return v[:len(v)-1] }, 1, wire.StateRejected},
+		"extended":  {func(v []byte) []byte { return append(v, 0) }, 1, wire.StateRejected},
 		"another valid set of the same length": {func(v []byte) []byte {
 			return bytes.Replace(v, []byte("first"), []byte("other"), 1)
-		}, fullResync, StateLive},
+		}, fullResync, wire.StateLive},
 		"an invalid set of the same length": {func(v []byte) []byte {
 			return bytes.Replace(v, []byte("Shape"), []byte("shape"), 1)
-		}, fullResync, StateRejected},
+		}, fullResync, wire.StateRejected},
 	} {
 		rev, err := wire.Decode(valueOf(t, 1, ends, "first"))
 		require.NoError(t, err)
-		rev.Reason = strings.Repeat("r", wire.PeekBytes) // so that the header holds no directive
+		rev.Reason = strings.Repeat("r", wire.HeaderBytes) // so that the header holds no directive
 		original, err := wire.Encode(rev)
 		require.NoError(t, err)
 		r := startRig(t, original, resyncing(time.Minute))
 		id := r.f.Status().Revision.ID
 		r.value = c.alter(bytes.Clone(original))
 		require.NotEqual(t, original, r.value)
-		require.Equal(t, original[:wire.PeekBytes], r.value[:wire.PeekBytes])
+		require.Equal(t, original[:wire.HeaderBytes], r.value[:wire.HeaderBytes])
 		before := r.f.resyncs
 		r.until(time.Hour, name, func() bool {
 			return r.f.Status().Counters.Applies > 1 || len(r.f.Status().Counters.Rejections) > 0
@@ -52,7 +52,7 @@ func TestValue_AlteredUnderItsIDIsNoticed(t *testing.T) {
 		assert.Equal(t, c.state, status.State, name)
 		assert.Equal(t, id, status.Revision.ID, name)
 		want := "first"
-		if c.state == StateLive {
+		if c.state == wire.StateLive {
 			want = "other"
 			assert.Equal(t, wire.Digest(r.value), status.Digest, name)
 			assert.Len(t, r.logged("revision applied again, because its value was altered under its id"), 1, name)
@@ -72,8 +72,8 @@ func TestValue_ReencodedSignatureIsRejected(t *testing.T) {
 	t.Parallel()
 	private, public := newKey(t)
 	good := sealed(t, lasting(t, time.Hour), private)
-	seal := good[len(good)-wire.SealBytes:]
-	body := good[:len(good)-wire.SealBytes]
+	seal := good[len(good)-wire.SignatureBytes:]
+	body := good[:len(good)-wire.SignatureBytes]
 	for name, spoiled := range map[string][]byte{
 		"a map in 3 bytes": append(append(bytes.Clone(body), 0xde, 0, 2), seal[1:]...),
 		"upper case":       append(bytes.Clone(body), bytes.ToUpper(seal)...),
@@ -90,8 +90,8 @@ func TestValue_ReencodedSignatureIsRejected(t *testing.T) {
 		}
 		status := r.f.Status()
 		assert.EqualValues(t, 1, status.Counters.Applies, name)
-		assert.Positive(t, status.Counters.Rejections[RejectAltered], name)
-		assert.Equal(t, StateLive, status.State, name)
+		assert.Positive(t, status.Counters.Rejections[wire.RejectAltered], name)
+		assert.Equal(t, wire.StateLive, status.State, name)
 		assert.LessOrEqual(t, len(r.lines), linesIn(4*time.Minute), name)
 	}
 }
@@ -151,7 +151,7 @@ func TestValue_RejectionsDoNotFloodTheLog(t *testing.T) {
 		r.message("fetch")
 		r.run(100 * time.Millisecond)
 	}
-	rejected := r.f.Status().Counters.Rejections[RejectMalformed]
+	rejected := r.f.Status().Counters.Rejections[wire.RejectMalformed]
 	assert.Greater(t, rejected, int64(minutes*60*4), "each value that is read is counted")
 	assert.LessOrEqual(t, len(r.logged("revision rejected; the last good one stays")), linesIn(minutes*time.Minute))
 	suppressed := 0
@@ -177,7 +177,7 @@ func TestValue_AppliesDoNotFloodTheLog(t *testing.T) {
 	assert.EqualValues(t, minutes*60*20+1, r.f.Status().Counters.Applies)
 	lines := r.logged("revision applied")
 	assert.LessOrEqual(t, len(lines), applyBurst*(minutes+1))
-	assert.Equal(t, State("live"), lines[0].attr("state"))
+	assert.Equal(t, wire.State("live"), lines[0].attr("state"))
 	assert.Empty(t, r.logged("state changed"))
 }
 
@@ -194,12 +194,12 @@ func TestValue_SignedReplayIsRejected(t *testing.T) {
 	rejected := new(RejectedError)
 	require.ErrorAs(t, r.refresh(), &rejected)
 	require.ErrorAs(t, r.refresh(), &rejected, "again, although it is known")
-	assert.Equal(t, RejectReplayed, r.f.Status().Rejected.Reason)
-	assert.EqualValues(t, 1, r.f.Status().Counters.Rejections[RejectReplayed])
+	assert.Equal(t, wire.RejectReplayed, r.f.Status().Rejected.Reason)
+	assert.EqualValues(t, 1, r.f.Status().Counters.Rejections[wire.RejectReplayed])
 	assert.Equal(t, "b", r.set.Directives()[0].ID)
 	r.value = second
 	require.NoError(t, r.refresh())
-	assert.Equal(t, StateLive, r.f.Status().State)
+	assert.Equal(t, wire.StateLive, r.f.Status().State)
 	assert.EqualValues(t, 2, r.f.Status().Counters.Applies)
 }
 

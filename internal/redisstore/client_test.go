@@ -59,7 +59,7 @@ func TestRead_TellsAMissingKeyFromAnEmptyOne(t *testing.T) {
 	c, err := New(client, "")
 	require.NoError(t, err)
 	for name, read := range map[string]func() (store.Reading, error){
-		"header": func() (store.Reading, error) { return c.ReadHeader(t.Context(), wire.PeekBytes) },
+		"header": func() (store.Reading, error) { return c.ReadHeader(t.Context(), wire.HeaderBytes) },
 		"value":  func() (store.Reading, error) { return c.ReadValue(t.Context(), wire.MaxValueBytes+1) },
 	} {
 		reading := func(after func(trip int)) store.Reading {
@@ -119,9 +119,9 @@ func TestRead_OneRoundTrip(t *testing.T) {
 	require.NoError(t, err)
 	value := strings.Repeat("x", 1000)
 	server.Do(t, "SET", testKey, value)
-	got, err := c.ReadHeader(t.Context(), wire.PeekBytes)
+	got, err := c.ReadHeader(t.Context(), wire.HeaderBytes)
 	require.NoError(t, err)
-	assert.Equal(t, value[:wire.PeekBytes], string(got.Value))
+	assert.Equal(t, value[:wire.HeaderBytes], string(got.Value))
 	assert.EqualValues(t, 1000, got.Length)
 	require.NoError(t, got.Clock.Err)
 	assert.WithinDuration(t, time.Now(), got.Clock.Time, 10*time.Second)

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/clock"
+	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const testKey = "fleetdial:{default}"
 
 // thisEpoch returns the epoch of a clock that shows the local time.
-func thisEpoch() time.Time { return follow.EpochOf(time.Now(), time.Now()) }
+func thisEpoch() time.Time { return clock.EpochOf(time.Now(), time.Now()) }
 
 // names returns the names of the files in the folder of a file.
 func names(t testing.TB, file string) (all []string) {
@@ -129,7 +130,7 @@ func TestRead_RemovesTemporaryFiles(t *testing.T) {
 // that tells.
 func thisBoot(t testing.TB) (boot string, uptime time.Duration) {
 	t.Helper()
-	boot, uptime = machineUptime()
+	boot, uptime = host.Uptime()
 	require.NotEmpty(t, boot, "needs /proc/sys/kernel/random/boot_id and /proc/uptime, as on Linux")
 	return boot, uptime
 }
@@ -196,7 +197,7 @@ func TestEpochOf_TheClockByWhichMoreTimePassed(t *testing.T) {
 		"of no boot":                            {boot: "", wall: time.Second, up: uptime, want: time.Second},
 	} {
 		now, taken := time.Now(), time.UnixMilli(1_790_000_000_000)
-		_, uptime := machineUptime()
+		_, uptime := host.Uptime()
 		epoch, err := epochOf(&wire.Snapshot{
 			TakenAt: taken, LocalAt: now.Add(-c.wall), Boot: c.boot, Uptime: uptime - c.up,
 		}, now)
