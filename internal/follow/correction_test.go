@@ -25,6 +25,21 @@ func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
 	}
 	assert.Zero(t, r.Status().Counters.Corrections)
 
+	// The same in another session, whose first fetch found version 2.
+	r.handle(SessionLost{Session: 1, Err: errDown})
+	r.now = r.now.Add(time.Second)
+	require.Equal(t, uint64(2), r.handle(Timer{}).OpenSession)
+	require.NotNil(t, r.handle(Subscribed{Session: 2}).Fetch)
+	r.reply(r.revision(2, "b", noon.Add(time.Hour)))
+	for _, version := range []int64{1, 2} {
+		r.now = r.now.Add(time.Hour)
+		require.NotNil(t, r.handle(Timer{}).Fetch)
+		require.NotNil(t, r.reply(r.revision(version, "b", noon.Add(time.Hour))).Applied)
+		r.now = r.now.Add(2 * announcementGrace)
+		assert.False(t, r.handle(Timer{}).EndSession)
+	}
+	assert.Zero(t, r.Status().Counters.Corrections)
+
 	r.now = r.now.Add(time.Hour)
 	require.NotNil(t, r.handle(Timer{}).Fetch)
 	require.NotNil(t, r.reply(r.revision(3, "c", noon.Add(time.Hour))).Applied)

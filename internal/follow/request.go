@@ -179,6 +179,9 @@ func (f *Follower) fetched(e Fetched) {
 	f.fetchRetry.reset()
 	if c.session != 0 && c.session == f.session.number && f.session.subscribed {
 		f.session.reliable = true
+		if f.found == StateLive {
+			f.session.newest = max(f.session.newest, f.status.Revision.Version)
+		}
 	}
 	switch {
 	case f.status.Counters.Applies != applies:

@@ -32,7 +32,7 @@ type session struct {
 	openedAt             time.Time
 	// lastReply is when the server last replied. Only replies show that it is alive.
 	lastReply time.Time
-	// newest is the highest version that was announced or applied during the session.
+	// newest is the highest version that was announced or found during the session.
 	newest int64
 	// err is why there is no reliable session.
 	err error
