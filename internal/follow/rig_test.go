@@ -46,7 +46,7 @@ type script struct {
 	skew               time.Duration // how far the fleet's clock is ahead of the local one
 	wall               time.Duration // how far the machine's wall clock is ahead of the local one
 	noTime             error         // why TIME fails
-	refuse             error         // why sessions fail
+	failing            error         // why sessions fail
 	silent             bool          // sessions get no reply
 }
 
@@ -198,8 +198,8 @@ func (r *rig) carryOut(out Effects) {
 func (r *rig) open(number uint64) {
 	require.Zero(r.t, r.session, "a session is open already")
 	r.sessions++
-	if r.refuse != nil {
-		r.later(0, SessionLost{number, r.refuse})
+	if r.failing != nil {
+		r.later(0, SessionLost{number, r.failing})
 		return
 	}
 	r.session = number

@@ -15,7 +15,7 @@ import (
 func TestSession_FailuresBackOff(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, lasting(t, time.Hour), nil)
-	r.err, r.refuse = errRefused, errRefused
+	r.err, r.failing = errRefused, errRefused
 	r.run(time.Minute)
 	assert.Greater(t, r.sessions, 30, "it tries again, each two seconds at least")
 	assert.Less(t, r.sessions, 200, "it does not spin")
