@@ -4,6 +4,8 @@
 # make test-ha           those of make test with more than one server: Sentinel, replicas, Cluster
 # make stress            all tests repeatedly on a busy machine, for STRESS, to find flaky tests
 # make soak              a fleet under random faults for SOAK
+# make sim               simulated fleets on a simulated Redis, in virtual time, for SIM
+# make mutations         removes each rule of the follower once, and checks that the simulation finds it
 # make fleet             a whole fleet in one terminal, until Ctrl-C
 # make bench             benchmarks
 # make fuzz              each fuzz target for FUZZTIME
@@ -12,6 +14,7 @@ GO       ?= go
 FUZZTIME ?= 60s
 SOAK     ?= 10m
 STRESS   ?= 20m
+SIM      ?= 10m
 
 # integration, which checks against Prometheus and OpenSearch, is a module of its own.
 MODULES = . integration
@@ -19,7 +22,7 @@ MODULES = . integration
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test test-integration test-ha stress soak fleet bench fuzz needs
+.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench fuzz needs
 
 check:
 	@.ci/words
@@ -42,6 +45,12 @@ stress: needs
 
 soak: needs
 	SOAK=$(SOAK) CGO_ENABLED=1 $(GO) test -race -count=1 -v -timeout 0 -run TestSoak ./internal/faulttest
+
+sim:
+	SIM=$(SIM) $(GO) test -count=1 -v -timeout 0 -run '^TestSim$$' ./internal/sim
+
+mutations:
+	$(GO) test -count=1 -v -timeout 0 -run '^TestMutations$$' ./internal/sim -sim.mutations
 
 fleet: needs
 	$(GO) run ./examples/fleet

@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fleetdial/fleetdial/internal/follow"
+)
+
+// describe returns a line of the trace about an event.
+func describe(event follow.Event, in input) string {
+	name := strings.TrimPrefix(fmt.Sprintf("%T", event), "follow.")
+	switch e := event.(type) {
+	case follow.Fetched:
+		if e.Err != nil {
+			return fmt.Sprintf("%s: %v", name, e.Err)
+		}
+		clock := fmt.Sprintf("%v (round trip %v)", e.Reading.Clock.Time.Format("01-02 15:04:05.000"),
+			e.Reading.Clock.Received.Sub(e.Reading.Clock.Sent))
+		if e.Reading.Clock.Err != nil {
+			clock = e.Reading.Clock.Err.Error()
+		}
+		if in.value == nil {
+			return fmt.Sprintf("%s: clock %s", name, clock)
+		}
+		return fmt.Sprintf("%s: %d bytes of %s, clock %s", name, len(e.Reading.Value), in.value.name, clock)
+	default:
+		return fmt.Sprintf("%s %+v", name, e)
+	}
+}
+
+// describeEffects returns a line of the trace about what a follower returned.
+func describeEffects(m *machine, fx *follow.Effects) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, version %d, wakes in %v", m.status.State, m.status.Revision.Version, fx.WakeAt.Sub(m.local()))
+	if fx.Set != nil {
+		fmt.Fprintf(&b, "; set on epoch %v", fx.Set.EarliestEpoch().UnixNano())
+	}
+	if fx.Applied != nil {
+		fmt.Fprintf(&b, "; applied version %d", fx.Applied.Version)
+	}
+	if fx.OpenSession != 0 {
+		fmt.Fprintf(&b, "; open session %d", fx.OpenSession)
+	}
+	if fx.EndSession {
+		b.WriteString("; end the session")
+	}
+	if fx.Fetch != nil {
+		fmt.Fprintf(&b, "; fetch %s", [...]string{"clock", "header", "value"}[fx.Fetch.Mode])
+	}
+	if fx.Started {
+		fmt.Fprintf(&b, "; started: %v", fx.StartErr)
+	}
+	if fx.Save != nil {
+		fmt.Fprintf(&b, "; save %d bytes (nil: %v)", len(fx.Save.Value), fx.Save.Value == nil)
+	}
+	for _, a := range fx.Answers {
+		fmt.Fprintf(&b, "; answer %d: %v", a.Waiter, a.Err)
+	}
+	for _, l := range fx.Log {
+		fmt.Fprintf(&b, "; log %q %v", l.Message, l.Attrs)
+	}
+	return b.String()
+}

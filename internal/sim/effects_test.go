@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/follow"
+)
+
+const (
+	// window is how long fetches and timers are counted, and fetchesPerWindow how many may lead
+	// to nothing in it: 10 a second.
+	window           = 5 * time.Second
+	fetchesPerWindow = 10 * 5
+	timersPerWindow  = 40 * 5
+	opensPerWindow   = 30
+	// In each minute, the log gets at most a burst and what the minute adds.
+	stateLinesPerMinute = 20
+	applyLinesPerMinute = 120
+)
+
+// checkEffects checks what the follower returned for an event.
+func (m *machine) checkEffects(now time.Time, event follow.Event, in input, fx *follow.Effects, before *follow.Status) {
+	m.mustEnd(event, in, fx)
+	m.checkSession(now, event, fx, before)
+	m.checkValue(event, in, fx, before)
+	m.checkFetch(now, event, in, fx)
+	m.checkAnswers(fx)
+	m.checkRates(now, fx)
+	if !fx.WakeAt.After(now) {
+		m.world.fail("no spinning", "machine %d: WakeAt is %v before now", m.n, now.Sub(fx.WakeAt))
+	}
+}
+
+// checkSession checks that at most one session is open, and that none ends without a reason.
+func (m *machine) checkSession(now time.Time, event follow.Event, fx *follow.Effects, before *follow.Status) {
+	w, s := m.world, &m.shadow
+	if fx.OpenSession != 0 {
+		if s.isOpen {
+			w.fail("one session", "machine %d opens session %d while %d is open", m.n, fx.OpenSession, s.number)
+		}
+		if !s.openBy.IsZero() && now.After(s.openBy) {
+			w.fail("backoff", "machine %d: the first attempt after a long session came %v late", m.n, now.Sub(s.openBy))
+		}
+		s.openBy = time.Time{}
+		s.number, s.isOpen, s.openedAt, s.lastReply = fx.OpenSession, true, now, now
+		s.opens++
+		w.stats.sessions++
+	}
+	corrections := m.status.Counters.Corrections - before.Counters.Corrections
+	if corrections > 0 {
+		w.stats.corrections += corrections
+		if corrections > 1 || !m.conn.isLossy {
+			w.fail("corrections", "machine %d counted a correction, but its session lost no announcement", m.n)
+		}
+	}
+	if fx.EndSession {
+		m.checkEnd(now, event, corrections > 0)
+		s.ending, s.subscribedIn, s.reliable, s.endedAt = true, 0, false, w.now
+	}
+	if s.isOpen && !s.ending && now.Sub(s.lastReply) >= w.cfg.timeout {
+		w.fail("silence", "machine %d: the session is silent for %v and stays", m.n, now.Sub(s.lastReply))
+	}
+}
+
+func (m *machine) checkEnd(now time.Time, event follow.Event, isCorrection bool) {
+	w, s := m.world, &m.shadow
+	if !s.isOpen || s.ending {
+		w.fail("one session", "machine %d ends a session that is not open", m.n)
+	}
+	reason := isCorrection || now.Sub(s.lastReply) >= w.cfg.timeout
+	switch event.(type) {
+	case follow.Unsubscribed:
+		reason = true
+	case follow.Subscribed:
+		reason = reason || s.subscribedIn != s.step
+	case follow.ErrorReply:
+		reason = reason || s.subscribedIn == 0
+	}
+	if !reason {
+		w.fail("sessions stay", "machine %d ends its session without a reason at %T", m.n, event)
+	}
+}
+
+// mustEnd checks that a session ends after an event that shows it to be of no use.
+func (m *machine) mustEnd(event follow.Event, in input, fx *follow.Effects) {
+	s := &m.shadow
+	if in.conn == nil || in.conn.number != s.number || !s.isOpen || s.ending {
+		return
+	}
+	switch event.(type) {
+	case follow.Unsubscribed:
+	case follow.Subscribed:
+		if s.subscribedIn == s.step {
+			return
+		}
+	case follow.ErrorReply:
+		if s.subscribedIn != 0 {
+			return
+		}
+	default:
+		return
+	}
+	if !fx.EndSession {
+		m.world.fail("lost subscription", "machine %d keeps its session after %T", m.n, event)
+	}
+}
+
+// checkFetch checks that at most one fetch is under way.
+func (m *machine) checkFetch(now time.Time, event follow.Event, in input, fx *follow.Effects) {
+	w, s := m.world, &m.shadow
+	_, isFetched := event.(follow.Fetched)
+	if fx.Fetch == nil {
+		return
+	}
+	if s.fetching {
+		w.fail("one fetch", "machine %d begins a fetch while another is under way", m.n)
+	}
+	if want := max(w.cfg.timeout, 3*time.Second); fx.Fetch.Timeout != want {
+		w.fail("fetch timeout", "machine %d: the timeout is %v, want %v", m.n, fx.Fetch.Timeout, want)
+	}
+	isSecondPart := isFetched && s.mode == follow.FetchHeader && in.value != nil && fx.Fetch.Mode == follow.FetchValue && !m.isKnown(in.value)
+	if !isSecondPart {
+		s.fetchStep = s.step
+		s.fetches++
+	}
+	if fx.Fetch.Mode != follow.FetchClock {
+		if !s.fetchBy.IsZero() && now.After(s.fetchBy) {
+			w.fail("backoff", "machine %d: the first attempt after a good fetch came %v late", m.n, now.Sub(s.fetchBy))
+		}
+		s.fetchBy = time.Time{}
+	}
+	s.fetching, s.mode, s.fetchBegan = true, fx.Fetch.Mode, now
+	s.wasSuspended = s.wasSuspended && isSecondPart
+	w.stats.fetches[fx.Fetch.Mode]++
+}
+
+// checkAnswers checks that each Refresh is answered once, by a fetch that began after it.
+func (m *machine) checkAnswers(fx *follow.Effects) {
+	w, s := m.world, &m.shadow
+	for _, a := range fx.Answers {
+		i := slices.IndexFunc(s.waiters, func(x waiter) bool { return x.id == a.Waiter })
+		if i < 0 {
+			w.fail("answers", "machine %d answers waiter %d, who does not wait", m.n, a.Waiter)
+		}
+		if s.answeredBy < s.waiters[i].step {
+			w.fail("answers", "machine %d answers waiter %d with a fetch that began before", m.n, a.Waiter)
+		}
+		s.waiters = slices.Delete(s.waiters, i, i+1)
+		w.stats.answers++
+	}
+	if fx.Started {
+		if s.isStarted {
+			w.fail("start", "machine %d started twice", m.n)
+		}
+		s.isStarted = true
+	}
+}
+
+// checkRates bounds fetches, timers, sessions and log lines.
+func (m *machine) checkRates(now time.Time, fx *follow.Effects) {
+	w, s := m.world, &m.shadow
+	if now.Sub(s.window) >= window {
+		s.window, s.fetches, s.fetchesPaid, s.timers, s.opens = now, 0, 0, 0, 0
+	}
+	if s.fetches > fetchesPerWindow+2*s.fetchesPaid {
+		w.fail("fetch rate", "machine %d: %d fetches in %v, of which %d were paid for", m.n, s.fetches, now.Sub(s.window), s.fetchesPaid)
+	}
+	if s.timers > timersPerWindow {
+		w.fail("no spinning", "machine %d: %d timers in %v", m.n, s.timers, now.Sub(s.window))
+	}
+	if s.opens > opensPerWindow {
+		w.fail("session rate", "machine %d: %d sessions in %v", m.n, s.opens, now.Sub(s.window))
+	}
+	if now.Sub(s.logWindow) >= time.Minute {
+		s.logWindow, s.stateLines, s.applyLines = now, 0, 0
+	}
+	for i := range fx.Log {
+		if isApplyLine(fx.Log[i].Message) {
+			s.applyLines++
+		} else {
+			s.stateLines++
+		}
+		w.stats.logLines++
+	}
+	if s.stateLines > stateLinesPerMinute || s.applyLines > applyLinesPerMinute {
+		w.fail("log rate", "machine %d: %d and %d lines in %v", m.n, s.stateLines, s.applyLines, now.Sub(s.logWindow))
+	}
+}
+
+func isApplyLine(message string) bool {
+	return strings.HasPrefix(message, "revision applied") || strings.HasPrefix(message, "started")
+}

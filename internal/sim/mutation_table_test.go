@@ -1,0 +1,340 @@
+package sim
+
+// mutations are the rules of a follower, each removed once.
+var mutations = []mutation{
+	{
+		"an unsubscribe is ignored", "follow/follower.go",
+		`f.endSession(errUnsubscribed)`, `_ = errUnsubscribed`,
+	},
+	{
+		"an error reply to a ping ends the session", "follow/session.go",
+		`	if !f.session.subscribed {
+		f.endSession(err)`, `	if true {
+		f.endSession(err)`,
+	},
+	{
+		"an error before the subscription is ignored", "follow/session.go",
+		`	if !f.session.subscribed {
+		f.endSession(err)`, `	if !f.session.subscribed {
+		_ = err`,
+	},
+	{
+		"a second confirmation is accepted", "follow/session.go",
+		`	if f.session.subscribed {
+		f.endSession(errSubscribed)
+		return`, `	if f.session.subscribed {
+		_ = errSubscribed
+		return`,
+	},
+	{
+		"an overdue fetch is not stale", "follow/follower.go",
+		`return f.current != nil && f.now.Sub(f.current.began) >= f.cfg.SubscriptionTimeout`, `return false`,
+	},
+	{
+		"no timer for an overdue fetch", "follow/follower.go",
+		`	if f.current != nil && !f.isOverdue() {
+		earlier(`, `	if f.current != nil && !f.isOverdue() {
+		_ = (`,
+	},
+	{
+		"a retried fetch forgets its session", "follow/request.go",
+		`	r.waiters, r.failed = nil, true
+`, `	r.waiters, r.failed, r.session = nil, true, 0
+`,
+	},
+	{
+		"a fetch of an old session makes the new one reliable", "follow/request.go",
+		`if c.session != 0 && c.session == f.session.number && f.session.subscribed {`, `if f.session.subscribed {`,
+	},
+	{
+		"a session is reliable without a fetch", "follow/session.go",
+		`	f.session.subscribed = true
+`, `	f.session.subscribed, f.session.reliable = true, true
+`,
+	},
+	{
+		"no fetch when the session begins", "follow/session.go",
+		`	f.request(request{
+		cause: causeSession,`, `	_ = (request{
+		cause: causeSession,`,
+	},
+	{
+		"a fetch without TIME replaces a good clock", "follow/clock.go",
+		`	case m.own && !c.own:
+		return clockSame, 0
+`, ``,
+	},
+	{
+		"an announcement within the grace does not prevent a correction", "follow/session.go",
+		`if f.heard != u.heard || f.session`, `if f.session`,
+	},
+	{
+		"a correction is not counted", "follow/value.go",
+		`f.unannounced = &unannounced{session: f.session.number, heard: c.heard, at: f.now.Add(announcementGrace)}`, ``,
+	},
+	{
+		"a revision that was announced before counts as unannounced", "follow/value.go",
+		`isNew := rev.Version > f.session.newest && rev.ID`, `isNew := rev.ID`,
+	},
+	{
+		"the identification of the last rejection survives an apply", "follow/value.go",
+		`f.rejected, f.found = value{}, stateOf(rev)`, `f.found = stateOf(rev)`,
+	},
+	{
+		"an announcement of a rejected revision counts as new", "follow/request.go",
+		`if f.applied.isOf(a.ID) || f.rejected.isOf(a.ID) {
+		return`, `if f.applied.isOf(a.ID) {
+		return`,
+	},
+	{
+		"the epoch is taken from the time of the reply", "follow/clock.go",
+		`		epoch:     EpochOf(m.Sent, m.Time),
+`, `		epoch:     EpochOf(m.Received, m.Time),
+`,
+	},
+	{
+		"the first reading of the clock is not measured again", "follow/clock.go",
+		`*c = clock{known: true, estimate: *m, provisional: true}
+		return clockUnsettled, 0`, `*c = clock{known: true, estimate: *m}
+		return clockSame, 0`,
+	},
+	{
+		"a jump is believed without confirmation", "follow/clock.go",
+		`	c.suspect = m
+	return clockUnsettled, 0`, `	by = c.epoch.Sub(m.epoch)
+	*c = clock{known: true, estimate: *m}
+	return clockJumped, by`,
+	},
+	{
+		"a suspect clock is not measured again", "follow/clock.go",
+		`		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.next(f.cfg.Rand))})
+`, ``,
+	},
+	{
+		"a directive that comes with a suspect reading counts on the old clock", "follow/value.go",
+		`f.clock.isTentative()))`, `f.clock.provisional))`,
+	},
+	{
+		"what was anchored tentatively is not settled", "follow/clock.go",
+		`	if v != clockSame {
+`, `	if v == clockSame {
+`,
+	},
+	{
+		"a clock found behind does not shorten the set", "follow/clock.go",
+		`	f.swap(directive.Reanchor(f.set, f.clock.epoch))
+`, ``,
+	},
+	{
+		"no doubt after a failed fetch", "follow/request.go",
+		`if f.clock.doubt() {`, `if false && f.clock.doubt() {`,
+	},
+	{
+		"the year is not checked", "follow/clock.go",
+		`year < 2000`, `year < 1000`,
+	},
+	{
+		"an equal version with another id is accepted in a signed fleet", "follow/value.go",
+		`rev.Version <= f.signedVersion`, `rev.Version < f.signedVersion`,
+	},
+	{
+		"a known id counts as a replay", "follow/value.go",
+		`rev.Version <= f.signedVersion && rev.ID != f.signedID`, `rev.Version <= f.signedVersion`,
+	},
+	{
+		"an older signed revision is accepted", "follow/value.go",
+		`if rev.Verified && rev.Version <=`, `if false && rev.Version <=`,
+	},
+	{
+		"the signature is not checked", "follow/value.go",
+		`err != nil {
+			return wire.Revision{}, signatureReason(err), err`, `err != nil && false {
+			return wire.Revision{}, signatureReason(err), err`,
+	},
+	{
+		"the version of a snapshot is not remembered", "follow/restore.go",
+		`	f.noteSigned(rev)
+`, ``,
+	},
+	{
+		"a value may be too large", "follow/value.go",
+		`if len(r.Value) > f.cfg.MaxBytes {`, `if len(r.Value) > 2*f.cfg.MaxBytes {`,
+	},
+	{
+		"a small step of the clock back extends a directive", "follow/value.go",
+		`directive.AnchorAfter(rev.Set, f.set, f.clock.epoch, f.clock.isTentative())`, `directive.Anchor(rev.Set, f.clock.epoch)`,
+	},
+	{
+		"origins are not carried", "directive/anchor.go",
+		`		a.origins = carriedOrigins(s, prev)
+`, ``,
+	},
+	{
+		"the snapshot is not saved again when less time is left", "follow/clock.go",
+		`		f.save(nil)
+`, ``,
+	},
+	{
+		"the snapshot is not saved", "follow/value.go",
+		`	f.save(r.Value)
+`, ``,
+	},
+	{
+		"suspended time is ignored", "follow/clock.go",
+		`	f.clock.epoch = f.clock.epoch.Add(-d)
+`, ``,
+	},
+	{
+		"a measurement during a suspension counts", "follow/clock.go",
+		`		f.current.suspended = true
+`, ``,
+	},
+	{
+		"limits stay where they are in a suspension", "follow/clock.go",
+		`f.swap(directive.Shift(f.set, d))`, `f.reanchor()`,
+	},
+	{
+		"the token bucket is ignored", "follow/limits.go",
+		`	if b.tokens >= 1 {
+		return now`, `	if true {
+		return now`,
+	},
+	{
+		"a fetch that finds nothing costs nothing", "follow/request.go",
+		`		f.bucket.add(f.now, -1)
+`, ``,
+	},
+	{
+		"a message ends a spread", "follow/request.go",
+		`	case r.cause.isUrgent(), isNewer`, `	case true, isNewer`,
+	},
+	{
+		"a spread is not bounded by a second", "wire/announcement.go",
+		`min(max(0, a.SpreadMillis), MaxSpread.Milliseconds())`, `min(max(0, a.SpreadMillis), 60_000)`,
+	},
+	{
+		"the tenth resync does not read the whole value", "follow/follower.go",
+		`full: f.resyncs%fullResync == 0, `, ``,
+	},
+	{
+		"the digest is not compared", "follow/value.go",
+		`(c.mode == FetchHeader || v.digest == known.digest)`, `true`,
+	},
+	{
+		"the length is not compared", "follow/value.go",
+		`v.header == other.header && v.length == other.length`, `v.header == other.header`,
+	},
+	{
+		"the header of a signed value is trusted", "follow/request.go",
+		`	case f.cfg.Keys != nil, r.full`, `	case r.full`,
+	},
+	{
+		"a missing key clears the set", "follow/value.go",
+		`		f.found = StateMissing
+`, `		f.found = StateMissing
+		f.swap(emptySet)
+`,
+	},
+	{
+		"a missing key is empty", "follow/value.go",
+		`		return value{kind: kindMissing}
+`, `		return value{kind: kindEmpty}
+`,
+	},
+	{
+		"a failed fetch is not tried again", "follow/request.go",
+		`	f.request(r)
+	f.started(err)
+`, `	f.started(err)
+`,
+	},
+	{
+		"a failed fetch is tried again at once", "follow/request.go",
+		`	r.notBefore = f.now.Add(f.fetchRetry.next(f.cfg.Rand))
+`, `	r.notBefore = f.now
+`,
+	},
+	{
+		"messages shorten the backoff", "follow/request.go",
+		`		next.notBefore, next.failed = r.notBefore, true
+`, ``,
+	},
+	{
+		"the backoff of fetches is not reset", "follow/request.go",
+		`	f.fetchRetry.reset()
+`, ``,
+	},
+	{
+		"the backoff of sessions is not reset", "follow/session.go",
+		`		f.sessionRetry.reset()
+`, ``,
+	},
+	{
+		"sessions are opened again at once", "follow/session.go",
+		`f.openAt = f.now.Add(f.sessionRetry.next(f.cfg.Rand))`, `f.openAt = f.now`,
+	},
+	{
+		"the resync is not planned", "follow/follower.go",
+		`f.resyncAt = f.now.Add(f.cfg.ResyncInterval - f`, `f.resyncAt = f.now.Add(1000*f.cfg.ResyncInterval - f`,
+	},
+	{
+		"the watchdog is missing", "follow/session.go",
+		`	case f.now.Sub(s.lastReply) >= f.cfg.SubscriptionTimeout:
+`, `	case false:
+`,
+	},
+	{
+		"replies of an old session count", "follow/session.go",
+		`if !s.isOpen || s.ending || s.number != number {`, `if !s.isOpen || s.ending {`,
+	},
+	{
+		"the hint of an announcement heard during a fetch is lost", "follow/request.go",
+		`	f.request(request{cause: causeAnnounced, full: true, announced: a, notBefore: notBefore})
+`, `	if f.current == nil {
+		f.request(request{cause: causeAnnounced, full: true, announced: a, notBefore: notBefore})
+	}
+`,
+	},
+	{
+		"an announced revision is not searched", "follow/request.go",
+		`if a.ID == "" || f.holds(a) || c.tries == maxTries {`, `if true {`,
+	},
+	{
+		"the search ends at a rejected value", "follow/request.go",
+		`return f.rejected.isOf(a.ID) || f.status.Rejected.Version >= a.Version`, `return true`,
+	},
+	{
+		"a search never ends", "follow/request.go",
+		`c.tries == maxTries {`, `false {`,
+	},
+	{
+		"waiters are forgotten when requests merge", "follow/request.go",
+		`	next.waiters = append(next.waiters, r.waiters...)
+`, ``,
+	},
+	{
+		"waiters are answered twice", "follow/request.go",
+		`	c.waiters = nil
+}`, `}`,
+	},
+	{
+		"a second fetch begins", "follow/request.go",
+		`if f.current != nil || f.next == nil ||`, `if f.next == nil ||`,
+	},
+	{
+		"log lines are not limited", "follow/limits.go",
+		`		l.suppressed++
+		return nil, false
+`, `		l.suppressed++
+`,
+	},
+	{
+		"a regression is not counted", "follow/value.go",
+		`		f.status.Counters.Regressions++
+`, ``,
+	},
+	{
+		"an empty value leaves the snapshot file as it is", "follow/value.go",
+		`r.Value = []byte{} // nil`, `// nil`,
+	},
+}

@@ -1,0 +1,66 @@
+package sim
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var mutationsFlag = flag.Bool("sim.mutations", false, "remove each rule of the follower once and see whether TestSim finds it")
+
+// mutation removes one rule: in a file of internal, old becomes new.
+type mutation struct{ name, file, old, new string }
+
+// TestMutations shows that TestSim finds a follower without one of its rules. It takes up to a
+// minute for each, and so runs only with -sim.mutations.
+func TestMutations(t *testing.T) {
+	for _, m := range mutations {
+		source, err := os.ReadFile(filepath.Join("..", m.file))
+		require.NoError(t, err)
+		require.Equal(t, 1, strings.Count(string(source), m.old), "%s: the text in %s has to be there once", m.name, m.file)
+	}
+	if !*mutationsFlag {
+		t.Skip("takes up to a minute for each of them: make mutations")
+	}
+	for _, m := range mutations {
+		t.Run(m.name, func(t *testing.T) { m.run(t) })
+	}
+}
+
+var (
+	foundText  = regexp.MustCompile(`seed \d+, at [^:]+: ([^:]+): (.*)`)
+	foundAfter = regexp.MustCompile(`--- FAIL: TestSim \(([0-9.]+s)\)`)
+)
+
+// run runs TestSim with the mutation in place of the file.
+func (m *mutation) run(t *testing.T) {
+	t.Helper()
+	file, err := filepath.Abs(filepath.Join("..", m.file))
+	require.NoError(t, err)
+	source, err := os.ReadFile(file)
+	require.NoError(t, err)
+	mutated := filepath.Join(t.TempDir(), "mutated.go")
+	require.NoError(t, os.WriteFile(mutated, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600))
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: mutated}})
+	require.NoError(t, err)
+	overlayFile := filepath.Join(t.TempDir(), "overlay.json")
+	require.NoError(t, os.WriteFile(overlayFile, overlay, 0o600))
+
+	cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-overlay", overlayFile, "-run", "^TestSim$", ".")
+	cmd.Env = append(os.Environ(), "SIM=60s")
+	out, err := cmd.CombinedOutput()
+	require.NotContains(t, string(out), "build failed", "%s", out)
+	require.Error(t, err, "not found")
+	found := foundText.FindStringSubmatch(string(out))
+	require.NotNil(t, found, "it failed in another way:\n%s", out)
+	after := foundAfter.FindStringSubmatch(string(out))
+	require.NotNil(t, after, "it failed in another way:\n%s", out)
+	t.Logf("found after %s by %q: %s", after[1], found[1], found[2])
+}

@@ -1,0 +1,204 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// shadow is what the checks remember of a follower: what it was given and what it asked for.
+type shadow struct {
+	// step counts the events.
+	step int64
+
+	// applied and rejected are the values that were applied and, since then, rejected, found
+	// what the last fetch found.
+	applied, rejected *value
+	found             follow.State
+	// seen is the last value that was read while the key held it.
+	seen          *value
+	signedVersion int64
+	signedID      string
+
+	// The session: ending says that its end was asked for, subscribed in which step it was
+	// confirmed, reliable that a fetch that began since then has succeeded.
+	number       uint64
+	isOpen       bool
+	ending       bool
+	subscribedIn int64
+	reliable     bool
+	openedAt     time.Time
+	lastReply    time.Time
+
+	// The fetch under way: mode, when it began, and in which step the first of its parts did.
+	fetching    bool
+	mode        follow.Mode
+	fetchBegan  time.Time
+	fetchStep   int64
+	fetchFailed bool
+	// wasSuspended says that the machine told of a suspension during the fetch.
+	wasSuspended bool
+	// The first attempt after a success comes soon: by then.
+	openBy, fetchBy time.Time
+
+	// hints counts the events other than the timer, pongs and fetches. loss is the last
+	// announcement that was lost on a session in which nothing else happened since.
+	hints  int64
+	hintAt time.Duration
+	loss   loss
+
+	// waiters wait. answeredBy is the step in which the fetch began that has just ended.
+	waiters    []waiter
+	answeredBy int64
+	isStarted  bool
+	// endedAt is the true time at which the last session ended, or its end was asked for.
+	endedAt time.Duration
+
+	clocks clockShadow
+	// confirmedBy are the last two measurements that agree, and isConfirming says that the event
+	// brought the second of them.
+	confirmedBy  [2]estimate
+	isConfirming bool
+	terms, spare []term
+
+	// What was counted in the current window of time.
+	window      time.Time
+	fetches     int
+	fetchesPaid int
+	timers      int
+	opens       int
+	logWindow   time.Time
+	stateLines  int
+	applyLines  int
+}
+
+// loss is an announcement that was lost.
+type loss struct {
+	value  *value
+	number uint64
+	hints  int64
+}
+
+// waiter is a Refresh that has not been answered.
+type waiter struct {
+	id   uint64
+	step int64
+}
+
+func newShadow() shadow {
+	return shadow{found: follow.StateStale, clocks: clockShadow{tentative: true}}
+}
+
+// term is what the checks know of one directive in force.
+type term struct {
+	directive.Directive
+	// deadline is when it ends by the set, and bound when it ends by the first confirmed clock
+	// under which the machine had it.
+	deadline, bound time.Time
+	isBound         bool
+	// isFree says that it is not clear which clock it came with.
+	isFree bool
+	// slack is by how much the measurements by which it is bound may be wrong.
+	slack time.Duration
+	// since is the reading of the clock with which it came.
+	since int64
+}
+
+// observe takes in an event, as far as the checks need it.
+func (m *machine) observe(now time.Time, event follow.Event, in input, before *follow.Status) {
+	s := &m.shadow
+	s.step++
+	switch event.(type) {
+	case follow.Timer, follow.Pong, follow.Fetched:
+	default:
+		s.hints++
+		s.hintAt = m.world.now
+	}
+	isCurrent := in.conn != nil && s.isOpen && !s.ending && in.conn.number == s.number
+	switch e := event.(type) {
+	case follow.Subscribed:
+		if isCurrent {
+			s.lastReply = now
+			if s.subscribedIn == 0 {
+				s.subscribedIn = s.step
+				s.fetchesPaid++
+			}
+		}
+	case follow.Message, follow.Unsubscribed, follow.ErrorReply:
+		if isCurrent {
+			s.lastReply = now
+		}
+	case follow.Pong:
+		if isCurrent {
+			s.lastReply = now
+		}
+	case follow.SessionLost:
+		if s.isOpen && e.Session == s.number {
+			if now.Sub(s.openedAt) > m.world.cfg.timeout {
+				s.openBy = now.Add(firstBackoff)
+			}
+			s.isOpen, s.ending, s.subscribedIn, s.reliable = false, false, 0, false
+			s.endedAt = m.world.now
+		}
+	case follow.Refresh:
+		s.waiters = append(s.waiters, waiter{e.Waiter, s.step})
+		s.fetchesPaid++
+	case follow.Suspended:
+		m.wasStanding(e.For)
+	case follow.Fetched:
+		m.observeFetched(now, e, in)
+	}
+}
+
+// firstBackoff is within which time the first attempt after a success has to come.
+const firstBackoff = 60 * time.Millisecond
+
+// observeFetched takes in the result of a fetch.
+func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
+	s := &m.shadow
+	s.fetching, s.answeredBy = false, s.fetchStep
+	if e.Err != nil {
+		m.clockFailed()
+		if s.mode != follow.FetchClock {
+			// The retry may wait for the spread of an announcement.
+			if !s.fetchFailed && m.world.now > s.hintAt+wire.MaxSpread {
+				s.fetchBy = now.Add(firstBackoff)
+			}
+			s.fetchFailed = true
+		}
+		s.hints++
+		s.hintAt = m.world.now
+		return
+	}
+	if !s.wasSuspended {
+		m.measured(e.Reading.Clock)
+	}
+	if s.mode == follow.FetchClock {
+		return
+	}
+	if in.value == m.world.server.state.value {
+		s.seen = in.value
+	}
+	if s.mode == follow.FetchHeader && !m.isKnown(in.value) {
+		return // the whole value follows
+	}
+	s.fetchFailed = false
+	if s.isOpen && !s.ending && s.subscribedIn != 0 && s.fetchStep >= s.subscribedIn {
+		s.reliable = true
+	}
+}
+
+// isKnown reports whether a header needs no reading.
+func (m *machine) isKnown(v *value) bool {
+	return v.isMissing() || v.isLike(m.applied) || v.isLike(m.rejected)
+}
+
+// lost notes that an announcement was lost. It is only of use if the machine gets no other
+// sign of the revision.
+func (m *machine) lost(c *conn, v *value) {
+	if v != nil && v.id != "" && m.reliable && c.number == m.number && !c.isForged && v.version > c.newest {
+		m.loss = loss{v, c.number, m.hints}
+	}
+}
