@@ -68,7 +68,7 @@ func (f *Follower) save(value []byte) {
 // under way does not tell whether it began before or after that.
 func (f *Follower) suspended(d time.Duration) {
 	if f.current != nil {
-		f.current.suspended = true
+		f.current.suspended += d
 	}
 	if f.clock.Known {
 		f.clock.Suspend(d)

@@ -99,3 +99,9 @@ func (r *hand) announce(version int64) Effects {
 func (r *hand) applies() bool {
 	return r.set.Evaluate(directive.Request{}, r.now).Level == directive.Shape
 }
+
+// epoch returns when the fleet's clock read zero, as far as the follower knows.
+func (r *hand) epoch() time.Time {
+	epoch, _ := r.Clock()
+	return epoch
+}

@@ -65,8 +65,8 @@ type fetching struct {
 	began time.Time
 	// heard is how many messages had been heard when the fetch began.
 	heard int64
-	// suspended says that the machine was suspended meanwhile.
-	suspended bool
+	// suspended is how long the machine was suspended meanwhile.
+	suspended time.Duration
 }
 
 // request has the key fetched, or makes one request of two.
@@ -160,9 +160,11 @@ func (f *Follower) fetched(e Fetched) {
 		f.fetchFailed(c, e.Err)
 		return
 	}
-	if c.suspended {
+	if c.suspended > 0 && f.clock.Known {
 		f.request(request{cause: causeClock, notBefore: f.now})
 	} else {
+		// A first measurement counts as if it was sent before the suspension.
+		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-c.suspended)
 		f.measured(e.Reading.Clock)
 	}
 	if c.mode == FetchClock {
@@ -179,7 +181,7 @@ func (f *Follower) fetched(e Fetched) {
 	f.fetchRetry.reset()
 	if c.session != 0 && c.session == f.session.number && f.session.subscribed {
 		f.session.reliable = true
-		if f.found == StateLive {
+		if f.found == wire.StateLive {
 			f.session.newest = max(f.session.newest, f.status.Revision.Version)
 		}
 	}
