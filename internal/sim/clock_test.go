@@ -91,7 +91,9 @@ func (m *machine) clockFailed() {
 // wasStanding takes in that the monotonic clock stood still, and the machine told.
 func (m *machine) wasStanding(d time.Duration) {
 	m.clocks.last.epoch, m.clocks.fast.epoch = m.clocks.last.epoch.Add(-d), m.clocks.fast.epoch.Add(-d)
-	m.wasSuspended = m.wasSuspended || m.fetching
+	if m.fetching {
+		m.suspendedFor += d
+	}
 	for i := range m.terms {
 		m.terms[i].bound = m.terms[i].bound.Add(-d)
 	}

@@ -132,7 +132,9 @@ func (m *machine) checkFetch(now time.Time, event follow.Event, in input, fx *fo
 		s.fetchBy = time.Time{}
 	}
 	s.fetching, s.mode, s.fetchBegan = true, fx.Fetch.Mode, now
-	s.wasSuspended = s.wasSuspended && isSecondPart
+	if !isSecondPart {
+		s.suspendedFor = 0
+	}
 	w.stats.fetches[fx.Fetch.Mode]++
 }
 

@@ -68,6 +68,14 @@ var machineFaults = []faultKind{
 			m.suspend(w.between(0, 2*time.Minute))
 		}
 	}},
+	{name: "suspension during a fetch", do: func(w *world, m *machine) {
+		if m.tells {
+			m.suspendNext = w.between(0, 2*time.Minute)
+			if w.chance(0.5) {
+				m.restart(false, false)
+			}
+		}
+	}},
 	{name: "silent suspension", isOfClock: true, do: func(w *world, m *machine) {
 		if !m.tells {
 			m.suspend(w.between(0, 2*time.Minute))

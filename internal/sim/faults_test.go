@@ -47,6 +47,9 @@ func (w *world) anyMachine() *machine { return w.machines[w.rng.IntN(len(w.machi
 // the next publish replaces it.
 func (w *world) mend() {
 	w.server.wrongOnce = 0
+	for _, m := range w.machines {
+		m.suspendNext = 0
+	}
 }
 
 // until returns the end of a fault that begins now. Most end soon.

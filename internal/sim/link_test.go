@@ -191,6 +191,10 @@ func (m *machine) fetch(f *follow.Fetch) {
 	if w.now < m.link.slow && w.chance(0.5) {
 		slow = w.between(20*time.Millisecond, 2*time.Second)
 	}
+	if d := m.suspendNext; d > 0 {
+		m.suspendNext = 0
+		w.after(w.between(0, 2*w.cfg.latency), func() { m.suspend(d) })
+	}
 	w.after(slow+w.latency(), c.arrive)
 	stuck := m.link.fetchStuck
 	if w.now < stuck {

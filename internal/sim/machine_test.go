@@ -25,6 +25,8 @@ type machine struct {
 	// tells says that the machine tells how long it was suspended.
 	isSuspended, tells bool
 	inbox              []func()
+	// suspendNext, if not 0, is for how long the machine is suspended during its next fetch.
+	suspendNext time.Duration
 
 	// process counts the starts. f is nil while no process runs.
 	process int

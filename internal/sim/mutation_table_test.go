@@ -186,7 +186,7 @@ var mutations = []mutation{
 	},
 	{
 		"a measurement during a suspension counts", "follow/clock.go",
-		`		f.current.suspended = true
+		`		f.current.suspended += d
 `, ``,
 	},
 	{

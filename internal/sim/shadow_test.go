@@ -38,8 +38,8 @@ type shadow struct {
 	fetchBegan  time.Time
 	fetchStep   int64
 	fetchFailed bool
-	// wasSuspended says that the machine told of a suspension during the fetch.
-	wasSuspended bool
+	// suspendedFor is for how long the machine said that it was suspended during the fetch.
+	suspendedFor time.Duration
 	// The first attempt after a success comes soon: by then.
 	openBy, fetchBy time.Time
 
@@ -172,7 +172,8 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 		s.hintAt = m.world.now
 		return
 	}
-	if !s.wasSuspended {
+	if s.suspendedFor == 0 || !m.clocks.isKnown {
+		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-s.suspendedFor)
 		m.measured(e.Reading.Clock)
 	}
 	if s.mode == follow.FetchClock {
