@@ -41,7 +41,9 @@ func (f *Follower) measured(m store.Measurement) {
 // by it. The set before it is kept until the clock is settled.
 func (f *Follower) doubt() {
 	if f.clock.Doubt() {
-		f.doubted = f.set
+		if f.doubted == nil {
+			f.doubted = f.set
+		}
 		f.swap(directive.Reanchor(f.set, f.clock.Epoch))
 	}
 }

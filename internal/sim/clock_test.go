@@ -3,8 +3,8 @@ package sim
 import (
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/store"
 )
 
@@ -50,13 +50,13 @@ type clockShadow struct {
 // measured takes in a measurement that came with a fetch.
 func (m *machine) measured(r store.Measurement) {
 	c := &m.clocks
-	e := estimate{epoch: follow.EpochOf(r.Sent, r.Time), roundTrip: r.Received.Sub(r.Sent)}
-	isOwn := r.Err != nil || follow.CheckClock(r.Time) != nil
+	e := estimate{epoch: clock.EpochOf(r.Sent, r.Time), roundTrip: r.Received.Sub(r.Sent)}
+	isOwn := r.Err != nil || clock.Check(r.Time) != nil
 	if isOwn {
 		if c.isKnown && !c.isOwn {
 			return
 		}
-		e = estimate{epoch: follow.EpochOf(r.Sent, r.Wall)}
+		e = estimate{epoch: clock.EpochOf(r.Sent, r.Wall)}
 	}
 	m.worstRoundTrip = max(m.worstRoundTrip, e.roundTrip)
 	c.readings++

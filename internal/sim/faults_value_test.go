@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -20,22 +19,22 @@ var valueFaults = []faultKind{
 	{name: "wrong type", do: func(w *world, _ *machine) { w.write(w.values.wrongType) }},
 	{name: "garbage", do: func(w *world, _ *machine) {
 		b := []byte("garbage " + itoa(w.rng.Int64()))
-		w.write(w.values.bad("garbage", b, 0, "", follow.RejectMalformed))
+		w.write(w.values.bad("garbage", b, 0, "", wire.RejectMalformed))
 	}},
 	{name: "truncated", do: func(w *world, _ *machine) {
 		v := w.server.state.value
 		body := len(v.bytes)
 		if w.cfg.isSigned {
-			body -= wire.SealBytes
+			body -= wire.SignatureBytes
 		}
-		if v.version > 0 && v.reason == "" && body > wire.PeekBytes {
-			b := v.bytes[:wire.PeekBytes+w.rng.IntN(body-wire.PeekBytes)]
-			w.write(w.values.bad("truncated", b, v.version, v.id, follow.RejectMalformed))
+		if v.version > 0 && v.reason == "" && body > wire.HeaderBytes {
+			b := v.bytes[:wire.HeaderBytes+w.rng.IntN(body-wire.HeaderBytes)]
+			w.write(w.values.bad("truncated", b, v.version, v.id, wire.RejectMalformed))
 		}
 	}},
 	{name: "extended", do: func(w *world, _ *machine) {
 		if v := w.server.state.value; v.version > 0 && v.reason == "" {
-			w.write(w.values.bad("extended", append(bytes.Clone(v.bytes), 'x'), v.version, v.id, w.ifSigned(follow.RejectAltered, follow.RejectMalformed)))
+			w.write(w.values.bad("extended", append(bytes.Clone(v.bytes), 'x'), v.version, v.id, w.ifSigned(wire.RejectAltered, wire.RejectMalformed)))
 		}
 	}},
 	{name: "altered", do: func(w *world, _ *machine) { w.alter() }},
@@ -44,7 +43,7 @@ var valueFaults = []faultKind{
 		version, id := w.server.state.lastVersion+1, w.values.newID()
 		b := w.values.encode(version, id, []directive.Directive{w.values.newDirective(time.Hour)})
 		b = bytes.Replace(b, []byte("Shape"), []byte("Shade"), 1)
-		w.write(w.values.bad("invalid", w.values.sign(b), version, id, follow.RejectInvalid))
+		w.write(w.values.bad("invalid", w.values.sign(b), version, id, wire.RejectInvalid))
 	}},
 	{name: "too large", do: func(w *world, _ *machine) {
 		version, id := w.server.state.lastVersion+1, w.values.newID()
@@ -53,7 +52,7 @@ var valueFaults = []faultKind{
 			set[i] = w.values.newDirective(time.Hour)
 			set[i].Match.Principal = strings.Repeat("p", 200)
 		}
-		w.write(w.values.bad("too large", w.values.sign(w.values.encode(version, id, set)), version, id, follow.RejectTooLarge))
+		w.write(w.values.bad("too large", w.values.sign(w.values.encode(version, id, set)), version, id, wire.RejectTooLarge))
 	}},
 	{name: "replay", isSigned: true, do: func(w *world, _ *machine) {
 		tl := w.server.timeline
@@ -63,17 +62,17 @@ var valueFaults = []faultKind{
 	}},
 	{name: "unsigned", isSigned: true, do: func(w *world, _ *machine) {
 		version, id := w.server.state.lastVersion+1, w.values.newID()
-		w.write(w.values.bad("unsigned", w.values.encode(version, id, nil), version, id, follow.RejectUnsigned))
+		w.write(w.values.bad("unsigned", w.values.encode(version, id, nil), version, id, wire.RejectUnsigned))
 	}},
 	{name: "unknown key", isSigned: true, do: func(w *world, _ *machine) {
 		version, id := w.server.state.lastVersion+1, w.values.newID()
-		b, _ := wire.AppendSeal(w.values.encode(version, id, nil), redisKey, otherKey)
-		w.write(w.values.bad("unknown key", b, version, id, follow.RejectUnknownKey))
+		b, _ := wire.AppendSignature(w.values.encode(version, id, nil), redisKey, otherKey)
+		w.write(w.values.bad("unknown key", b, version, id, wire.RejectUnknownKey))
 	}},
 	{name: "signed for another fleet", isSigned: true, do: func(w *world, _ *machine) {
 		version, id := w.server.state.lastVersion+1, w.values.newID()
-		b, _ := wire.AppendSeal(w.values.encode(version, id, nil), "fleetdial:{other}", trustedKey)
-		w.write(w.values.bad("of another fleet", b, version, id, follow.RejectAltered))
+		b, _ := wire.AppendSignature(w.values.encode(version, id, nil), "fleetdial:{other}", trustedKey)
+		w.write(w.values.bad("of another fleet", b, version, id, wire.RejectAltered))
 	}},
 	{name: "signature in other bytes", isSigned: true, do: func(w *world, _ *machine) { w.encodeAgain() }},
 	{name: "same version, another id", isSigned: true, do: func(w *world, _ *machine) {
@@ -86,13 +85,13 @@ var valueFaults = []faultKind{
 }
 
 // bad returns a value that a follower has to reject.
-func (vs *values) bad(name string, b []byte, version int64, id string, reason follow.RejectReason) *value {
+func (vs *values) bad(name string, b []byte, version int64, id string, reason wire.RejectReason) *value {
 	v := vs.of(name, b, version, id)
 	v.reason = reason
 	return v
 }
 
-func (w *world) ifSigned(signed, unsigned follow.RejectReason) follow.RejectReason {
+func (w *world) ifSigned(signed, unsigned wire.RejectReason) wire.RejectReason {
 	if w.cfg.isSigned {
 		return signed
 	}
@@ -121,7 +120,7 @@ func (w *world) alter() {
 	at := bytes.Index(b, []byte("Shape"))
 	b[at+4] = 'd'
 	v.hasTwin = true
-	w.write(w.values.bad("altered", b, v.version, v.id, w.ifSigned(follow.RejectAltered, follow.RejectInvalid)))
+	w.write(w.values.bad("altered", b, v.version, v.id, w.ifSigned(wire.RejectAltered, wire.RejectInvalid)))
 }
 
 // replace writes another valid set under the id and version that the key has, signed if the
@@ -149,10 +148,10 @@ func (w *world) encodeAgain() {
 	if v.version == 0 || v.reason != "" || v.kind != valueBytes {
 		return
 	}
-	end := len(v.bytes) - wire.SealBytes
+	end := len(v.bytes) - wire.SignatureBytes
 	b := append(bytes.Clone(v.bytes[:end]), 0x82, 0xd9, 3)
 	b = append(b, v.bytes[end+2:]...)
-	w.write(w.values.bad("encoded again", b, v.version, v.id, follow.RejectAltered))
+	w.write(w.values.bad("encoded again", b, v.version, v.id, wire.RejectAltered))
 }
 
 // flap has the key change between a good value and none, or a bad one, many times.

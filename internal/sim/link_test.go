@@ -9,7 +9,7 @@ import (
 )
 
 // headerBytes is how much of a value is fetched first.
-const headerBytes = wire.PeekBytes
+const headerBytes = wire.HeaderBytes
 
 // link is a machine's way to Redis, with what is wrong with it. Each time is when that ends.
 type link struct {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 )
@@ -83,7 +84,7 @@ func (m *machine) uptime() time.Duration { return m.world.now - m.bootedAt }
 
 // trueEpoch is the local time at which Redis' clock read zero.
 func (m *machine) trueEpoch() time.Time {
-	return follow.EpochOf(m.local(), m.world.server.clock())
+	return clock.EpochOf(m.local(), m.world.server.clock())
 }
 
 // start starts the process, from the snapshot file if there is one.
@@ -136,7 +137,7 @@ func (m *machine) restore(use bool) {
 		w.tracef("machine %d: the snapshot file is of no use", m.n)
 		return
 	}
-	epoch := follow.EpochOf(m.local(), m.file.takenAt.Add(passed))
+	epoch := clock.EpochOf(m.local(), m.file.takenAt.Add(passed))
 	fx, err := m.f.Restore(m.file.value.bytes, epoch, use)
 	if err != nil {
 		w.fail("restore", "machine %d: %v", m.n, err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // checkValue checks what came of a fetch: P1, P3, P6 and P7. A value that was read whole is
@@ -23,9 +24,9 @@ func (m *machine) checkValue(event follow.Event, in input, fx *follow.Effects, b
 	reason := m.reasonAgainst(v)
 	switch {
 	case v.isMissing():
-		s.found = follow.StateMissing
+		s.found = wire.StateMissing
 	case s.mode == follow.FetchHeader && v.isLike(s.rejected), v == s.rejected:
-		s.found = follow.StateRejected
+		s.found = wire.StateRejected
 	case s.mode == follow.FetchHeader, v == s.applied:
 		s.found = stateOf(s.applied)
 	case reason != "":
@@ -43,14 +44,14 @@ func (m *machine) checkValue(event follow.Event, in input, fx *follow.Effects, b
 	}
 }
 
-func stateOf(v *value) follow.State {
+func stateOf(v *value) wire.State {
 	if v.kind == valueEmpty {
-		return follow.StateEmpty
+		return wire.StateEmpty
 	}
-	return follow.StateLive
+	return wire.StateLive
 }
 
-func sum(counts map[follow.RejectReason]int64) (n int64) {
+func sum(counts map[wire.RejectReason]int64) (n int64) {
 	for _, c := range counts {
 		n += c
 	}
@@ -60,14 +61,14 @@ func sum(counts map[follow.RejectReason]int64) (n int64) {
 func (m *machine) rejections() int64 { return sum(m.status.Counters.Rejections) }
 
 // reasonAgainst returns why the follower has to reject a value.
-func (m *machine) reasonAgainst(v *value) follow.RejectReason {
+func (m *machine) reasonAgainst(v *value) wire.RejectReason {
 	if v.reason == "" && m.world.cfg.isSigned && v.kind == valueBytes && v.version <= m.signedVersion && v.id != m.signedID {
-		return follow.RejectReplayed
+		return wire.RejectReplayed
 	}
 	return v.reason
 }
 
-func (m *machine) mustReject(v *value, reason follow.RejectReason, fx *follow.Effects, before *follow.Status) {
+func (m *machine) mustReject(v *value, reason wire.RejectReason, fx *follow.Effects, before *follow.Status) {
 	w, s := m.world, &m.shadow
 	if fx.Applied != nil {
 		w.fail("P3 last good", "machine %d applied %s, which is %s", m.n, v.name, reason)
@@ -77,7 +78,7 @@ func (m *machine) mustReject(v *value, reason follow.RejectReason, fx *follow.Ef
 		m.status.Counters.Rejections[reason] != before.Counters.Rejections[reason]+1 || !fx.Report {
 		w.fail("P3 last good", "machine %d did not report the rejection of %s for %s: %+v", m.n, v.name, reason, r)
 	}
-	s.rejected, s.found = v, follow.StateRejected
+	s.rejected, s.found = v, wire.StateRejected
 	s.fetchesPaid++
 	w.stats.rejections[reason]++
 }

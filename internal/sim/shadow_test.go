@@ -16,7 +16,7 @@ type shadow struct {
 	// applied and rejected are the values that were applied and, since then, rejected, found
 	// what the last fetch found.
 	applied, rejected *value
-	found             follow.State
+	found             wire.State
 	// seen is the last value that was read while the key held it.
 	seen          *value
 	signedVersion int64
@@ -88,7 +88,7 @@ type waiter struct {
 }
 
 func newShadow() shadow {
-	return shadow{found: follow.StateStale, clocks: clockShadow{tentative: true}}
+	return shadow{found: wire.StateStale, clocks: clockShadow{tentative: true}}
 }
 
 // term is what the checks know of one directive in force.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 var (
@@ -41,8 +41,8 @@ func TestSim(t *testing.T) {
 	}
 	total := simulate(t, simTime(t))
 	t.Logf("%v", total)
-	for _, state := range []follow.State{
-		follow.StateLive, follow.StateStale, follow.StateMissing, follow.StateRejected, follow.StateEmpty,
+	for _, state := range []wire.State{
+		wire.StateLive, wire.StateStale, wire.StateMissing, wire.StateRejected, wire.StateEmpty,
 	} {
 		require.NotZero(t, total.states[state], "no run reached the state %s", state)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // settle is how long a machine may take after the last fault until it has a reliable session
@@ -27,11 +27,11 @@ func (w *world) shortBound() time.Duration {
 }
 
 // expectedState derives the state from what the follower was given.
-func (m *machine) expectedState(now time.Time) follow.State {
+func (m *machine) expectedState(now time.Time) wire.State {
 	s := &m.shadow
 	switch {
 	case s.fetching && now.Sub(s.fetchBegan) >= m.world.cfg.timeout, s.fetchFailed, !s.reliable:
-		return follow.StateStale
+		return wire.StateStale
 	}
 	return s.found
 }
@@ -39,7 +39,7 @@ func (m *machine) expectedState(now time.Time) follow.State {
 // checkOverdue checks that the state was stale as soon as a fetch was overdue, and not only at
 // the next event.
 func (m *machine) checkOverdue(now time.Time) {
-	if m.fetching && now.Sub(m.fetchBegan) > m.world.cfg.timeout && m.status.State != follow.StateStale {
+	if m.fetching && now.Sub(m.fetchBegan) > m.world.cfg.timeout && m.status.State != wire.StateStale {
 		m.world.fail("honest state", "machine %d: the state is %s during a fetch that hangs for %v", m.n, m.status.State, now.Sub(m.fetchBegan))
 	}
 }
@@ -105,17 +105,17 @@ func (m *machine) problem() string {
 	if m.hasTwin() {
 		return ""
 	}
-	if state == follow.StateStale && w.now < m.endedAt+w.settle() {
+	if state == wire.StateStale && w.now < m.endedAt+w.settle() {
 		// A correction ended the session. Only the set has to be fresh.
 		state = ""
 	}
-	want := follow.StateMissing
+	want := wire.StateMissing
 	switch {
 	case v.isMissing():
 	case v == m.applied:
 		want = stateOf(v)
 	case m.reasonAgainst(v) != "":
-		want = follow.StateRejected
+		want = wire.StateRejected
 		if m.rejected != v {
 			return fmt.Sprintf("it has not rejected %s", v.name)
 		}

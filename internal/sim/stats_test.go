@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // stats is what the runs covered.
@@ -17,14 +17,14 @@ type stats struct {
 	readings, evaluations, converged, jumps                 int64
 	virtual                                                 time.Duration
 	fetches                                                 [3]int64
-	states                                                  map[follow.State]int64
-	rejections                                              map[follow.RejectReason]int64
+	states                                                  map[wire.State]int64
+	rejections                                              map[wire.RejectReason]int64
 	faults                                                  map[string]int64
 }
 
 func newStats() *stats {
 	return &stats{
-		states: make(map[follow.State]int64), rejections: make(map[follow.RejectReason]int64), faults: make(map[string]int64),
+		states: make(map[wire.State]int64), rejections: make(map[wire.RejectReason]int64), faults: make(map[string]int64),
 	}
 }
 

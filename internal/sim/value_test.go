@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -33,7 +32,7 @@ type value struct {
 	// directives are those of the set, if the value is valid.
 	directives []directive.Directive
 	// reason is why a follower has to reject the value, empty if it is valid.
-	reason follow.RejectReason
+	reason wire.RejectReason
 	// header and length are all that a follower compares at most resyncs.
 	header string
 	length int
@@ -65,9 +64,9 @@ func (vs *values) begin() {
 	vs.byBytes = make(map[string]*value)
 	vs.missing = &value{name: "missing", kind: valueMissing}
 	vs.empty = &value{name: "empty", kind: valueEmpty}
-	vs.wrongType = &value{name: "wrong type", kind: valueWrongType, reason: follow.RejectWrongType}
+	vs.wrongType = &value{name: "wrong type", kind: valueWrongType, reason: wire.RejectWrongType}
 	if vs.world.cfg.isSigned {
-		vs.empty.reason = follow.RejectUnsigned
+		vs.empty.reason = wire.RejectUnsigned
 	}
 }
 
@@ -79,7 +78,7 @@ func (vs *values) of(name string, b []byte, version int64, id string) *value {
 	vs.made++
 	v := &value{
 		name: name + "#" + strconv.Itoa(vs.made), bytes: b, version: version, id: id,
-		header: string(b[:min(len(b), wire.PeekBytes)]), length: min(len(b), maxBytes+1),
+		header: string(b[:min(len(b), wire.HeaderBytes)]), length: min(len(b), maxBytes+1),
 	}
 	vs.byBytes[string(b)] = v
 	return v
@@ -114,7 +113,7 @@ func (vs *values) sign(body []byte) []byte {
 	if !vs.world.cfg.isSigned {
 		return body
 	}
-	b, err := wire.AppendSeal(bytes.Clone(body), redisKey, trustedKey)
+	b, err := wire.AppendSignature(bytes.Clone(body), redisKey, trustedKey)
 	if err != nil {
 		panic(err)
 	}
