@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -178,7 +179,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 			return Revision{}, err
 		}
 	}
-	retry := newRetry()
+	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		rev, err := t.run(ctx)
 		switch {
@@ -188,7 +189,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 		default:
 			return rev, err
 		}
-		if !retry.wait(ctx) {
+		if !sleep(ctx, retry.Next(nil)) {
 			return t.giveUp(ctx, err)
 		}
 	}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -15,6 +15,9 @@ import (
 // settleTime bounds how long a publish whose reply was lost goes on asking after its context
 // has ended.
 const settleTime = 3 * time.Second
+
+// firstRetry and longestRetry bound the waits between the attempts of a publish.
+const firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
 
 // transaction is one publish: it reads the current revision, and writes another if the
 // current one is as expected. Repeating it is safe: all attempts have the same id, and
@@ -200,7 +203,7 @@ func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) 
 	}
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	retry := newRetry()
+	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		rev, err := t.find(settle, t.publisher.client)
 		if errors.Is(err, ErrOutcomeUnknown) {
@@ -213,22 +216,8 @@ func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) 
 			return Revision{}, fmt.Errorf("%w: %w: the revision is not there, but may still arrive", ErrOutcomeUnknown, last)
 		}
 		last = err
-		if !retry.wait(settle) {
+		if !sleep(settle, retry.Next(nil)) {
 			return Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, last)
 		}
 	}
-}
-
-// retry waits between the attempts of a publish: exponential backoff with full jitter.
-type retry struct{ bound time.Duration }
-
-const firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
-
-func newRetry() *retry { return &retry{firstRetry} }
-
-// wait waits until the next attempt is due. It returns false if the context ends first.
-func (r *retry) wait(ctx context.Context) bool {
-	d := rand.N(r.bound) + 1
-	r.bound = min(2*r.bound, longestRetry)
-	return sleep(ctx, d)
 }

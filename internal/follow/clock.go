@@ -26,10 +26,10 @@ func (f *Follower) measured(m store.Measurement) {
 	case clock.Refuted:
 		f.log(&f.stateLines, true, "one reading of the clock of Redis was wrong and is ignored", "by", by)
 	case clock.Unsettled:
-		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.next(f.cfg.Rand))})
+		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.Next(f.cfg.Rand))})
 		return
 	}
-	f.clockRetry.reset()
+	f.clockRetry.Reset()
 	set := f.set
 	if f.doubted != nil {
 		set, f.doubted = f.doubted, nil

@@ -2,7 +2,6 @@ package follow
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -76,27 +75,6 @@ func TestFetch_MessagesDoNotEndBackoff(t *testing.T) {
 		r.run(10 * time.Millisecond)
 	}
 	assert.Less(t, len(r.fetches)-before, 200)
-}
-
-func TestBackoff_HasFullJitter(t *testing.T) {
-	t.Parallel()
-	random := newRig(t, nil, nil).f.cfg.Rand
-	b := backoff{shortest: shortestBackoff, longest: longestBackoff}
-	bound := shortestBackoff
-	for range 20 {
-		wait := b.next(random)
-		assert.Positive(t, wait)
-		assert.LessOrEqual(t, wait, bound)
-		bound = min(2*bound, longestBackoff)
-	}
-	var waits []time.Duration
-	for range 100 {
-		waits = append(waits, b.next(random))
-	}
-	assert.Less(t, slices.Min(waits), longestBackoff/10, "the waits reach from nothing")
-	assert.Greater(t, slices.Max(waits), longestBackoff*9/10, "to the bound")
-	b.reset()
-	assert.LessOrEqual(t, b.next(random), shortestBackoff)
 }
 
 // TestFetch_HungMakesStale has fetches get no reply, while the session is fine.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -76,13 +77,13 @@ type Follower struct {
 	session       session
 	subscriptions int
 	openAt        time.Time
-	sessionRetry  backoff
+	sessionRetry  pace.Backoff
 
 	// next is the fetch to come, and current the one under way.
 	next                    *request
 	current                 *fetching
-	fetchRetry, searchRetry backoff
-	bucket                  bucket
+	fetchRetry, searchRetry pace.Backoff
+	bucket                  pace.Bucket
 	resyncAt                time.Time
 	resyncs                 int
 
@@ -93,7 +94,7 @@ type Follower struct {
 	unannounced *unannounced
 
 	clock      clock.Clock
-	clockRetry backoff
+	clockRetry pace.Backoff
 	clockless  bool
 	roundTrip  time.Duration // of the last measurement
 
@@ -110,14 +111,14 @@ type Follower struct {
 
 // New returns a follower that has read nothing yet.
 func New(cfg Config, now time.Time) *Follower {
-	retry := backoff{shortest: shortestBackoff, longest: longestBackoff}
-	again := backoff{shortest: firstRetry, longest: longestRetry}
+	retry := pace.Backoff{Shortest: shortestBackoff, Longest: longestBackoff}
+	again := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	f := &Follower{
 		cfg: cfg, now: now, set: emptySet, found: wire.StateStale, session: session{err: errNotRead},
 		openAt: now, sessionRetry: retry, fetchRetry: retry, searchRetry: again, clockRetry: again,
-		bucket:     newBucket(fetchBurst, fetchInterval, now),
-		stateLines: lines{bucket: newBucket(stateBurst, time.Minute/stateBurst, now)},
-		applyLines: lines{bucket: newBucket(applyBurst, time.Minute/applyBurst, now)},
+		bucket:     pace.NewBucket(fetchBurst, fetchInterval, now),
+		stateLines: lines{bucket: pace.NewBucket(stateBurst, time.Minute/stateBurst, now)},
+		applyLines: lines{bucket: pace.NewBucket(applyBurst, time.Minute/applyBurst, now)},
 	}
 	f.status = Status{
 		State: wire.StateStale, Since: now, Source: wire.SourceStart, Err: errNotRead, Revision: wire.Revision{Set: emptySet},
@@ -240,19 +241,6 @@ func (f *Follower) updateState() {
 		args = append(args, "err", err)
 	}
 	f.log(&f.stateLines, err != nil, "state changed", args...)
-}
-
-// outcome is a line that is still to be logged, and its limit.
-type outcome struct {
-	limit *lines
-	line  Line
-}
-
-// log adds a line to the log, unless there are too many.
-func (f *Follower) log(limit *lines, warn bool, message string, attrs ...any) {
-	if attrs, ok := limit.take(f.now, attrs); ok {
-		f.out.Log = append(f.out.Log, Line{warn, message, attrs})
-	}
 }
 
 // wakeAt returns when something is due next.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -19,34 +20,34 @@ const fetchesPerSecond = 10
 func TestBucket_BurstAndRate(t *testing.T) {
 	t.Parallel()
 	now := epoch
-	b := newBucket(fetchBurst, fetchInterval, now)
+	b := pace.NewBucket(fetchBurst, fetchInterval, now)
 	for i := range fetchBurst {
-		assert.Equal(t, now, b.readyAt(now), "token %d", i)
-		b.add(now, -1)
+		assert.Equal(t, now, b.ReadyAt(now), "token %d", i)
+		b.Add(now, -1)
 		now = now.Add(10 * time.Millisecond)
 	}
-	assert.WithinDuration(t, epoch.Add(fetchInterval), b.readyAt(now), time.Microsecond, "the first token comes back")
-	assert.False(t, b.isFull(now))
+	assert.WithinDuration(t, epoch.Add(fetchInterval), b.ReadyAt(now), time.Microsecond, "the first token comes back")
+	assert.False(t, b.IsFull(now))
 	now = epoch.Add(fetchInterval + time.Microsecond)
-	assert.Equal(t, now, b.readyAt(now))
-	b.add(now, -1)
-	assert.WithinDuration(t, epoch.Add(2*fetchInterval), b.readyAt(now), time.Microsecond, "then the second")
-	assert.True(t, b.isFull(now.Add(fetchBurst*fetchInterval)))
+	assert.Equal(t, now, b.ReadyAt(now))
+	b.Add(now, -1)
+	assert.WithinDuration(t, epoch.Add(2*fetchInterval), b.ReadyAt(now), time.Microsecond, "then the second")
+	assert.True(t, b.IsFull(now.Add(fetchBurst*fetchInterval)))
 }
 
 func TestBucket_HoldsNoMoreThanItsSize(t *testing.T) {
 	t.Parallel()
 	now := epoch
-	b := newBucket(fetchBurst, fetchInterval, now)
+	b := pace.NewBucket(fetchBurst, fetchInterval, now)
 	for range 2 * fetchBurst {
-		b.add(now, 1) // fetches that find something
+		b.Add(now, 1) // fetches that find something
 	}
 	now = now.Add(time.Hour)
 	for i := range fetchBurst {
-		assert.Equal(t, now, b.readyAt(now), "token %d", i)
-		b.add(now, -1)
+		assert.Equal(t, now, b.ReadyAt(now), "token %d", i)
+		b.Add(now, -1)
 	}
-	assert.WithinDuration(t, now.Add(fetchInterval), b.readyAt(now), time.Microsecond)
+	assert.WithinDuration(t, now.Add(fetchInterval), b.ReadyAt(now), time.Microsecond)
 }
 
 // mostInASecond returns how many of the times lie within any one second.

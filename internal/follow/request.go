@@ -100,7 +100,7 @@ func (f *Follower) message(payload string) {
 	f.heard++
 	a, ok := wire.ParseAnnouncement(payload)
 	if !ok {
-		f.request(request{cause: causeMessage, notBefore: f.bucket.readyAt(f.now)})
+		f.request(request{cause: causeMessage, notBefore: f.bucket.ReadyAt(f.now)})
 		return
 	}
 	f.status.Counters.Announcements++
@@ -111,7 +111,7 @@ func (f *Follower) message(payload string) {
 	if a.ID != f.newest.ID {
 		f.newest, f.newestAt = a, f.now
 	}
-	notBefore := f.bucket.readyAt(f.now)
+	notBefore := f.bucket.ReadyAt(f.now)
 	if spread := a.Spread(); spread > 0 {
 		if at := f.now.Add(f.random(spread)); at.After(notBefore) {
 			notBefore = at
@@ -131,7 +131,7 @@ func (f *Follower) dispatch() {
 	switch {
 	case r.cause == causeClock:
 		mode = FetchClock
-	case f.cfg.Keys != nil, r.full && (r.cause&^(causeMessage|causeAnnounced) != 0 || f.bucket.isFull(f.now)):
+	case f.cfg.Keys != nil, r.full && (r.cause&^(causeMessage|causeAnnounced) != 0 || f.bucket.IsFull(f.now)):
 		// A signed value can be altered under its header, so that only the whole tells. After an
 		// announcement that led to nothing, the next one is checked against the header first.
 		mode = FetchValue
@@ -178,7 +178,7 @@ func (f *Follower) fetched(e Fetched) {
 	applies := f.status.Counters.Applies
 	err := f.take(c, e.Reading)
 	f.fetchErr = nil
-	f.fetchRetry.reset()
+	f.fetchRetry.Reset()
 	if c.session != 0 && c.session == f.session.number && f.session.subscribed {
 		f.session.reliable = true
 		if f.found == wire.StateLive {
@@ -189,9 +189,9 @@ func (f *Follower) fetched(e Fetched) {
 	case f.status.Counters.Applies != applies:
 		// What was found may only be announced afterwards, so finding it pays for a fetch that
 		// finds nothing.
-		f.bucket.add(f.now, 1)
+		f.bucket.Add(f.now, 1)
 	case !c.cause.isUrgent():
-		f.bucket.add(f.now, -1)
+		f.bucket.Add(f.now, -1)
 	}
 	f.answer(c, err)
 	f.tryAgain(c)
@@ -209,7 +209,7 @@ func (f *Follower) fetchFailed(c *fetching, err error) {
 	f.fetchErr = err
 	r := c.request
 	r.waiters, r.failed = nil, true
-	r.notBefore = f.now.Add(f.fetchRetry.next(f.cfg.Rand))
+	r.notBefore = f.now.Add(f.fetchRetry.Next(f.cfg.Rand))
 	if next := f.next; next != nil && !next.cause.isUrgent() && next.notBefore.Before(r.notBefore) {
 		// The messages that came meanwhile wait for the backoff too.
 		next.notBefore, next.failed = r.notBefore, true
@@ -222,11 +222,11 @@ func (f *Follower) fetchFailed(c *fetching, err error) {
 func (f *Follower) tryAgain(c *fetching) {
 	a := c.announced
 	if a.ID == "" || f.holds(a) || c.tries == maxTries {
-		f.searchRetry.reset()
+		f.searchRetry.Reset()
 		return
 	}
-	notBefore := f.now.Add(f.searchRetry.next(f.cfg.Rand))
-	if at := f.bucket.readyAt(f.now); at.After(notBefore) {
+	notBefore := f.now.Add(f.searchRetry.Next(f.cfg.Rand))
+	if at := f.bucket.ReadyAt(f.now); at.After(notBefore) {
 		notBefore = at // or forged announcements would cost more fetches than other messages
 	}
 	f.request(request{cause: causeAnnounced, full: true, announced: a, tries: c.tries + 1, notBefore: notBefore})

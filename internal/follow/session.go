@@ -78,7 +78,7 @@ func (f *Follower) errorReply(err error) {
 		f.endSession(err)
 		return
 	}
-	f.request(request{cause: causeMessage, notBefore: f.bucket.readyAt(f.now)})
+	f.request(request{cause: causeMessage, notBefore: f.bucket.ReadyAt(f.now)})
 }
 
 // endSession has the session ended. Its set is out of date until another one is reliable.
@@ -99,9 +99,9 @@ func (f *Follower) sessionLost(e SessionLost) {
 	}
 	s.isOpen, s.ending, s.subscribed, s.reliable = false, false, false, false
 	if f.now.Sub(s.openedAt) > f.cfg.SubscriptionTimeout {
-		f.sessionRetry.reset()
+		f.sessionRetry.Reset()
 	}
-	f.openAt = f.now.Add(f.sessionRetry.next(f.cfg.Rand))
+	f.openAt = f.now.Add(f.sessionRetry.Next(f.cfg.Rand))
 	f.started(s.err)
 }
 

@@ -2,9 +2,10 @@ package snapshot
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/fleetdial/fleetdial/internal/pace"
 )
 
 // A file that could not be written is written again after firstRetry to longestRetry.
@@ -48,14 +49,13 @@ func (w *Writer) Save(value []byte, epoch time.Time) {
 
 // Run writes until ctx ends. What could not be written is written again.
 func (w *Writer) Run(ctx context.Context) {
-	wait := firstRetry
+	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		var again <-chan time.Time
 		if w.failing {
-			again = time.After(rand.N(wait))
-			wait = min(2*wait, longestRetry)
+			again = time.After(retry.Next(nil))
 		} else {
-			wait = firstRetry
+			retry.Reset()
 		}
 		select {
 		case <-w.wake:
