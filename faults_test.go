@@ -22,7 +22,7 @@ func TestSubscriber_KilledServerThatComesBackWithItsData(t *testing.T) {
 	f.server.Kill()
 	f.state(t, StateStale)
 	assert.ErrorIs(t, f.sub.Status().Err, ErrUnavailable)
-	f.server.Restart()
+	restart(t, f.server)
 	publish(t, newTestPublisher(t, f.server.Client(t), PublisherConfig{}), "b")
 	eventually(t, f.sub, "b")
 	f.state(t, StateLive)
@@ -134,7 +134,7 @@ func TestSubscribe_Startup(t *testing.T) {
 	assert.Equal(t, StateStale, s.Status().State)
 	assert.Zero(t, s.Load().Len())
 	assert.Equal(t, 1, log.lines("started without Redis"))
-	server.Restart()
+	restart(t, server)
 	publish(t, newTestPublisher(t, client, PublisherConfig{}), "b")
 	eventually(t, s, "b")
 

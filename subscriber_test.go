@@ -160,7 +160,7 @@ func TestSubscriber_NothingProlongsADirective(t *testing.T) {
 	// Reconnects, a restart, resyncs and an outage, all within its life.
 	f.client.Do(t.Context(), "CLIENT", "KILL", "TYPE", "pubsub")
 	f.server.Kill()
-	f.server.Restart()
+	restart(t, f.server)
 	another := subscribe(t, f.client, testConfig())
 	for _, s := range []*Subscriber{f.sub, another} {
 		testutil.Eventually(t, within, "the directive ends", func() bool { return s.Decide(Request{}).Level == Off })

@@ -78,10 +78,22 @@ func publish(t testing.TB, p *Publisher, ids ...string) {
 	require.NoError(t, err)
 }
 
-// eventually waits until the store has the set of these directives.
+// eventually waits until the store has the set of these directives. The status of a Subscriber
+// follows its set by a moment, so eventually waits for both.
 func eventually(t testing.TB, s Store, ids ...string) {
 	t.Helper()
-	testutil.Eventually(t, within, "the set arrives", func() bool { return slices.Equal(idsOf(s), ids) })
+	testutil.Eventually(t, within, "the set arrives", func() bool {
+		sub, ok := s.(*Subscriber)
+		return slices.Equal(idsOf(s), ids) && (!ok || slices.Equal(idsOf(Static(sub.Status().Revision.Set)), ids))
+	})
+}
+
+// restart restarts the server, and waits until it has loaded its data.
+func restart(t testing.TB, server *testutil.Redis) {
+	t.Helper()
+	server.Restart()
+	client := server.Client(t)
+	testutil.Eventually(t, within, "the data is loaded", func() bool { return client.Ping(t.Context()).Err() == nil })
 }
 
 // value returns a value for the key as redis-cli would write it.
