@@ -40,8 +40,9 @@ var layers = map[string]layer{
 			"github.com/vmihailenco/msgpack/", "github.com/go-json-experiment/json/", "go.yaml.in/yaml/",
 		},
 	},
-	"internal/pace":  {},
-	"internal/clock": {folders: []string{"internal/store", "internal/directive"}},
+	"internal/pace":   {},
+	"internal/notify": {},
+	"internal/clock":  {folders: []string{"internal/store", "internal/directive"}},
 	"internal/follow": {
 		folders: []string{"internal/clock", "internal/pace", "internal/wire", "internal/store", "internal/directive"},
 	},
@@ -59,7 +60,7 @@ var layers = map[string]layer{
 	".": {
 		folders: []string{
 			"internal/follow", "internal/redisstore", "internal/redisurl", "internal/snapshot", "internal/host",
-			"internal/clock", "internal/pace", "internal/wire", "internal/store", "internal/directive",
+			"internal/clock", "internal/pace", "internal/notify", "internal/wire", "internal/store", "internal/directive",
 		},
 		libraries: []string{"github.com/redis/go-redis/"},
 	},

@@ -48,7 +48,7 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 	}
 	s.show()
 	if out.Applied != nil {
-		s.listeners.tell(*out.Applied)
+		s.listeners.Tell(*out.Applied)
 	}
 	if out.EndSession {
 		s.lose()

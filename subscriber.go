@@ -19,6 +19,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/host"
+	"github.com/fleetdial/fleetdial/internal/notify"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/snapshot"
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -164,7 +165,7 @@ type Subscriber struct {
 	suspended time.Duration
 	started   chan error // has room for one: how the first attempt ended
 
-	listeners *listeners
+	listeners *notify.Group[Revision]
 	reporter  *reporter        // nil if the subscriber does not report
 	snapshot  *snapshot.Writer // nil if the subscriber keeps no file
 
@@ -232,7 +233,7 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 		events: make(chan any, 64), waiters: make(map[uint64]chan<- error), suspended: host.Suspended(),
 		started: make(chan error, 1), lose: func() {},
 	}
-	s.listeners = newListeners(s.log)
+	s.listeners = notify.NewGroup(s.log, Revision{Set: new(Set)})
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.close = sync.OnceFunc(s.end)
 	s.set.Store(new(Set))
@@ -323,8 +324,18 @@ type refresh struct{ done chan<- error }
 // After cancel, no call begins. Cancel does not wait for a call under way. Close does, so a
 // listener must not call Close.
 func (s *Subscriber) OnChange(listener func(Change)) (cancel func()) {
-	return s.listeners.add(listener)
+	return s.listeners.Add(func(from, to Revision) { listener(Change{From: from, To: to}) })
 }
+
+// Change tells a listener that another revision has been applied.
+type Change struct {
+	// From is the revision that the listener got last, To the one that is applied now.
+	From, To Revision
+}
+
+// Diff returns the directives that were added, removed and changed. It takes about a
+// millisecond for 10,000 directives, so it is computed only when Diff is called.
+func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }
 
 // closeTimeout is how long Close waits for what Redis may hold up. Close ends within a second,
 // also if Redis hangs.
@@ -345,7 +356,7 @@ func (s *Subscriber) end() {
 	if s.snapshot != nil {
 		s.snapshot.Flush() // the loop may have ended after the writer
 	}
-	s.listeners.close()
+	s.listeners.Close()
 	ended := make(chan struct{})
 	go func() {
 		s.remote.Wait()
