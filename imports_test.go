@@ -55,11 +55,17 @@ var layers = map[string]layer{
 		folders:   []string{"internal/wire", "internal/store", "internal/directive"},
 		libraries: []string{"github.com/redis/go-redis/"},
 	},
-	"internal/host":     {folders: []string{"internal/wire"}},
+	"internal/host": {folders: []string{"internal/wire"}},
+	"internal/report": {
+		folders: []string{
+			"internal/follow", "internal/redisstore", "internal/host", "internal/pace", "internal/wire", "internal/store",
+		},
+	},
 	"internal/redisurl": {libraries: []string{"github.com/redis/go-redis/"}},
 	".": {
 		folders: []string{
-			"internal/follow", "internal/redisstore", "internal/redisurl", "internal/snapshot", "internal/host",
+			"internal/report", "internal/follow", "internal/redisstore", "internal/redisurl", "internal/snapshot",
+			"internal/host",
 			"internal/clock", "internal/pace", "internal/notify", "internal/wire", "internal/store", "internal/directive",
 		},
 		libraries: []string{"github.com/redis/go-redis/"},

@@ -10,6 +10,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/host"
+	"github.com/fleetdial/fleetdial/internal/report"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -70,7 +71,7 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 		s.started <- out.StartErr
 	}
 	if out.Report && s.reporter != nil {
-		s.reporter.ask()
+		s.reporter.Ask()
 	}
 	if out.Save != nil && s.snapshot != nil {
 		s.snapshot.Save(out.Save.Value, out.Save.Epoch)
@@ -86,8 +87,8 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 
 // show makes the follower's status the one that Status returns.
 func (s *Subscriber) show() {
-	v := &view{status: s.follower.Status()}
-	v.epoch, v.roundTrip = s.follower.Clock()
+	v := &report.View{Status: s.follower.Status()}
+	v.Epoch, v.RoundTrip = s.follower.Clock()
 	s.view.Store(v)
 }
 

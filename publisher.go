@@ -189,7 +189,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 		default:
 			return rev, err
 		}
-		if !sleep(ctx, retry.Next(nil)) {
+		if !pace.Sleep(ctx, retry.Next(nil)) {
 			return t.giveUp(ctx, err)
 		}
 	}

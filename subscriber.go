@@ -21,6 +21,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/notify"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/report"
 	"github.com/fleetdial/fleetdial/internal/snapshot"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -154,7 +155,7 @@ type Subscriber struct {
 	log    *slog.Logger
 
 	set  atomic.Pointer[directive.Set]
-	view atomic.Pointer[view]
+	view atomic.Pointer[report.View]
 
 	// loop owns the follower, and everything else that a lock does not guard.
 	follower  *follow.Follower
@@ -166,7 +167,7 @@ type Subscriber struct {
 	started   chan error // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
-	reporter  *reporter        // nil if the subscriber does not report
+	reporter  *report.Reporter // nil if the subscriber does not report
 	snapshot  *snapshot.Writer // nil if the subscriber keeps no file
 
 	ctx   context.Context // ends with Close
@@ -174,13 +175,6 @@ type Subscriber struct {
 	close func() // once
 	// own are the goroutines that end as soon as ctx does, remote those that Redis may hold up.
 	own, remote sync.WaitGroup
-}
-
-// view is what the loop shows of the follower.
-type view struct {
-	status    Status
-	epoch     time.Time // when the fleet's clock read zero
-	roundTrip time.Duration
 }
 
 var _ Store = (*Subscriber)(nil)
@@ -199,8 +193,10 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 	}
 	s := newSubscriber(c, cfg)
 	if cfg.ReportInterval > 0 {
-		s.reporter = newReporter(s)
-		s.remote.Go(s.reporter.run)
+		s.reporter = report.New(report.Config{
+			Client: c, Name: cfg.Instance, Labels: cfg.Labels, Interval: cfg.ReportInterval, View: s.view.Load, Log: s.log,
+		})
+		s.remote.Go(func() { s.reporter.Run(s.ctx) })
 	}
 	s.own.Go(s.loop)
 	select {
@@ -214,7 +210,7 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 		return s, nil
 	}
 	if cfg.Startup != FailFast && !errors.Is(err, context.Canceled) {
-		status := s.view.Load().status
+		status := s.view.Load().Status
 		s.log.Warn("fleetdial: started without Redis", "state", status.State, "version", status.Revision.Version, "err", err)
 		return s, nil
 	}
@@ -282,7 +278,7 @@ func (s *Subscriber) Decide(req Request) Decision {
 }
 
 // Status returns what the Subscriber knows of itself, at one moment.
-func (s *Subscriber) Status() Status { return s.view.Load().status.Clone() }
+func (s *Subscriber) Status() Status { return s.view.Load().Status.Clone() }
 
 // Refresh fetches the key and returns once that fetch, which begins after the call, has ended
 // and what it found is applied. The error wraps [ErrUnavailable] if Redis did not answer, and

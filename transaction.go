@@ -216,7 +216,7 @@ func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) 
 			return Revision{}, fmt.Errorf("%w: %w: the revision is not there, but may still arrive", ErrOutcomeUnknown, last)
 		}
 		last = err
-		if !sleep(settle, retry.Next(nil)) {
+		if !pace.Sleep(settle, retry.Next(nil)) {
 			return Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, last)
 		}
 	}

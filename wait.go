@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -124,7 +125,7 @@ func (w *wait) run(ctx context.Context) (WaitStatus, error) {
 			return w.status, err
 		}
 		// While Redis does not answer, the revision stays published.
-		if !sleep(ctx, min(max(pause, pollFactor*took), longestPause)) {
+		if !pace.Sleep(ctx, min(max(pause, pollFactor*took), longestPause)) {
 			return w.giveUp(ctx)
 		}
 		pause = min(2*pause, longestPoll)

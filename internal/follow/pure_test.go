@@ -33,6 +33,7 @@ var allowedNames = map[string]map[string]bool{
 		"Minute": true, "Hour": true,
 	},
 	"rand": {"Rand": true},
+	"pace": {"Backoff": true, "Bucket": true, "NewBucket": true},
 	"fmt":  {"Errorf": true, "Sprintf": true, "Sprint": true},
 }
 

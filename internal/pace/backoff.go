@@ -1,5 +1,5 @@
 // Package pace says how long to wait: between attempts that fail, and between things that must
-// not happen too often. It has no clock: the time is an argument.
+// not happen too often.
 package pace
 
 import (

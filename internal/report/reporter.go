@@ -1,13 +1,15 @@
-package fleetdial
+// Package report writes an instance's row of the roster.
+package report
 
 import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/host"
+	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -20,23 +22,38 @@ const (
 	// took, and longestJitter at most: the longer that took, the busier Redis is with the
 	// fetches of other instances.
 	jitterFactor, longestJitter = 10, 250 * time.Millisecond
-	// goneAfter is after how many report intervals without a report an instance counts as gone.
+	// GoneAfter is after how many report intervals without a report an instance counts as gone.
 	// Its report lives as long.
-	goneAfter = 3
+	GoneAfter = 3
 	// pruneEvery is after how many reports an instance prunes the roster.
 	pruneEvery = 100
 	// reportTimeout bounds each report, and leaveTimeout the removal of the row by Close.
 	reportTimeout, leaveTimeout = 3 * time.Second, 500 * time.Millisecond
 )
 
-// reporter is the goroutine that writes a subscriber's row of the roster. It waits for nobody,
-// and nobody for it.
-type reporter struct {
-	client  *redisstore.Client
-	view    *atomic.Pointer[view]
-	log     *slog.Logger
-	ctx     context.Context
-	cfg     SubscriberConfig
+// View is what a report is made of.
+type View struct {
+	Status follow.Status
+	// Epoch is the local time at which the fleet's clock read zero, zero before the first
+	// measurement, and RoundTrip how long the last measurement took.
+	Epoch     time.Time
+	RoundTrip time.Duration
+}
+
+// Config configures a Reporter. All of it is required, except Labels.
+type Config struct {
+	Client *redisstore.Client
+	// Name and Labels are the instance's, and Interval is how often it reports.
+	Name     string
+	Labels   map[string]string
+	Interval time.Duration
+	View     func() *View
+	Log      *slog.Logger
+}
+
+// Reporter writes reports on a goroutine of its own. It waits for nobody, and nobody for it.
+type Reporter struct {
+	Config
 	began   time.Time
 	library string        // the version of fleetdial
 	wake    chan struct{} // has room for one
@@ -47,38 +64,37 @@ type reporter struct {
 	attempted, silenced bool
 }
 
-func newReporter(s *Subscriber) *reporter {
-	return &reporter{
-		client: s.client, view: &s.view, log: s.log, ctx: s.ctx, cfg: s.cfg,
-		began: time.Now(), library: host.LibraryVersion(), wake: make(chan struct{}, 1),
-	}
+// New returns a reporter that has written nothing yet.
+func New(cfg Config) *Reporter {
+	return &Reporter{Config: cfg, began: time.Now(), library: host.LibraryVersion(), wake: make(chan struct{}, 1)}
 }
 
-// ask has a report written, soon. It never blocks.
-func (r *reporter) ask() {
+// Ask has a report written, soon. It never blocks.
+func (r *Reporter) Ask() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (r *reporter) run() {
+// Run writes reports until ctx ends, and then removes the row.
+func (r *Reporter) Run(ctx context.Context) {
 	defer r.leave()
 	for {
-		every := r.cfg.ReportInterval
+		every := r.Interval
 		timer := time.NewTimer(every - rand.N(every/5+1))
 		select {
 		case <-r.wake:
-			sleep(r.ctx, rand.N(min(jitterFactor*r.view.Load().roundTrip, longestJitter)+1))
+			pace.Sleep(ctx, rand.N(min(jitterFactor*r.View().RoundTrip, longestJitter)+1))
 		case <-timer.C:
-		case <-r.ctx.Done():
+		case <-ctx.Done():
 		}
 		timer.Stop()
-		if r.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return
 		}
 		r.report()
-		if !sleep(r.ctx, min(reportGap, every)) {
+		if !pace.Sleep(ctx, min(reportGap, every)) {
 			return
 		}
 	}
@@ -87,9 +103,9 @@ func (r *reporter) run() {
 // report writes the row. Connection errors are not logged here, because Status reports them.
 // If Redis rejects the write, for example because the ACL user is read-only, report logs that
 // once.
-func (r *reporter) report() {
-	v := r.view.Load()
-	if v.epoch.IsZero() {
+func (r *Reporter) report() {
+	v := r.View()
+	if v.Epoch.IsZero() {
 		return // nothing has been read yet
 	}
 	// Close does not interrupt a report: one whose reply is not awaited could be executed after
@@ -97,42 +113,42 @@ func (r *reporter) report() {
 	ctx, cancel := context.WithTimeout(context.Background(), reportTimeout)
 	defer cancel()
 	r.attempted = true
-	now := time.UnixMilli(time.Since(v.epoch).Milliseconds())
-	err := r.client.WriteReport(ctx, r.cfg.Instance, wire.EncodeReport(r.compose(v)),
-		goneAfter*r.cfg.ReportInterval, now, r.written%pruneEvery == 0)
+	now := time.UnixMilli(time.Since(v.Epoch).Milliseconds())
+	err := r.Client.WriteReport(ctx, r.Name, wire.EncodeReport(r.compose(v)),
+		GoneAfter*r.Interval, now, r.written%pruneEvery == 0)
 	switch {
 	case err == nil:
 		r.silenced = false
 		r.written++
 	case redisstore.IsReply(err) && !r.silenced:
 		r.silenced = true
-		r.log.Warn("fleetdial: report rejected by Redis", "instance", r.cfg.Instance, "err", err)
+		r.Log.Warn("fleetdial: report rejected by Redis", "instance", r.Name, "err", err)
 	}
 }
 
 // leave removes the row.
-func (r *reporter) leave() {
+func (r *Reporter) leave() {
 	if !r.attempted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	_ = r.client.RemoveReport(ctx, r.cfg.Instance)
+	_ = r.Client.RemoveReport(ctx, r.Name)
 }
 
 // compose returns what the status says, by the clock of Redis.
-func (r *reporter) compose(v *view) *wire.Report {
-	byRedis := func(local time.Time) time.Time { return time.UnixMilli(max(0, local.Sub(v.epoch).Milliseconds())) }
-	s := &v.status
+func (r *Reporter) compose(v *View) *wire.Report {
+	byRedis := func(local time.Time) time.Time { return time.UnixMilli(max(0, local.Sub(v.Epoch).Milliseconds())) }
+	s := &v.Status
 	out := &wire.Report{
-		Instance: r.cfg.Instance, Fleetdial: r.library, Labels: r.cfg.Labels, StartedAt: byRedis(r.began),
-		WrittenAt: byRedis(time.Now()), Every: r.cfg.ReportInterval, State: s.State, Since: byRedis(s.Since),
+		Instance: r.Name, Fleetdial: r.library, Labels: r.Labels, StartedAt: byRedis(r.began),
+		WrittenAt: byRedis(time.Now()), Every: r.Interval, State: s.State, Since: byRedis(s.Since),
 		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
 	}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
 	}
-	if s.Source != SourceStart {
+	if s.Source != wire.SourceStart {
 		out.Applied = &wire.Applied{
 			Version: s.Revision.Version, ID: s.Revision.ID, PublishedAt: s.Revision.PublishedAt,
 			At: byRedis(s.AppliedAt), Digest: s.Digest,
@@ -150,7 +166,7 @@ func (r *reporter) compose(v *view) *wire.Report {
 }
 
 // counters returns the counters as reports write them.
-func counters(c *Counters) map[string]int64 {
+func counters(c *follow.Counters) map[string]int64 {
 	out := map[string]int64{
 		"announcements": c.Announcements, "fetches": c.Fetches, "applies": c.Applies, "corrections": c.Corrections,
 		"reconnects": c.Reconnects, "regressions": c.Regressions, "clock_jumps": c.ClockJumps,
@@ -159,16 +175,4 @@ func counters(c *Counters) map[string]int64 {
 		out["rejections."+string(reason)] = n
 	}
 	return out
-}
-
-// sleep reports whether that time passed before the context ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
