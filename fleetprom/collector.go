@@ -30,6 +30,7 @@ var (
 	corrections     = desc("corrections_total", "Number of revisions found by a resync whose announcement was lost.")
 	reconnects      = desc("reconnects_total", "Number of sessions after the first session.")
 	regressions     = desc("regressions_total", "Number of revisions applied with a lower version than the previous revision.")
+	clockJumps      = desc("clock_jumps_total", "Number of confirmed jumps of the clock of Redis.")
 	announceToApply = desc("announce_to_apply_seconds", "Time from the arrival of an announcement until its revision was applied.")
 	publishToApply  = desc("publish_to_apply_seconds", "Time from the publish of a revision, by the clock of Redis, until the revision was applied.")
 )
@@ -64,7 +65,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		state, lastSync, appliedVersion, clockOffset, applies, rejections, announcements, fetches, corrections, reconnects,
-		regressions, announceToApply, publishToApply,
+		regressions, clockJumps, announceToApply, publishToApply,
 	} {
 		ch <- d
 	}
@@ -110,6 +111,7 @@ func collectCounters(ch chan<- prometheus.Metric, counters fleetdial.Counters) {
 	counter(corrections, counters.Corrections)
 	counter(reconnects, counters.Reconnects)
 	counter(regressions, counters.Regressions)
+	counter(clockJumps, counters.ClockJumps)
 	for _, reason := range reasons {
 		counter(rejections, counters.Rejections[reason], string(reason))
 	}
