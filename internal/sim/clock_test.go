@@ -40,6 +40,11 @@ type clockShadow struct {
 	doAgree bool
 	// doAgreeWell says that no follower may doubt it.
 	doAgreeWell bool
+	// confirmed is the last one that agreed with another.
+	confirmed    estimate
+	hasConfirmed bool
+	// didDisagree says that the last one is the first that disagrees.
+	didDisagree bool
 	// isUnclear says that one follower may doubt the last one, and another not.
 	isUnclear bool
 	// tentative says that no two measurements agreed yet, or that none could be had after two
@@ -60,21 +65,31 @@ func (m *machine) measured(r store.Measurement) {
 	}
 	m.worstRoundTrip = max(m.worstRoundTrip, e.roundTrip)
 	c.readings++
+	didAgree := c.doAgree && c.hasLast && c.isOwn == isOwn
 	// The clock of the machine confirms that of Redis too.
 	c.doAgree = c.hasLast && c.last.agrees(e)
+	previous, fast := c.last, c.fast
+	if !c.doAgree && c.hasConfirmed && c.confirmed.agrees(e) {
+		// The last one was wrong.
+		c.doAgree, previous, fast = true, c.confirmed, c.confirmed
+	}
 	isSlow := e.roundTrip > slowRoundTrip
-	c.doAgreeWell = c.doAgree && c.hasFast && c.fast.agrees(e) &&
-		(isSlow || c.fast.epoch.Sub(e.epoch).Abs() < directive.ClockTolerance/2)
-	apart := c.fast.epoch.Sub(e.epoch).Abs()
+	c.doAgreeWell = c.doAgree && c.hasFast && fast.agrees(e) &&
+		(isSlow || fast.epoch.Sub(e.epoch).Abs() < directive.ClockTolerance/2)
+	apart := fast.epoch.Sub(e.epoch).Abs()
 	c.isUnclear = c.hasFast && !c.doAgreeWell && apart < 2*directive.ClockTolerance+e.roundTrip
+	if didAgree && !c.doAgree && !c.isUnclear {
+		m.clockBy = m.local().Add(600 * time.Millisecond)
+	}
+	c.didDisagree = !m.clockBy.IsZero()
 	if !isSlow {
 		c.fast, c.hasFast = e, true
 	}
-	previous := c.last
 	c.isKnown, c.isOwn, c.last, c.hasLast = true, isOwn, e, true
 	m.world.stats.readings++
 	if c.doAgree {
 		c.tentative = false
+		c.confirmed, c.hasConfirmed = e, c.hasConfirmed || c.doAgreeWell
 		m.confirmedBy = [2]estimate{previous, e}
 	}
 	m.isConfirming = c.doAgree
@@ -83,14 +98,21 @@ func (m *machine) measured(r store.Measurement) {
 // clockFailed takes in that a fetch failed. After that, a measurement that was not confirmed
 // may count as the clock or be forgotten.
 func (m *machine) clockFailed() {
+	c := &m.clocks
+	m.clockBy = time.Time{}
+	if c.didDisagree && c.hasLast {
+		m.doubted, m.isDoubted = c.last, true
+	}
 	if !m.clocks.doAgree {
-		m.clocks.tentative, m.clocks.hasLast, m.clocks.hasFast = true, false, false
+		c.tentative, c.hasLast, c.hasFast = true, false, false
+		c.hasConfirmed = false
 	}
 }
 
 // wasStanding takes in that the monotonic clock stood still, and the machine told.
 func (m *machine) wasStanding(d time.Duration) {
 	m.clocks.last.epoch, m.clocks.fast.epoch = m.clocks.last.epoch.Add(-d), m.clocks.fast.epoch.Add(-d)
+	m.clocks.confirmed.epoch = m.clocks.confirmed.epoch.Add(-d)
 	if m.fetching {
 		m.suspendedFor += d
 	}
@@ -132,6 +154,10 @@ func (m *machine) newTerms(set *directive.Set) {
 
 // checkClock checks the terms after two measurements that agree.
 func (m *machine) checkClock() {
+	if m.isDoubted {
+		m.isDoubted = false
+		m.checkDoubted()
+	}
 	if !m.isConfirming {
 		return
 	}
@@ -154,6 +180,18 @@ func (m *machine) checkClock() {
 		if ends := endOf(t, earliest); t.since >= m.clocks.readings-1 && t.since > 0 && t.deadline.Before(ends.Add(-slack)) {
 			m.world.fail("P4 expiry", "machine %d: directive %s ends %v before its expiry by the clock under which it came", m.n, t.ID,
 				ends.Sub(t.deadline))
+		}
+	}
+}
+
+// checkDoubted checks that no directive ends later than by a reading that disagreed, while no
+// other can be had.
+func (m *machine) checkDoubted() {
+	for i := range m.terms {
+		t := &m.terms[i]
+		late := t.deadline.Sub(endOf(t, m.doubted.epoch))
+		if late > 2*directive.ClockTolerance+m.doubted.roundTrip {
+			m.world.fail("P4 expiry", "machine %d: directive %s ends %v after its expiry by the last reading, and none can be had", m.n, t.ID, late)
 		}
 	}
 }

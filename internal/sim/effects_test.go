@@ -26,7 +26,7 @@ func (m *machine) checkEffects(now time.Time, event follow.Event, in input, fx *
 	m.checkSession(now, event, fx, before)
 	m.checkValue(event, in, fx, before)
 	m.checkFetch(now, event, in, fx)
-	m.checkAnswers(fx)
+	m.checkAnswers(event, fx, before)
 	m.checkRates(now, fx)
 	if !fx.WakeAt.After(now) {
 		m.world.fail("no spinning", "machine %d: WakeAt is %v before now", m.n, now.Sub(fx.WakeAt))
@@ -117,6 +117,13 @@ func (m *machine) checkFetch(now time.Time, event follow.Event, in input, fx *fo
 	if s.fetching {
 		w.fail("one fetch", "machine %d begins a fetch while another is under way", m.n)
 	}
+	if e, ok := event.(follow.Message); ok && m.isKnownID(e.Payload) {
+		w.fail("known revisions", "machine %d fetches after the announcement of a revision that it knows", m.n)
+	}
+	if !s.clockBy.IsZero() && now.After(s.clockBy) {
+		w.fail("clock", "machine %d measured the clock again %v late", m.n, now.Sub(s.clockBy))
+	}
+	s.clockBy = time.Time{}
 	if want := max(w.cfg.timeout, 3*time.Second); fx.Fetch.Timeout != want {
 		w.fail("fetch timeout", "machine %d: the timeout is %v, want %v", m.n, fx.Fetch.Timeout, want)
 	}
@@ -138,8 +145,14 @@ func (m *machine) checkFetch(now time.Time, event follow.Event, in input, fx *fo
 	w.stats.fetches[fx.Fetch.Mode]++
 }
 
+// isKnownID reports whether a message announces what was applied or rejected last.
+func (m *machine) isKnownID(payload string) bool {
+	is := func(v *value) bool { return v != nil && v.id != "" && strings.Contains(payload, v.id) }
+	return is(m.applied) || is(m.rejected)
+}
+
 // checkAnswers checks that each Refresh is answered once, by a fetch that began after it.
-func (m *machine) checkAnswers(fx *follow.Effects) {
+func (m *machine) checkAnswers(event follow.Event, fx *follow.Effects, before *follow.Status) {
 	w, s := m.world, &m.shadow
 	for _, a := range fx.Answers {
 		i := slices.IndexFunc(s.waiters, func(x waiter) bool { return x.id == a.Waiter })
@@ -156,7 +169,13 @@ func (m *machine) checkAnswers(fx *follow.Effects) {
 		if s.isStarted {
 			w.fail("start", "machine %d started twice", m.n)
 		}
+		if _, ok := event.(follow.Fetched); ok && fx.StartErr == nil && !s.fetchFailed && !s.wasRestored && s.completed < 2 && !s.isClockFailed {
+			w.fail("clock", "machine %d started after one reading of the clock", m.n)
+		}
 		s.isStarted = true
+	}
+	if m.status.Counters.ClockJumps > before.Counters.ClockJumps && !s.clocks.doAgree {
+		w.fail("clock", "machine %d took one reading of the clock for a jump", m.n)
 	}
 }
 

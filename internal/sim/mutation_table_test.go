@@ -313,9 +313,9 @@ var mutations = []mutation{
 `, ``,
 	},
 	{
-		"waiters are answered twice", "follow/request.go",
-		`	c.waiters = nil
-}`, `}`,
+		"waiters are not told of a failure", "follow/request.go",
+		`	f.answer(c, err)
+	if f.clock.doubt() {`, `	if f.clock.doubt() {`,
 	},
 	{
 		"a second fetch begins", "follow/request.go",

@@ -124,6 +124,7 @@ func (m *machine) restored(fx follow.Effects, epoch time.Time, use bool) {
 	if fx.Set == nil {
 		m.world.fail("restore", "machine %d has no set after it restored %s", m.n, v.name)
 	}
+	m.wasRestored = true
 	own := estimate{epoch: epoch}
 	m.clocks = clockShadow{isOwn: true, last: own, fast: own, isKnown: true, hasLast: true, hasFast: true}
 	m.swapped(fx.Set)

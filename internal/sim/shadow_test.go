@@ -42,6 +42,8 @@ type shadow struct {
 	suspendedFor time.Duration
 	// The first attempt after a success comes soon: by then.
 	openBy, fetchBy time.Time
+	// clockBy is when a reading that disagreed has to be followed by another.
+	clockBy time.Time
 
 	// hints counts the events other than the timer, pongs and fetches. loss is the last
 	// announcement that was lost on a session in which nothing else happened since.
@@ -61,6 +63,14 @@ type shadow struct {
 	// brought the second of them.
 	confirmedBy  [2]estimate
 	isConfirming bool
+	// doubted is a reading that disagreed and cannot be confirmed, because a fetch failed.
+	doubted   estimate
+	isDoubted bool
+	// wasRestored says that the clock of the snapshot file is known, isClockFailed that a
+	// measurement failed.
+	wasRestored, isClockFailed bool
+	// completed counts the fetches that got a reading.
+	completed    int
 	terms, spare []term
 
 	// What was counted in the current window of time.
@@ -161,6 +171,7 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 	s.fetching, s.answeredBy = false, s.fetchStep
 	if e.Err != nil {
 		m.clockFailed()
+		s.isClockFailed = s.isClockFailed || s.mode == follow.FetchClock
 		if s.mode != follow.FetchClock {
 			// The retry may wait for the spread of an announcement.
 			if !s.fetchFailed && m.world.now > s.hintAt+wire.MaxSpread {
@@ -172,9 +183,12 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 		s.hintAt = m.world.now
 		return
 	}
+	s.completed++
 	if s.suspendedFor == 0 || !m.clocks.isKnown {
 		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-s.suspendedFor)
 		m.measured(e.Reading.Clock)
+	} else {
+		s.isClockFailed = true
 	}
 	if s.mode == follow.FetchClock {
 		return
@@ -199,7 +213,8 @@ func (m *machine) isKnown(v *value) bool {
 // lost notes that an announcement was lost. It is only of use if the machine gets no other
 // sign of the revision.
 func (m *machine) lost(c *conn, v *value) {
-	if v != nil && v.id != "" && m.reliable && c.number == m.number && !c.isForged && v.version > c.newest {
+	isNew := v != nil && v.version > c.newest && (m.applied == nil || v.version > m.applied.version)
+	if isNew && m.reliable && c.number == m.number && !c.isForged {
 		m.loss = loss{v, c.number, m.hints}
 	}
 }

@@ -92,6 +92,9 @@ func (m *machine) wasSetBack() bool {
 // only every tenth resync tells apart.
 func (m *machine) hasTwin() bool {
 	s := &m.world.server
+	if m.world.cfg.isSigned {
+		return false // signed values are always read whole
+	}
 	if v := s.state.value; v != m.applied && v.isLike(m.applied) || v != m.rejected && v.isLike(m.rejected) {
 		return m.world.now < max(s.changedAt, m.world.hardUntil, m.hardUntil)+12*m.world.cfg.resync+m.world.settle()
 	}
