@@ -45,11 +45,10 @@ type clockShadow struct {
 	hasConfirmed bool
 	// didDisagree says that the last one is the first that disagrees.
 	didDisagree bool
+	// streak counts the last measurements that agree without a doubt.
+	streak int
 	// isUnclear says that one follower may doubt the last one, and another not.
 	isUnclear bool
-	// tentative says that no two measurements agreed yet, or that none could be had after two
-	// that did not.
-	tentative bool
 }
 
 // measured takes in a measurement that came with a fetch.
@@ -76,6 +75,10 @@ func (m *machine) measured(r store.Measurement) {
 	isSlow := e.roundTrip > slowRoundTrip
 	c.doAgreeWell = c.doAgree && c.hasFast && fast.agrees(e) &&
 		(isSlow || fast.epoch.Sub(e.epoch).Abs() < directive.ClockTolerance/2)
+	c.streak++
+	if !c.doAgreeWell || isSlow {
+		c.streak = 0
+	}
 	apart := fast.epoch.Sub(e.epoch).Abs()
 	c.isUnclear = c.hasFast && !c.doAgreeWell && apart < 2*directive.ClockTolerance+e.roundTrip
 	if didAgree && !c.doAgree && !c.isUnclear {
@@ -88,7 +91,6 @@ func (m *machine) measured(r store.Measurement) {
 	c.isKnown, c.isOwn, c.last, c.hasLast = true, isOwn, e, true
 	m.world.stats.readings++
 	if c.doAgree {
-		c.tentative = false
 		c.confirmed, c.hasConfirmed = e, c.hasConfirmed || c.doAgreeWell
 		m.confirmedBy = [2]estimate{previous, e}
 	}
@@ -99,12 +101,12 @@ func (m *machine) measured(r store.Measurement) {
 // may count as the clock or be forgotten.
 func (m *machine) clockFailed() {
 	c := &m.clocks
-	m.clockBy = time.Time{}
+	m.clockBy, c.streak = time.Time{}, 0
 	if c.didDisagree && c.hasLast {
 		m.doubted, m.isDoubted = c.last, true
 	}
-	if !m.clocks.doAgree {
-		c.tentative, c.hasLast, c.hasFast = true, false, false
+	if !c.doAgree && c.readings > 0 {
+		c.hasLast, c.hasFast = false, false
 		c.hasConfirmed = false
 	}
 }
@@ -141,8 +143,7 @@ func (m *machine) newTerms(set *directive.Set) {
 			m.world.fail("P4 expiry", "machine %d: directive %s ends %v later than by the clock under which it came", m.n, t.ID,
 				t.deadline.Sub(t.bound))
 		}
-		t.isFree = t.isFree || !known && m.clocks.isUnclear
-		if !known && !m.clocks.tentative && m.clocks.doAgreeWell {
+		if !known && m.clocks.streak >= 2 {
 			t.bind(m.clocks.last.epoch, m.clocks.last.roundTrip)
 		}
 		m.terms = append(m.terms, t)
@@ -170,9 +171,6 @@ func (m *machine) checkClock() {
 	slack := 2*directive.ClockTolerance + max(a.roundTrip, b.roundTrip)
 	for i := range m.terms {
 		t := &m.terms[i]
-		if !t.isBound && !t.isFree && m.clocks.doAgreeWell {
-			t.bind(latest, max(a.roundTrip, b.roundTrip))
-		}
 		if ends := endOf(t, latest); t.deadline.After(ends.Add(slack)) {
 			m.world.fail("P4 expiry", "machine %d: directive %s ends %v after its expiry by a clock that was confirmed", m.n, t.ID,
 				t.deadline.Sub(ends))

@@ -46,6 +46,7 @@ func (m *machine) checkSession(now time.Time, event follow.Event, fx *follow.Eff
 		s.openBy = time.Time{}
 		s.number, s.isOpen, s.openedAt, s.lastReply = fx.OpenSession, true, now, now
 		s.opens++
+		s.highest = m.status.Revision.Version
 		w.stats.sessions++
 	}
 	corrections := m.status.Counters.Corrections - before.Counters.Corrections

@@ -18,12 +18,17 @@ var serverFaults = []faultKind{
 		lost := s.stateAt(w.now - w.between(0, 20*time.Second))
 		w.hard(w.now)
 		s.cutAll(errReset)
+		s.branchAt = w.now
 		s.set(lost.value, lost.lastVersion)
 	}},
 	{name: "replicas lag", do: func(w *world, _ *machine) {
 		w.server.lag = w.between(0, 5*time.Second)
 		w.server.lagUntil = w.now + w.between(0, 20*time.Second)
 		w.hard(w.server.lagUntil)
+		for _, c := range w.server.subs {
+			// Its first fetch may not see a revision that was announced before the session.
+			c.isLossy = c.isLossy || w.now-w.server.changedAt <= w.server.lag
+		}
 	}},
 	{name: "storm of messages", do: func(w *world, _ *machine) { w.storm(func() string { return "wake up" }) }},
 	{name: "storm of announcements", do: func(w *world, _ *machine) { w.storm(w.forge) }},
@@ -48,7 +53,7 @@ func (s *server) crash(saved keyState) {
 		return
 	}
 	s.downUntil = w.hard(w.now + w.between(0, 15*time.Second))
-	s.hungUntil = 0
+	s.hungUntil, s.branchAt = 0, w.now
 	s.cutAll(errReset)
 	s.set(saved.value, saved.lastVersion)
 }

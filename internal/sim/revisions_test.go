@@ -103,6 +103,7 @@ func (m *machine) mustApply(v *value, fx *follow.Effects, before *follow.Status)
 		w.stats.regressions++
 	}
 	m.noteLoss(v)
+	s.highest = max(s.highest, v.version)
 	s.applied, s.rejected, s.found = v, nil, stateOf(v)
 	if w.cfg.isSigned {
 		s.signedVersion, s.signedID = v.version, v.id

@@ -38,6 +38,8 @@ type server struct {
 	world    *world
 	state    keyState
 	timeline []change
+	// branchAt is when the last failover or restart was. Replicas show nothing from before.
+	branchAt time.Duration
 	// writes counts the writes of the key, as WATCH sees them.
 	writes int64
 	subs   []*conn
@@ -175,7 +177,7 @@ func (s *server) read(mode follow.Mode) (store.Reading, *value) {
 	state := s.state
 	lag := s.lagNow()
 	if lag > 0 && w.chance(w.cfg.replicaReads) {
-		state = s.stateAt(w.now - lag)
+		state = s.stateAt(max(w.now-lag, s.branchAt))
 	}
 	fill(&r, state.value, mode)
 	return r, state.value

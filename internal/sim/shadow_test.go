@@ -50,6 +50,8 @@ type shadow struct {
 	hints  int64
 	hintAt time.Duration
 	loss   loss
+	// highest is the highest version that was in force since the session was opened.
+	highest int64
 
 	// waiters wait. answeredBy is the step in which the fetch began that has just ended.
 	waiters    []waiter
@@ -98,18 +100,16 @@ type waiter struct {
 }
 
 func newShadow() shadow {
-	return shadow{found: wire.StateStale, clocks: clockShadow{tentative: true}}
+	return shadow{found: wire.StateStale}
 }
 
 // term is what the checks know of one directive in force.
 type term struct {
 	directive.Directive
-	// deadline is when it ends by the set, and bound when it ends by the first confirmed clock
-	// under which the machine had it.
+	// deadline is when it ends by the set, and bound when it ends by the clock under which it
+	// came, if several measurements had confirmed that clock.
 	deadline, bound time.Time
 	isBound         bool
-	// isFree says that it is not clear which clock it came with.
-	isFree bool
 	// slack is by how much the measurements by which it is bound may be wrong.
 	slack time.Duration
 	// since is the reading of the clock with which it came.
@@ -213,7 +213,7 @@ func (m *machine) isKnown(v *value) bool {
 // lost notes that an announcement was lost. It is only of use if the machine gets no other
 // sign of the revision.
 func (m *machine) lost(c *conn, v *value) {
-	isNew := v != nil && v.version > c.newest && (m.applied == nil || v.version > m.applied.version)
+	isNew := v != nil && v.version > c.newest && v.version > m.highest
 	if isNew && m.reliable && c.number == m.number && !c.isForged {
 		m.loss = loss{v, c.number, m.hints}
 	}

@@ -142,10 +142,11 @@ func (m *machine) problem() string {
 func (m *machine) mustHaveConverged() {
 	w := m.world
 	m.checkState(m.local())
-	if m.wasSetBack() && m.applied != m.seen {
+	problem := m.problem()
+	if problem != "" && m.wasSetBack() {
 		return
 	}
-	if problem := m.problem(); problem != "" {
+	if problem != "" {
 		w.fail("convergence", "machine %d: %s", m.n, problem)
 	}
 	if m.applied != w.server.state.value {
