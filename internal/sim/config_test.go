@@ -29,12 +29,16 @@ type config struct {
 	lag          time.Duration
 	replicaReads float64
 	faults       []*faultKind
+	// forced, if not nil, is the kind of the first fault in each phase.
+	forced *faultKind
 	// isClockClean says that no clock is wrong in this run, and that each machine tells of its
 	// suspensions.
 	isClockClean bool
 }
 
-func newConfig(r *rand.Rand) config {
+// newConfig returns the configuration of a seed. The first seeds force one kind of fault each, so
+// that the fixed seeds together have all of them.
+func newConfig(seed uint64, r *rand.Rand) config {
 	c := config{
 		machines:     1 + r.IntN(4),
 		publishers:   1 + r.IntN(2),
@@ -47,10 +51,14 @@ func newConfig(r *rand.Rand) config {
 		replicaReads: pick(r, 0.2, 0.5, 1),
 		isClockClean: true,
 	}
+	if seed <= uint64(len(faultKinds)) {
+		c.forced = &faultKinds[seed-1]
+		c.isSigned = c.isSigned || c.forced.isSigned
+	}
 	share := pick(r, 0.08, 0.2, 0.5)
 	for i := range faultKinds {
 		kind := &faultKinds[i]
-		if r.Float64() < share && (!kind.isSigned || c.isSigned) {
+		if r.Float64() < share && (!kind.isSigned || c.isSigned) || kind == c.forced {
 			c.faults = append(c.faults, kind)
 			c.isClockClean = c.isClockClean && !kind.isOfClock
 		}

@@ -31,8 +31,11 @@ func (w *world) planFaults() {
 	if len(w.cfg.faults) == 0 {
 		return
 	}
-	for range 1 + w.rng.IntN(8) {
+	for i := range 1 + w.rng.IntN(8) {
 		kind := w.cfg.faults[w.rng.IntN(len(w.cfg.faults))]
+		if i == 0 && w.cfg.forced != nil {
+			kind = w.cfg.forced
+		}
 		w.after(w.between(0, length), func() {
 			w.tracef("fault: %s", kind.name)
 			w.stats.faults[kind.name]++

@@ -59,9 +59,9 @@ var mutations = []mutation{
 		cause: causeSession,`,
 	},
 	{
-		"a fetch without TIME replaces a good clock", "follow/clock.go",
-		`	case m.own && !c.own:
-		return clockSame, 0
+		"a fetch without TIME replaces a good clock", "clock/clock.go",
+		`	case m.Own && !c.Own:
+		return Same, 0
 `, ``,
 	},
 	{
@@ -87,50 +87,52 @@ var mutations = []mutation{
 		return`,
 	},
 	{
-		"the epoch is taken from the time of the reply", "follow/clock.go",
-		`		epoch:     EpochOf(m.Sent, m.Time),
-`, `		epoch:     EpochOf(m.Received, m.Time),
+		"the epoch is taken from the time of the reply", "clock/clock.go",
+		`		Epoch:     EpochOf(m.Sent, m.Time),
+`, `		Epoch:     EpochOf(m.Received, m.Time),
 `,
 	},
 	{
-		"the first reading of the clock is not measured again", "follow/clock.go",
-		`*c = clock{known: true, estimate: *m, provisional: true}
-		return clockUnsettled, 0`, `*c = clock{known: true, estimate: *m}
-		return clockSame, 0`,
+		"the first reading of the clock is not measured again", "clock/clock.go",
+		`*c = Clock{Known: true, Estimate: m, Provisional: true}
+		return Unsettled, 0`, `*c = Clock{Known: true, Estimate: m}
+		return Same, 0`,
 	},
 	{
-		"a jump is believed without confirmation", "follow/clock.go",
-		`	c.suspect = m
-	return clockUnsettled, 0`, `	by = c.epoch.Sub(m.epoch)
-	*c = clock{known: true, estimate: *m}
-	return clockJumped, by`,
+		"a jump is believed without confirmation", "clock/clock.go",
+		`	c.suspect = &m
+	return Unsettled, 0`, `	by = c.Epoch.Sub(m.Epoch)
+	*c = Clock{Known: true, Estimate: m}
+	return Jumped, by`,
 	},
 	{
 		"a suspect clock is not measured again", "follow/clock.go",
-		`		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.next(f.cfg.Rand))})
+		`		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.Next(f.cfg.Rand))})
 `, ``,
 	},
 	{
 		"a directive that comes with a suspect reading counts on the old clock", "follow/value.go",
-		`f.clock.isTentative()))`, `f.clock.provisional))`,
+		`f.clock.IsTentative()))`, `f.clock.Provisional))`,
 	},
 	{
 		"what was anchored tentatively is not settled", "follow/clock.go",
-		`	if v != clockSame {
-`, `	if v == clockSame {
+		`	f.swap(directive.Settle(set, f.clock.Epoch))
+`, `	f.swap(directive.Reanchor(set, f.clock.Epoch))
 `,
 	},
 	{
 		"a clock found behind does not shorten the set", "follow/clock.go",
-		`	f.swap(directive.Reanchor(f.set, f.clock.epoch))
-`, ``,
+		`	f.swap(directive.Settle(set, f.clock.Epoch))
+`, `	_ = set
+`,
 	},
 	{
 		"no doubt after a failed fetch", "follow/request.go",
-		`if f.clock.doubt() {`, `if false && f.clock.doubt() {`,
+		`	f.doubt()
+`, ``,
 	},
 	{
-		"the year is not checked", "follow/clock.go",
+		"the year is not checked", "clock/clock.go",
 		`year < 2000`, `year < 1000`,
 	},
 	{
@@ -146,10 +148,10 @@ var mutations = []mutation{
 		`if rev.Verified && rev.Version <=`, `if false && rev.Version <=`,
 	},
 	{
-		"the signature is not checked", "follow/value.go",
+		"the signature is not checked", "wire/accept.go",
 		`err != nil {
-			return wire.Revision{}, signatureReason(err), err`, `err != nil && false {
-			return wire.Revision{}, signatureReason(err), err`,
+			return Revision{}, signatureReason(err), err`, `err != nil && false {
+			return Revision{}, signatureReason(err), err`,
 	},
 	{
 		"the version of a snapshot is not remembered", "follow/restore.go",
@@ -162,7 +164,7 @@ var mutations = []mutation{
 	},
 	{
 		"a small step of the clock back extends a directive", "follow/value.go",
-		`directive.AnchorAfter(rev.Set, f.set, f.clock.epoch, f.clock.isTentative())`, `directive.Anchor(rev.Set, f.clock.epoch)`,
+		`directive.AnchorAfter(rev.Set, f.set, f.clock.Epoch, f.clock.IsTentative())`, `directive.Anchor(rev.Set, f.clock.Epoch)`,
 	},
 	{
 		"origins are not carried", "directive/anchor.go",
@@ -180,8 +182,8 @@ var mutations = []mutation{
 `, ``,
 	},
 	{
-		"suspended time is ignored", "follow/clock.go",
-		`	f.clock.epoch = f.clock.epoch.Add(-d)
+		"suspended time is ignored", "clock/clock.go",
+		`	c.Epoch = c.Epoch.Add(-d)
 `, ``,
 	},
 	{
@@ -191,17 +193,17 @@ var mutations = []mutation{
 	},
 	{
 		"limits stay where they are in a suspension", "follow/clock.go",
-		`f.swap(directive.Shift(f.set, d))`, `f.reanchor()`,
+		`f.swap(directive.Shift(f.set, d))`, `f.swap(directive.Reanchor(f.set, f.clock.Epoch))`,
 	},
 	{
-		"the token bucket is ignored", "follow/limits.go",
+		"the token bucket is ignored", "pace/bucket.go",
 		`	if b.tokens >= 1 {
 		return now`, `	if true {
 		return now`,
 	},
 	{
 		"a fetch that finds nothing costs nothing", "follow/request.go",
-		`		f.bucket.add(f.now, -1)
+		`		f.bucket.Add(f.now, -1)
 `, ``,
 	},
 	{
@@ -230,8 +232,8 @@ var mutations = []mutation{
 	},
 	{
 		"a missing key clears the set", "follow/value.go",
-		`		f.found = StateMissing
-`, `		f.found = StateMissing
+		`		f.found = wire.StateMissing
+`, `		f.found = wire.StateMissing
 		f.swap(emptySet)
 `,
 	},
@@ -250,7 +252,7 @@ var mutations = []mutation{
 	},
 	{
 		"a failed fetch is tried again at once", "follow/request.go",
-		`	r.notBefore = f.now.Add(f.fetchRetry.next(f.cfg.Rand))
+		`	r.notBefore = f.now.Add(f.fetchRetry.Next(f.cfg.Rand))
 `, `	r.notBefore = f.now
 `,
 	},
@@ -261,17 +263,17 @@ var mutations = []mutation{
 	},
 	{
 		"the backoff of fetches is not reset", "follow/request.go",
-		`	f.fetchRetry.reset()
+		`	f.fetchRetry.Reset()
 `, ``,
 	},
 	{
 		"the backoff of sessions is not reset", "follow/session.go",
-		`		f.sessionRetry.reset()
+		`		f.sessionRetry.Reset()
 `, ``,
 	},
 	{
 		"sessions are opened again at once", "follow/session.go",
-		`f.openAt = f.now.Add(f.sessionRetry.next(f.cfg.Rand))`, `f.openAt = f.now`,
+		`f.openAt = f.now.Add(f.sessionRetry.Next(f.cfg.Rand))`, `f.openAt = f.now`,
 	},
 	{
 		"the resync is not planned", "follow/follower.go",
@@ -315,14 +317,16 @@ var mutations = []mutation{
 	{
 		"waiters are not told of a failure", "follow/request.go",
 		`	f.answer(c, err)
-	if f.clock.doubt() {`, `	if f.clock.doubt() {`,
+	f.doubt()
+`, `	f.doubt()
+`,
 	},
 	{
 		"a second fetch begins", "follow/request.go",
 		`if f.current != nil || f.next == nil ||`, `if f.next == nil ||`,
 	},
 	{
-		"log lines are not limited", "follow/limits.go",
+		"log lines are not limited", "follow/log.go",
 		`		l.suppressed++
 		return nil, false
 `, `		l.suppressed++
@@ -335,6 +339,6 @@ var mutations = []mutation{
 	},
 	{
 		"an empty value leaves the snapshot file as it is", "follow/value.go",
-		`r.Value = []byte{} // nil`, `// nil`,
+		`r.Value = []byte{} // an empty`, `// an empty`,
 	},
 }

@@ -21,8 +21,9 @@ var (
 	traceFlag = flag.Bool("sim.trace", false, "print each event of the run of -sim.seed and what comes of it")
 )
 
-// fixedSeeds is how many runs are the same each time. Together they reach all states.
-const fixedSeeds = 60
+// fixedSeeds is how many runs are the same each time, also on a slow machine. Together they have
+// all kinds of faults, and reach all states.
+var fixedSeeds = uint64(len(faultKinds))
 
 // simTime is how long the simulation lasts: what SIM says, or as long as fits among the other
 // tests.

@@ -45,7 +45,7 @@ func (v *violation) Error() string {
 
 func newWorld(seed uint64, st *stats, tr *trace) *world {
 	w := &world{seed: seed, rng: rand.New(rand.NewPCG(seed, 0x666c656574)), stats: st, trace: tr}
-	w.cfg = newConfig(w.rng)
+	w.cfg = newConfig(seed, w.rng)
 	w.server.world = w
 	w.values.world = w
 	w.server.begin()
