@@ -11,7 +11,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-func TestDecideAsksAnyStore(t *testing.T) {
+func TestDecide_AnyStore(t *testing.T) {
 	t.Parallel()
 	store := fleetdial.NewMemory()
 	req := fleetdial.Request{Tenant: "acme", ID: "r"}
@@ -25,14 +25,14 @@ func TestDecideAsksAnyStore(t *testing.T) {
 	assert.Equal(t, fleetdial.Decision{Level: fleetdial.Shape, By: "a", Capture: true}, fleetdial.Decide(store, req))
 }
 
-func TestDecisionTravelsInAContext(t *testing.T) {
+func TestWithDecision_TravelsInAContext(t *testing.T) {
 	t.Parallel()
 	assert.Zero(t, fleetdial.DecisionFrom(context.Background()))
 	d := fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "a"}
 	assert.Equal(t, d, fleetdial.DecisionFrom(fleetdial.WithDecision(context.Background(), d)))
 }
 
-func TestDecisionOr(t *testing.T) {
+func TestDecision_Or(t *testing.T) {
 	t.Parallel()
 	set := fleetdial.Decision{Level: fleetdial.Shape, By: "set", RingBuffer: true}
 	assert.Equal(t, fleetdial.Decision{Level: fleetdial.Shape, By: "set", RingBuffer: true, Capture: true},

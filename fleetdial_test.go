@@ -20,8 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// TestTheFaceOfTheRoster goes through what tells an operator's tool who has a revision, and how to go back.
-func TestTheFaceOfTheRoster(t *testing.T) {
+// TestAPI_Roster calls what an operator's tool calls to see who has a revision, and to go back.
+func TestAPI_Roster(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
@@ -72,8 +72,8 @@ func TestTheFaceOfTheRoster(t *testing.T) {
 	assert.Contains(t, explained.Directives[0].Differs, fleetdial.FieldTenant)
 }
 
-// TestTheFace goes through what the root package offers, as an operator's tool and a proxy would use it together.
-func TestTheFace(t *testing.T) {
+// TestAPI_PublishAndFollow calls what an operator's tool and a proxy call.
+func TestAPI_PublishAndFollow(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
@@ -121,7 +121,14 @@ func TestTheFace(t *testing.T) {
 	assert.Empty(t, diff.Added)
 	assert.Empty(t, diff.Changed)
 	require.NoError(t, sub.Refresh(ctx))
+	requireValues(t, client, sub)
+}
 
+// requireValues reads the value of the key as another program would, and has the subscriber
+// reject another one.
+func requireValues(t *testing.T, client *redis.Client, sub *fleetdial.Subscriber) {
+	t.Helper()
+	ctx := t.Context()
 	value, err := client.Get(ctx, "fleetdial:{prod}").Bytes()
 	require.NoError(t, err)
 	decoded, err := fleetdial.DecodeRevision(value)
@@ -133,14 +140,14 @@ func TestTheFace(t *testing.T) {
 
 	require.NoError(t, client.Set(ctx, "fleetdial:{prod}", "junk", 0).Err())
 	require.Error(t, sub.Refresh(ctx))
-	status = sub.Status()
+	status := sub.Status()
 	assert.Equal(t, fleetdial.StateRejected, status.State)
 	assert.Equal(t, fleetdial.RejectMalformed, status.Rejected.Reason)
 	assert.EqualValues(t, 1, status.Counters.Rejections[fleetdial.RejectMalformed])
 	assert.Equal(t, 1, sub.Load().Len())
 }
 
-func TestAppendBodyReadsBack(t *testing.T) {
+func TestAppendBody_ReadsBack(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	set, err := fleetdial.ParseSet(examples.Incident, now)
@@ -150,7 +157,7 @@ func TestAppendBodyReadsBack(t *testing.T) {
 	assert.Equal(t, set.Len(), again.Len())
 }
 
-func TestDecideAndLoadDoNotAllocate(t *testing.T) {
+func TestDecide_DoesNotAllocate(t *testing.T) {
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
 	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})

@@ -74,7 +74,7 @@ func withFile(t *testing.T, resync time.Duration) SubscriberConfig {
 	return SubscriberConfig{Startup: UseSnapshot, SnapshotFile: filepath.Join(t.TempDir(), "set"), ResyncInterval: resync}
 }
 
-func TestSnapshot_ProlongsNothing(t *testing.T) {
+func TestSnapshot_ExtendsNothing(t *testing.T) {
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
 		inBubble(t, withFile(t, time.Hour), skew, time.Minute, func(b *bubble) {
 			began := time.Now()
@@ -126,7 +126,7 @@ func TestSnapshot_WrittenAgainForTheClock(t *testing.T) {
 	})
 }
 
-func TestSnapshot_ProlongsNothingIfTheFleetsClockGoesBack(t *testing.T) {
+func TestSnapshot_ExtendsNothingIfTheFleetsClockGoesBack(t *testing.T) {
 	for name, next := range map[string]func(t *testing.T, value []byte) []byte{
 		"the same revision": func(_ *testing.T, value []byte) []byte { return value },
 		"carried over": func(t *testing.T, old []byte) []byte {

@@ -145,7 +145,7 @@ func TestSubscriber_RejectedValueKeepsSetAndIsLoggedOnce(t *testing.T) {
 	}
 }
 
-func TestSubscriber_NothingProlongsADirective(t *testing.T) {
+func TestSubscriber_NothingExtendsADirective(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, often, "--appendonly", "yes", "--appendfsync", "always")
 	now, err := f.pub.Now(t.Context())

@@ -28,7 +28,7 @@ func TestClock_WrongLocalClockChangesNothing(t *testing.T) {
 	}
 }
 
-func TestClock_SetBackProlongsNothing(t *testing.T) {
+func TestClock_SetBackExtendsNothing(t *testing.T) {
 	t.Parallel()
 	r := startRig(t, lasting(t, time.Minute), resyncing(time.Second))
 	r.skew = -time.Hour // by it, the directive has an hour more
