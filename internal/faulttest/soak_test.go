@@ -64,7 +64,9 @@ type soakFault struct {
 }
 
 // last lets a fault last for up to three seconds.
-func last() { <-time.After(rand.N(3 * time.Second)) }
+func last() {
+	<-time.After(rand.N(3 * time.Second))
+}
 
 // soakFaults are the faults of the soak test.
 

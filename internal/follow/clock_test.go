@@ -158,7 +158,7 @@ func TestClock_WithoutTimeTheLocalOneMayBePutRight(t *testing.T) {
 	r.wall = 0
 	r.run(2 * time.Second)
 	assert.True(t, r.isOn())
-	r.wall = -time.Hour // it is wrong again, which prolongs nothing
+	r.wall = -time.Hour // it is wrong again, which extends nothing
 	r.run(epoch.Add(time.Minute).Sub(r.now))
 	assert.False(t, r.isOn())
 }

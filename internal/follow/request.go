@@ -84,7 +84,7 @@ func (f *Follower) request(r request) {
 		}
 	default:
 		// A message does not end the spread of another, or each message would have the whole
-		// fleet fetch at once. It does not prolong the spread either.
+		// fleet fetch at once. It does not extend the spread either.
 	}
 	if isNewer {
 		next.announced, next.tries = r.announced, r.tries

@@ -204,7 +204,7 @@ func TestValue_SignedReplayIsRejected(t *testing.T) {
 }
 
 // TestValue_DirectiveKeepsItsExpiry carries a directive over to another revision after the
-// clock of Redis went back, which prolongs nothing.
+// clock of Redis went back, which extends nothing.
 func TestValue_DirectiveKeepsItsExpiry(t *testing.T) {
 	t.Parallel()
 	r := startRig(t, lasting(t, time.Minute), resyncing(time.Second))

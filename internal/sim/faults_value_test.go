@@ -10,7 +10,9 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+func itoa(n int64) string {
+	return strconv.FormatInt(n, 10)
+}
 
 // valueFaults are those of what the key holds.
 var valueFaults = []faultKind{
