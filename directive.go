@@ -141,7 +141,6 @@ type Decision = directive.Decision
 //	func (*Set) Explain(req Request, now time.Time) Explanation // the decision and its reasons
 //	func (*Set) Len() int                                       // how many directives, expired ones included
 //	func (*Set) Directives() []Directive                        // a copy, in the set's order
-//	func (*Set) EarliestEpoch() time.Time                       // for the snapshot file of a Subscriber
 //
 // A set that a [Subscriber] returns counts expiries on the monotonic clock of this
 // process, as measured against Redis. Pass time.Now() for now, because it has a monotonic

@@ -182,7 +182,7 @@ func (s *Set) isLimited() bool {
 // EarliestEpoch returns the epoch by which none of the set's directives ends later than it
 // does in the set: the one that the set is anchored to or, if a directive is limited by an
 // earlier origin, that origin.
-func (s *Set) EarliestEpoch() time.Time {
+func EarliestEpoch(s *Set) time.Time {
 	if !s.shortened {
 		return s.epoch
 	}

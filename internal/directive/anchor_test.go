@@ -116,7 +116,7 @@ func TestAnchor_NoMeasurementExtends(t *testing.T) {
 				current = Settle(current, epoch)
 			}
 			require.False(t, endsAt(t, current).After(first), "%v after %v", endsAt(t, current), first)
-			require.False(t, current.EarliestEpoch().After(first.Add(-sinceUnixZero(set.directives[0].ExpiresAt))))
+			require.False(t, EarliestEpoch(current).After(first.Add(-sinceUnixZero(set.directives[0].ExpiresAt))))
 		}
 	})
 }
@@ -124,12 +124,12 @@ func TestAnchor_NoMeasurementExtends(t *testing.T) {
 func TestEarliestEpoch_NothingEndsLater(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1000, 0)
-	assert.Equal(t, time.Time{}, (&Set{}).EarliestEpoch())
+	assert.Equal(t, time.Time{}, EarliestEpoch(&Set{}))
 	before := Anchor(newSet(t, dir("a", nil)), epoch)
-	assert.Equal(t, epoch, before.EarliestEpoch())
+	assert.Equal(t, epoch, EarliestEpoch(before))
 	after := AnchorAfter(newSet(t, dir("a", nil), dir("b", nil)), before, epoch.Add(time.Hour), false)
-	assert.Equal(t, epoch, after.EarliestEpoch(), "of a directive that kept its deadline")
-	assert.Equal(t, epoch.Add(time.Hour), AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour), false).EarliestEpoch())
+	assert.Equal(t, epoch, EarliestEpoch(after), "of a directive that kept its deadline")
+	assert.Equal(t, epoch.Add(time.Hour), EarliestEpoch(AnchorAfter(newSet(t, dir("b", nil)), before, epoch.Add(time.Hour), false)))
 }
 
 func TestShift_MovesLimitsToo(t *testing.T) {

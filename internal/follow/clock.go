@@ -55,14 +55,14 @@ func (f *Follower) swap(set *directive.Set) {
 	}
 	f.set, f.out.Set = set, set
 	// The snapshot file counts on the earliest clock that a directive counts on.
-	if epoch := set.EarliestEpoch(); f.isSaved && f.savedEpoch.Sub(epoch) > directive.ClockTolerance {
+	if epoch := directive.EarliestEpoch(set); f.isSaved && f.savedEpoch.Sub(epoch) > directive.ClockTolerance {
 		f.save(nil)
 	}
 }
 
 // save has the snapshot file written.
 func (f *Follower) save(value []byte) {
-	f.isSaved, f.savedEpoch = true, f.set.EarliestEpoch()
+	f.isSaved, f.savedEpoch = true, directive.EarliestEpoch(f.set)
 	f.out.Save = &Save{Value: value, Epoch: f.savedEpoch}
 }
 

@@ -228,7 +228,7 @@ func endOf(t *term, epoch time.Time) time.Time {
 func deadlineOf(set *directive.Set, d *directive.Directive, now time.Time) time.Time {
 	req := probe(d)
 	applies := func(t time.Time) bool { return set.Evaluate(req, t).By == d.ID }
-	guess := set.EarliestEpoch().Add(time.Duration(d.ExpiresAt.UnixNano()))
+	guess := directive.EarliestEpoch(set).Add(time.Duration(d.ExpiresAt.UnixNano()))
 	if applies(guess.Add(-1)) && !applies(guess) {
 		return guess
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 )
 
@@ -34,7 +35,7 @@ func describeEffects(m *machine, fx *follow.Effects) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, version %d, wakes in %v", m.status.State, m.status.Revision.Version, fx.WakeAt.Sub(m.local()))
 	if fx.Set != nil {
-		fmt.Fprintf(&b, "; set on epoch %v", fx.Set.EarliestEpoch().UnixNano())
+		fmt.Fprintf(&b, "; set on epoch %v", directive.EarliestEpoch(fx.Set).UnixNano())
 	}
 	if fx.Applied != nil {
 		fmt.Fprintf(&b, "; applied version %d", fx.Applied.Version)

@@ -182,7 +182,7 @@ func (m *machine) checkFile() {
 	if m.file.value != m.applied {
 		m.world.fail("save", "machine %d: the snapshot file holds %s, applied is %s", m.n, m.file.value.name, m.applied.name)
 	}
-	if m.set.Len() > 0 && m.file.epoch.Sub(m.set.EarliestEpoch()) > directive.ClockTolerance {
-		m.world.fail("save", "machine %d: the snapshot file gives %v more than is left", m.n, m.file.epoch.Sub(m.set.EarliestEpoch()))
+	if m.set.Len() > 0 && m.file.epoch.Sub(directive.EarliestEpoch(m.set)) > directive.ClockTolerance {
+		m.world.fail("save", "machine %d: the snapshot file gives %v more than is left", m.n, m.file.epoch.Sub(directive.EarliestEpoch(m.set)))
 	}
 }
