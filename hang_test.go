@@ -71,8 +71,8 @@ func TestSubscriber_HungFetchMakesItStale(t *testing.T) {
 	eventually(t, s, "a")
 
 	h.open()
-	publish(t, p, "b")
 	began := time.Now()
+	publish(t, p, "b")
 	testutil.Eventually(t, within, "stale", func() bool { return s.Status().State == StateStale })
 	assert.GreaterOrEqual(t, time.Since(began), cfg.SubscriptionTimeout/2)
 	assert.Less(t, time.Since(began), cfg.SubscriptionTimeout+longestStall)

@@ -19,6 +19,7 @@ import (
 func (s *Subscriber) loop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var wakeAt time.Time // when the timer fires
 	for {
 		var event any = follow.Timer{}
 		select {
@@ -26,23 +27,46 @@ func (s *Subscriber) loop() {
 			return
 		case event = <-s.events:
 		case <-timer.C:
+			wakeAt = time.Time{}
+			// Replies that have arrived come before the timeouts that they prevent.
+			select {
+			case event = <-s.events:
+			default:
+			}
 		}
-		if d := host.Suspended() - s.suspended; d > directive.ClockTolerance {
-			s.suspended += d
-			s.carryOut(s.follower.Handle(time.Now(), follow.Suspended{For: d}))
-		}
+		now := time.Now()
+		s.checkSuspension(now)
 		if r, ok := event.(refresh); ok {
 			s.asked++
 			s.waiters[s.asked] = r.done
 			event = follow.Refresh{Waiter: s.asked}
 		}
-		out := s.follower.Handle(time.Now(), event)
+		out := s.follower.Handle(now, event)
 		s.carryOut(out)
-		timer.Reset(time.Until(out.WakeAt))
+		// A timer that fires too early costs less than one that is set at each event.
+		if wakeAt.IsZero() || out.WakeAt.Before(wakeAt) {
+			wakeAt = out.WakeAt
+			timer.Reset(wakeAt.Sub(now))
+		}
 	}
 }
 
-// carryOut does what the follower decided.
+// checkSuspension tells the follower that the machine was suspended. Reading the machine's
+// clocks takes three system calls, so it is done only if the wall clock has moved against the
+// monotonic clock, which a suspension brings about.
+func (s *Subscriber) checkSuspension(now time.Time) {
+	drift := now.Round(0).Sub(s.began.Round(0)) - now.Sub(s.began)
+	if (drift - s.drift).Abs() < directive.ClockTolerance/2 {
+		return
+	}
+	s.drift = drift
+	if d := host.Suspended() - s.suspended; d > directive.ClockTolerance/2 {
+		s.suspended += d
+		s.carryOut(s.follower.Handle(now, follow.Suspended{For: d}))
+	}
+}
+
+// carryOut does what the follower decided. A session ends before the next one begins.
 func (s *Subscriber) carryOut(out follow.Effects) {
 	if out.Set != nil {
 		s.set.Store(out.Set)
@@ -61,7 +85,7 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 		s.remote.Go(func() { s.session(ctx, out.OpenSession) })
 	}
 	if out.Fetch != nil {
-		s.remote.Go(func() { s.fetch(*out.Fetch) })
+		s.fetches <- *out.Fetch // there is room, because there is one fetch at a time
 	}
 	for _, answer := range out.Answers {
 		s.waiters[answer.Waiter] <- answer.Err
@@ -125,6 +149,19 @@ func sessionEvent(number uint64, reply any) follow.Event {
 		return follow.ErrorReply{Session: number, Err: reply}
 	}
 	return follow.Pong{Session: number}
+}
+
+// fetcher runs one fetch after another. It keeps its goroutine, because a new one would have to
+// grow its stack for each fetch.
+func (s *Subscriber) fetcher() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case f := <-s.fetches:
+			s.fetch(f)
+		}
+	}
 }
 
 // fetch runs one fetch and posts its result.

@@ -119,8 +119,8 @@ func (p *Publisher) Now(ctx context.Context) (time.Time, error) {
 }
 
 // Current returns the current revision. An empty value is the empty set at version 0. The
-// error is ErrNoRevision if there is no key, wraps [ErrUnavailable], or is a *[MalformedError]
-// or a *[ValidationError].
+// error is ErrNoRevision if there is no key, wraps [ErrUnavailable], is a *[MalformedError] or a
+// *[ValidationError], or says that the key is of another type.
 func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 	got, err := p.client.ReadValue(ctx, wire.MaxValueBytes+1)
 	switch {
@@ -140,8 +140,9 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 // The error is a *[ConflictError] if the current version is not the expected one, and a
 // *[ValidationError] if something is beyond the limits. If a reply is lost, Publish finds out
 // what became of it, and tries again, until ctx ends and for up to three seconds after that.
-// If it does not find out, the error wraps [ErrOutcomeUnknown]. After any other error, nothing
-// was written. Nothing is ever published twice.
+// If it does not find out, the error wraps [ErrOutcomeUnknown]. If Redis denied a command after
+// the write, such as PUBLISH, the revision is returned with the error. After any other error,
+// nothing was written. Nothing is ever published twice.
 func (p *Publisher) Publish(ctx context.Context, set *Set, opts PublishOptions) (Revision, error) {
 	if set == nil {
 		set = new(Set)
@@ -153,8 +154,8 @@ func (p *Publisher) Publish(ctx context.Context, set *Set, opts PublishOptions) 
 	})
 }
 
-// Update reads the current revision, an empty one at version 0 if there is none, and publishes
-// the set that change makes of it. If another revision was written meanwhile, Update starts
+// Update reads the current revision, and publishes the set that change makes of it. If there is
+// no key, change gets an empty set at the last version of the history, 0 without a history. If another revision was written meanwhile, Update starts
 // again, so change may be called more than once. An error of change is returned as it is, and
 // nothing is written. Otherwise Update is like [Publisher.Publish].
 func (p *Publisher) Update(
@@ -186,6 +187,9 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 		case errors.Is(err, redisstore.ErrReplyLost):
 			t.isOpen = true
 		case errors.Is(err, redisstore.ErrConcurrent), t.isOpen && errors.Is(err, ErrUnavailable):
+		case err != nil && t.isOpen && !errors.Is(err, ErrOutcomeUnknown):
+			// An earlier attempt may still be executed.
+			return Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		default:
 			return rev, err
 		}

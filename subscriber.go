@@ -40,7 +40,8 @@ const (
 	// outlives its expiry, and is otherwise like StartEmpty. A missing file is like an empty
 	// one. A file that is rejected is logged. The file is read as strictly as a value from
 	// Redis. It is rejected if it is of another fleet, or if the machine's clock shows a time
-	// before the file was written.
+	// before the file was written. If the machine's clock is ahead, directives from the file end
+	// early; publishing them with another expiry brings them back.
 	UseSnapshot
 )
 
@@ -160,11 +161,14 @@ type Subscriber struct {
 	// loop owns the follower, and everything else that a lock does not guard.
 	follower  *follow.Follower
 	events    chan any
+	fetches   chan follow.Fetch // has room for one
 	waiters   map[uint64]chan<- error
 	asked     uint64             // the number of the last waiter
 	lose      context.CancelFunc // ends the current session
-	suspended time.Duration
-	started   chan error // has room for one: how the first attempt ended
+	suspended time.Duration      // for how long the machine was suspended
+	began     time.Time
+	drift     time.Duration // how far the wall clock has moved against the monotonic clock since began
+	started   chan error    // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
 	reporter  *report.Reporter // nil if the subscriber does not report
@@ -182,7 +186,8 @@ var _ Store = (*Subscriber)(nil)
 // Subscribe begins to follow a fleet, and returns when its key has been read for the first
 // time. Ctx bounds that start only. The client belongs to the caller, who closes it after the
 // Subscriber. [ParseURL] returns options that suit it. The error wraps [ErrUnavailable] if
-// Redis could not be reached, see [Startup]; nothing is left running then.
+// Redis could not be reached, see [Startup]. The Subscriber is closed then, as by Close, which
+// may take up to a second after the end of ctx if Redis hangs.
 func Subscribe(ctx context.Context, client redis.UniversalClient, cfg SubscriberConfig) (*Subscriber, error) {
 	c, err := redisstore.New(client, cfg.Fleet)
 	if err == nil {
@@ -198,6 +203,7 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 		})
 		s.remote.Go(func() { s.reporter.Run(s.ctx) })
 	}
+	s.remote.Go(s.fetcher)
 	s.own.Go(s.loop)
 	select {
 	case err = <-s.started:
@@ -226,7 +232,7 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
 			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
-		events: make(chan any, 64), waiters: make(map[uint64]chan<- error), suspended: host.Suspended(),
+		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspended: host.Suspended(), began: time.Now(),
 		started: make(chan error, 1), lose: func() {},
 	}
 	s.listeners = notify.NewGroup(s.log, Revision{Set: new(Set)})
@@ -337,8 +343,9 @@ func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }
 // also if Redis hangs.
 const closeTimeout = 800 * time.Millisecond
 
-// Close ends the Subscriber and waits for its goroutines, up to a second. If Redis hangs, a
-// command may still be under way then. Its goroutine ends with the client's read timeout or,
+// Close ends the Subscriber and waits for its goroutines. It waits for listeners, the Logger and
+// the snapshot file as long as they take, and for commands of Redis up to a second. If Redis
+// hangs, a command may still be under way then. Its goroutine ends with the client's read timeout or,
 // if the client has none, when the client is closed. Load and Decide go on with the last set.
 // Close is safe to call twice, and always returns nil.
 func (s *Subscriber) Close() error {

@@ -50,7 +50,7 @@ func (t *transaction) run(ctx context.Context) (rev Revision, err error) {
 			rev, err = t.write(ctx, tx, &found)
 			return err
 		})
-	if err != nil {
+	if err != nil && !errors.Is(err, redisstore.ErrPublished) {
 		rev = Revision{}
 	}
 	return rev, err

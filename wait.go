@@ -269,7 +269,7 @@ func (w *wait) hasRejected(in *Instance, head *Roster) bool {
 		return false
 	}
 	j := in.Report.Rejected
-	return j.ID == w.id || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
+	return j.ID == w.id && j.ID != "" || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 
 // checkMembers takes those out of the pending that left the roster, as opposed to those that

@@ -97,7 +97,7 @@ type Verdict uint8
 // The verdicts.
 const (
 	Same      Verdict = iota // the estimate may have become better
-	Settled                  // a provisional estimate was confirmed or replaced
+	Settled                  // a provisional estimate, or the machine's own, was confirmed or replaced
 	Jumped                   // the clock lies elsewhere, as a second measurement confirmed
 	Refuted                  // the suspect was wrong
 	Unsettled                // another measurement is needed
@@ -119,7 +119,7 @@ func (c *Clock) Observe(m Estimate) (v Verdict, by time.Duration) {
 			m = *c.suspect
 		}
 		v = Jumped
-		if c.Provisional {
+		if c.Provisional || c.Own && !m.Own {
 			v = Settled
 		}
 		*c = Clock{Known: true, Estimate: m}

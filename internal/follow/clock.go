@@ -15,10 +15,10 @@ func (f *Follower) measured(m store.Measurement) {
 		f.log(&f.stateLines, true, "the clock of Redis cannot be read; expiries count on the clock of this machine", "err", err)
 	}
 	f.clockless, f.roundTrip = err != nil, e.RoundTrip
-	if err == nil {
+	v, by := f.clock.Observe(e)
+	if err == nil && v != clock.Unsettled {
 		f.status.ClockOffset = e.Offset
 	}
-	v, by := f.clock.Observe(e)
 	switch v {
 	case clock.Jumped:
 		f.status.Counters.ClockJumps++
@@ -26,7 +26,7 @@ func (f *Follower) measured(m store.Measurement) {
 	case clock.Refuted:
 		f.log(&f.stateLines, true, "one reading of the clock of Redis was wrong and is ignored", "by", by)
 	case clock.Unsettled:
-		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.Next(f.cfg.Rand))})
+		f.clockAt = f.now.Add(f.clockRetry.Next(f.cfg.Rand))
 		return
 	}
 	f.clockRetry.Reset()
@@ -35,6 +35,9 @@ func (f *Follower) measured(m store.Measurement) {
 		set, f.doubted = f.doubted, nil
 	}
 	f.swap(directive.Settle(set, f.clock.Epoch))
+	if v == clock.Settled && f.isSaved && directive.EarliestEpoch(f.set).Sub(f.savedEpoch) > directive.ClockTolerance {
+		f.save(nil) // what a wrong reading took from the file is given back
+	}
 }
 
 // doubt has the set count on a measurement that could not be confirmed, if less time is left

@@ -95,6 +95,7 @@ type Follower struct {
 
 	clock      clock.Clock
 	clockRetry pace.Backoff
+	clockAt    time.Time // when to measure the clock again, zero for not
 	clockless  bool
 	roundTrip  time.Duration // of the last measurement
 
@@ -218,7 +219,7 @@ func (f *Follower) updateState() {
 	case f.isOverdue():
 		state = wire.StateStale
 		err = fmt.Errorf("fetch the fleet's key: %w: no reply for %v", store.ErrUnavailable, f.cfg.SubscriptionTimeout)
-	case f.fetchErr != nil && (f.session.subscribed || f.session.reliable):
+	case f.fetchErr != nil && f.session.subscribed:
 		state, err = wire.StateStale, f.fetchErr
 	case !f.session.reliable:
 		state, err = wire.StateStale, f.session.err
@@ -262,6 +263,9 @@ func (f *Follower) wakeAt() time.Time {
 	}
 	if f.current == nil && f.next != nil {
 		earlier(f.next.notBefore)
+	}
+	if f.current == nil && !f.clockAt.IsZero() {
+		earlier(f.clockAt)
 	}
 	if f.current != nil && !f.isOverdue() {
 		earlier(f.current.began.Add(f.cfg.SubscriptionTimeout))

@@ -26,7 +26,6 @@ type cause uint8
 
 const (
 	causeResync cause = 1 << iota
-	causeClock
 	causeMessage
 	causeAnnounced
 	causeSession
@@ -37,7 +36,7 @@ const (
 func (c cause) isUrgent() bool { return c&^(causeMessage|causeAnnounced) != 0 }
 
 // isHinted reports whether the fleet, or the program, asked for the fetch.
-func (c cause) isHinted() bool { return c&^(causeResync|causeClock) != 0 }
+func (c cause) isHinted() bool { return c&^causeResync != 0 }
 
 // request is a fetch that is to come.
 type request struct {
@@ -120,18 +119,25 @@ func (f *Follower) message(payload string) {
 	f.request(request{cause: causeAnnounced, full: true, announced: a, notBefore: notBefore})
 }
 
-// dispatch begins the fetch that is due.
+// dispatch begins the fetch that is due. A measurement of the clock alone waits for no request,
+// because each fetch measures the clock.
 func (f *Follower) dispatch() {
-	if f.current != nil || f.next == nil || f.now.Before(f.next.notBefore) {
+	if f.current != nil {
+		return
+	}
+	if r := f.next; r != nil && r.cause == causeAnnounced && f.applied.isOf(r.announced.ID) {
+		f.next = nil // the fetch before has applied it
+	}
+	if f.next == nil || f.now.Before(f.next.notBefore) {
+		if !f.clockAt.IsZero() && !f.now.Before(f.clockAt) {
+			f.begin(&fetching{heard: f.heard}, FetchClock)
+		}
 		return
 	}
 	r := f.next
 	f.next = nil
 	mode := FetchHeader
-	switch {
-	case r.cause == causeClock:
-		mode = FetchClock
-	case f.cfg.Keys != nil, r.full && (r.cause&^(causeMessage|causeAnnounced) != 0 || f.bucket.IsFull(f.now)):
+	if f.cfg.Keys != nil || r.full && (r.cause.isUrgent() || f.bucket.IsFull(f.now)) {
 		// A signed value can be altered under its header, so that only the whole tells. After an
 		// announcement that led to nothing, the next one is checked against the header first.
 		mode = FetchValue
@@ -141,7 +147,7 @@ func (f *Follower) dispatch() {
 
 // begin begins a fetch.
 func (f *Follower) begin(c *fetching, mode Mode) {
-	c.mode, c.began = mode, f.now
+	c.mode, c.began, f.clockAt = mode, f.now, time.Time{}
 	f.current = c
 	if mode == FetchValue {
 		f.status.Counters.Fetches++
@@ -161,7 +167,7 @@ func (f *Follower) fetched(e Fetched) {
 		return
 	}
 	if c.suspended > 0 && f.clock.Known {
-		f.request(request{cause: causeClock, notBefore: f.now})
+		f.clockAt = f.now
 	} else {
 		// A first measurement counts as if it was sent before the suspension.
 		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-c.suspended)

@@ -67,7 +67,8 @@ func (f *Follower) identify(r store.Reading, whole bool) value {
 // signed value does not tell, because an altered value keeps it.
 func (f *Follower) isKnown(r store.Reading) bool {
 	v := f.identify(r, false)
-	return v.kind == kindMissing || v.isLike(&f.applied) || v.isLike(&f.rejected)
+	// A value that was altered under its header looks like both.
+	return v.kind == kindMissing || v.isLike(&f.applied) != v.isLike(&f.rejected)
 }
 
 // isLike compares everything that a header tells.

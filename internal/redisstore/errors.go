@@ -16,6 +16,9 @@ var (
 	// ErrReplyLost is wrapped by the error of Tx.Exec if EXEC may have been executed or not, or
 	// may still be.
 	ErrReplyLost = errors.New("the reply was lost")
+	// ErrPublished is wrapped by the error of Tx.Exec if the value was written, but a command
+	// after it failed.
+	ErrPublished = errors.New("the revision is published, but a command after it failed")
 )
 
 // WrongTypeError says that a key holds a value of another type than fleetdial's.
@@ -29,7 +32,7 @@ func (e *WrongTypeError) Error() string {
 // unavailable are the replies with which a server says that it does not serve: not yet, not
 // at all, or not this user.
 var unavailable = []string{
-	"LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
+	"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
 	"max number of clients reached", "invalid password",
 }
 

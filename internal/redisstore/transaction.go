@@ -122,9 +122,9 @@ func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
 }
 
 // Exec writes the value to the key and the history, which keeps so many revisions, and
-// announces it, if nobody has written since Transact read the keys. Of its errors, one that
-// wraps ErrConcurrent or any other says that nothing was written, and one that wraps
-// ErrReplyLost that the outcome is open.
+// announces it, if nobody has written since Transact read the keys. An error that wraps
+// ErrReplyLost says that the outcome is open, and ErrPublished that the value was written but a
+// command after it failed. After any other error, nothing was written.
 func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement []byte) error {
 	announce := redis.Pipeliner.Publish
 	if t.client.cluster != nil {
@@ -146,7 +146,7 @@ func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement [
 	case !IsReply(err):
 		return fmt.Errorf("%w: %w", ErrReplyLost, err)
 	case set.Err() == nil:
-		return Classify("the revision is published, but a command after it failed", err)
+		return fmt.Errorf("%w: %w", ErrPublished, err)
 	}
 	return Classify("nothing was written", commandError(err, cmds...))
 }

@@ -99,7 +99,7 @@ var mutations = []mutation{
 		return Same, 0`,
 	},
 	{
-		"a jump is believed without confirmation", "clock/clock.go",
+		"a jump counts without confirmation", "clock/clock.go",
 		`	c.suspect = &m
 	return Unsettled, 0`, `	by = c.Epoch.Sub(m.Epoch)
 	*c = Clock{Known: true, Estimate: m}
@@ -107,7 +107,7 @@ var mutations = []mutation{
 	},
 	{
 		"a suspect clock is not measured again", "follow/clock.go",
-		`		f.request(request{cause: causeClock, notBefore: f.now.Add(f.clockRetry.Next(f.cfg.Rand))})
+		`		f.clockAt = f.now.Add(f.clockRetry.Next(f.cfg.Rand))
 `, ``,
 	},
 	{
@@ -323,7 +323,10 @@ var mutations = []mutation{
 	},
 	{
 		"a second fetch begins", "follow/request.go",
-		`if f.current != nil || f.next == nil ||`, `if f.next == nil ||`,
+		`	if f.current != nil {
+		return
+	}
+	if r := f.next; r`, `	if r := f.next; r`,
 	},
 	{
 		"log lines are not limited", "follow/log.go",

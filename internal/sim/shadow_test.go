@@ -207,7 +207,7 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 
 // isKnown reports whether a header needs no reading.
 func (m *machine) isKnown(v *value) bool {
-	return v.isMissing() || v.isLike(m.applied) || v.isLike(m.rejected)
+	return v.isMissing() || v.isLike(m.applied) != v.isLike(m.rejected)
 }
 
 // lost notes that an announcement was lost. It is only of use if the machine gets no other

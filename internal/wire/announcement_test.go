@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -55,4 +56,24 @@ func TestSpreadMillis(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, SpreadMillis(c.bytes, c.subscribers), "%d bytes, %d subscribers", c.bytes, c.subscribers)
 	}
+}
+
+func TestParseAnnouncement_FastPathIsTheSame(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("0a", 16)
+	for _, payload := range []string{
+		`{"version":42,"id":"` + id + `"}`, `{"version":999999999999999,"id":"` + id + `"}`,
+		`{"version":042,"id":"` + id + `"}`, `{"version":0,"id":"` + id + `"}`, `{"version":,"id":"` + id + `"}`,
+		`{"version":4-2,"id":"` + id + `"}`, `{"version":42,"id":"` + id + `","x":""}`, `{"version":42,"id":"` + id + `"} `,
+		`{"version":42,"id":"` + strings.ToUpper(id) + `"}`, `{"version":42,"id":"` + id[2:] + `"}`,
+	} {
+		got, ok := parseCanonical(payload)
+		var want Announcement
+		if ok {
+			assert.NoError(t, json.Unmarshal([]byte(payload), &want), payload)
+			assert.Equal(t, want, got, payload)
+		}
+	}
+	_, ok := parseCanonical(string(Announcement{Version: 42, ID: id}.Encode()))
+	assert.True(t, ok)
 }
