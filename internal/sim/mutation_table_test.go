@@ -228,7 +228,7 @@ var mutations = []mutation{
 	},
 	{
 		"the header of a signed value is trusted", "follow/request.go",
-		`	case f.cfg.Keys != nil, r.full`, `	case r.full`,
+		`if f.cfg.Keys != nil || r.full`, `if r.full`,
 	},
 	{
 		"a missing key clears the set", "follow/value.go",
