@@ -17,6 +17,7 @@ import (
 // loop is the one goroutine that feeds the follower and carries out what it decides. Sessions
 // and fetches run on goroutines of their own, so that a Redis that hangs holds up no event.
 func (s *Subscriber) loop() {
+	defer close(s.fetches)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var wakeAt time.Time // when the timer fires
@@ -119,8 +120,12 @@ func (s *Subscriber) show() {
 // post hands an event to the loop.
 func (s *Subscriber) post(event any) {
 	select {
-	case s.events <- event:
-	case <-s.ctx.Done():
+	case s.events <- event: // in most cases there is room, and one case is cheaper than two
+	default:
+		select {
+		case s.events <- event:
+		case <-s.ctx.Done():
+		}
 	}
 }
 
@@ -154,13 +159,8 @@ func sessionEvent(number uint64, reply any) follow.Event {
 // fetcher runs one fetch after another. It keeps its goroutine, because a new one would have to
 // grow its stack for each fetch.
 func (s *Subscriber) fetcher() {
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case f := <-s.fetches:
-			s.fetch(f)
-		}
+	for f := range s.fetches {
+		s.fetch(f)
 	}
 }
 
