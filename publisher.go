@@ -154,10 +154,11 @@ func (p *Publisher) Publish(ctx context.Context, set *Set, opts PublishOptions) 
 	})
 }
 
-// Update reads the current revision, and publishes the set that change makes of it. If there is
-// no key, change gets an empty set at the last version of the history, 0 without a history. If another revision was written meanwhile, Update starts
-// again, so change may be called more than once. An error of change is returned as it is, and
-// nothing is written. Otherwise Update is like [Publisher.Publish].
+// Update reads the current revision, and publishes the set that change makes of it. If
+// there is no key, change gets an empty set at the last version of the history, 0 without
+// a history. If another revision was written meanwhile, Update starts again, so change
+// may be called more than once. An error of change is returned as it is, and nothing is
+// written. Otherwise Update is like [Publisher.Publish].
 func (p *Publisher) Update(
 	ctx context.Context, change func(Revision) (*Set, error), opts PublishOptions,
 ) (Revision, error) {

@@ -12,17 +12,6 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// newSignedFleet returns a fleet with two trusted keys, and a publisher that signs with
-// the first of them.
-func newSignedFleet(t *testing.T) (f *fleet, first, second ed25519.PrivateKey) {
-	t.Helper()
-	first, firstPublic := newKey(t)
-	second, secondPublic := newKey(t)
-	f = newFleet(t, func(cfg *SubscriberConfig) { cfg.VerifyKeys = []ed25519.PublicKey{firstPublic, secondPublic} })
-	f.pub = newTestPublisher(t, f.client, PublisherConfig{SignKey: first})
-	return f, first, second
-}
-
 func TestSign_VersionAboveAppliedVersions(t *testing.T) {
 	t.Parallel()
 	key, public := newKey(t)
@@ -60,7 +49,7 @@ func TestSign_VersionAboveAppliedVersions(t *testing.T) {
 
 func TestSign_ForgedReportDoesNotUseUpVersions(t *testing.T) {
 	t.Parallel()
-	f, _, _ := newSignedFleet(t)
+	f, _, _ := signedFleet(t)
 	f.reports(t, wire.Report{
 		Instance: "forger", State: "live", Applied: &wire.Applied{Version: directive.MaxMillis - 1, ID: wire.NewID()},
 	})
@@ -77,7 +66,7 @@ func TestSign_ForgedReportDoesNotUseUpVersions(t *testing.T) {
 
 func TestSign_ForgedReportDoesNotLockFleetWithoutKey(t *testing.T) {
 	t.Parallel()
-	f, _, _ := newSignedFleet(t)
+	f, _, _ := signedFleet(t)
 	publish(t, f.pub, "a")
 	claim := func(version int64) {
 		f.reports(t, wire.Report{Instance: "web", State: "live", Applied: &wire.Applied{Version: version, ID: wire.NewID()}})
@@ -108,7 +97,7 @@ func TestSign_ForgedReportDoesNotLockFleetWithoutKey(t *testing.T) {
 
 func TestUpdate_UnsignedRevision(t *testing.T) {
 	t.Parallel()
-	f, key, second := newSignedFleet(t)
+	f, key, second := signedFleet(t)
 	keep := func(rev Revision) (*Set, error) { return rev.Set, nil }
 	_, err := f.pub.Update(t.Context(), keep, PublishOptions{})
 	require.NoError(t, err, "there is no current revision")

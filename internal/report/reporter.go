@@ -55,7 +55,7 @@ type Config struct {
 type Reporter struct {
 	Config
 	began   time.Time
-	library string        // the version of fleetdial
+	version string        // of fleetdial
 	wake    chan struct{} // has room for one
 
 	// written counts the reports, attempted says that there may be a row to remove, and silenced
@@ -66,7 +66,7 @@ type Reporter struct {
 
 // New returns a reporter that has written nothing yet.
 func New(cfg Config) *Reporter {
-	return &Reporter{Config: cfg, began: time.Now(), library: host.LibraryVersion(), wake: make(chan struct{}, 1)}
+	return &Reporter{Config: cfg, began: time.Now(), version: host.LibraryVersion(), wake: make(chan struct{}, 1)}
 }
 
 // Ask has a report written, soon. It never blocks.
@@ -141,7 +141,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 	byRedis := func(local time.Time) time.Time { return time.UnixMilli(max(0, local.Sub(v.Epoch).Milliseconds())) }
 	s := &v.Status
 	out := &wire.Report{
-		Instance: r.Name, Fleetdial: r.library, Labels: r.Labels, StartedAt: byRedis(r.began),
+		Instance: r.Name, Fleetdial: r.version, Labels: r.Labels, StartedAt: byRedis(r.began),
 		WrittenAt: byRedis(time.Now()), Every: r.Interval, State: s.State, Since: byRedis(s.Since),
 		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
 	}
