@@ -323,8 +323,8 @@ type refresh struct{ done chan<- error }
 // another, and a listener that is still busy when more revisions are applied gets the newest
 // only, with From the revision that it got last. A listener that panics is logged and kept.
 //
-// After cancel, no call begins. Cancel does not wait for a call under way. Close does, so a
-// listener must not call Close.
+// Cancel does not wait for a call that is under way or about to begin. Close does, so a listener
+// must not call Close.
 func (s *Subscriber) OnChange(listener func(Change)) (cancel func()) {
 	return s.listeners.Add(func(from, to Revision) { listener(Change{From: from, To: to}) })
 }

@@ -117,11 +117,14 @@ func Shift(s *Set, d time.Duration) *Set {
 // was anchored provisionally, Settle may give time back, but to no directive more than its
 // origin does. Otherwise it is [Reanchor].
 func Settle(s *Set, epoch time.Time) *Set {
-	if s.Len() == 0 || !s.origin.IsZero() {
+	if s.Len() == 0 || !s.isProvisional() {
 		return Reanchor(s, epoch)
 	}
 	a := s.anchor
-	a.epoch, a.origin = epoch, epoch
+	a.epoch = epoch
+	if a.origin.IsZero() {
+		a.origin = epoch
+	}
 	a.origins = maps.Clone(a.origins)
 	for id, origin := range a.origins {
 		if origin.IsZero() {
@@ -129,6 +132,16 @@ func Settle(s *Set, epoch time.Time) *Set {
 		}
 	}
 	return anchorAs(s, a)
+}
+
+// isProvisional reports whether a directive was anchored to a clock that was read only once.
+func (a *anchor) isProvisional() bool {
+	for _, origin := range a.origins {
+		if origin.IsZero() {
+			return true
+		}
+	}
+	return a.origin.IsZero()
 }
 
 // anchorAs returns the set with another anchor.

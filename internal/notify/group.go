@@ -29,7 +29,8 @@ func NewGroup[V any](log *slog.Logger, first V) *Group[V] {
 }
 
 // Add calls the listener for changes after the current value, with the value that it got last
-// and the new one, until cancel is called. Cancel does not wait for a call under way.
+// and the new one, until cancel is called. Cancel does not wait for a call that is
+// under way or about to begin.
 func (g *Group[V]) Add(call func(from, to V)) (cancel func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

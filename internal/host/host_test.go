@@ -1,0 +1,41 @@
+package host
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/internal/wire"
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+func TestUptime_Counts(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	boot, before := Uptime()
+	require.NotEmpty(t, boot, "needs /proc/sys/kernel/random/boot_id and /proc/uptime, as on Linux")
+	after := before
+	testutil.Eventually(t, 10*time.Second, "the uptime grows", func() bool {
+		var again string
+		again, after = Uptime()
+		assert.Equal(t, boot, again)
+		return after-before >= 30*time.Millisecond
+	})
+	assert.LessOrEqual(t, after-before, time.Since(began)+20*time.Millisecond, "proc/uptime shows hundredths")
+}
+
+// TestSuspended_DoesNotMove reads a machine that is not suspended.
+func TestSuspended_DoesNotMove(t *testing.T) {
+	t.Parallel()
+	before := Suspended()
+	for range 1000 {
+		assert.InDelta(t, before, Suspended(), float64(10*time.Millisecond))
+	}
+}
+
+func TestInstanceName_IsValid(t *testing.T) {
+	t.Parallel()
+	assert.NoError(t, wire.CheckInstance(InstanceName()))
+}
