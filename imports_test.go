@@ -40,11 +40,14 @@ var layers = map[string]layer{
 			"github.com/vmihailenco/msgpack/", "github.com/go-json-experiment/json/", "go.yaml.in/yaml/",
 		},
 	},
-	"internal/pace":   {},
-	"internal/notify": {},
-	"internal/clock":  {folders: []string{"internal/store", "internal/directive"}},
+	"internal/pace":      {},
+	"internal/notify":    {},
+	"internal/histogram": {},
+	"internal/clock":     {folders: []string{"internal/store", "internal/directive"}},
 	"internal/follow": {
-		folders: []string{"internal/clock", "internal/pace", "internal/wire", "internal/store", "internal/directive"},
+		folders: []string{
+			"internal/clock", "internal/histogram", "internal/pace", "internal/wire", "internal/store", "internal/directive",
+		},
 	},
 	"internal/snapshot": {
 		folders: []string{
@@ -65,7 +68,7 @@ var layers = map[string]layer{
 	".": {
 		folders: []string{
 			"internal/report", "internal/follow", "internal/redisstore", "internal/redisurl", "internal/snapshot",
-			"internal/host",
+			"internal/host", "internal/histogram",
 			"internal/clock", "internal/pace", "internal/notify", "internal/wire", "internal/store", "internal/directive",
 		},
 		libraries: []string{"github.com/redis/go-redis/"},

@@ -7,9 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
-	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/report"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
@@ -36,7 +34,9 @@ func (s *Subscriber) loop() {
 			}
 		}
 		now := time.Now()
-		s.checkSuspension(now)
+		if d := s.suspensions.Check(now); d > 0 {
+			s.carryOut(s.follower.Handle(now, follow.Suspended{For: d}))
+		}
 		if r, ok := event.(refresh); ok {
 			s.asked++
 			s.waiters[s.asked] = r.done
@@ -49,21 +49,6 @@ func (s *Subscriber) loop() {
 			wakeAt = out.WakeAt
 			timer.Reset(wakeAt.Sub(now))
 		}
-	}
-}
-
-// checkSuspension tells the follower that the machine was suspended. Reading the machine's
-// clocks takes three system calls, so it is done only if the wall clock has moved against the
-// monotonic clock, which a suspension brings about.
-func (s *Subscriber) checkSuspension(now time.Time) {
-	drift := now.Round(0).Sub(s.began.Round(0)) - now.Sub(s.began)
-	if (drift - s.drift).Abs() < directive.ClockTolerance/2 {
-		return
-	}
-	s.drift = drift
-	if d := host.Suspended() - s.suspended; d > directive.ClockTolerance/2 {
-		s.suspended += d
-		s.carryOut(s.follower.Handle(now, follow.Suspended{For: d}))
 	}
 }
 

@@ -83,27 +83,17 @@ type Publisher struct {
 // yet. The error says which part of the configuration is wrong. A Ring is not accepted, because
 // its servers know nothing of each other.
 func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
-	p, err := newPublisher(client, cfg)
+	cfg.History = cmp.Or(cfg.History, DefaultHistory)
+	c, err := redisstore.New(client, cfg.Fleet)
+	keys, keyErr := cfg.keyring()
+	err = cmp.Or(err, wire.CheckNote("PublishedBy", cfg.PublishedBy, wire.MaxPublisherBytes), keyErr)
+	if err == nil && (cfg.History < 1 || cfg.History > MaxHistory) {
+		err = fmt.Errorf("History must be 1 to %d", MaxHistory)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
 	}
-	return p, nil
-}
-
-func newPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
-	c, err := redisstore.New(client, cfg.Fleet)
-	if err != nil {
-		return nil, err
-	}
-	if err := wire.CheckNote("publisher", cfg.PublishedBy, wire.MaxPublisherBytes); err != nil {
-		return nil, err
-	}
-	cfg.History = cmp.Or(cfg.History, DefaultHistory)
-	if cfg.History < 1 || cfg.History > MaxHistory {
-		return nil, fmt.Errorf("History must be 1 to %d", MaxHistory)
-	}
-	keys, err := cfg.keyring()
-	return &Publisher{client: c, cfg: cfg, keys: keys}, err
+	return &Publisher{client: c, cfg: cfg, keys: keys}, nil
 }
 
 // Now returns the clock of Redis, from which TTLs count, in whole microseconds.

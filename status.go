@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/histogram"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -97,7 +98,10 @@ type Counters = follow.Counters
 //		Counts []uint64        // how many fell into each bucket, and at its end those beyond the last
 //		Sum    time.Duration   // the sum of all durations
 //	}
-type Histogram = follow.Histogram
+//
+//	func (*Histogram) Observe(d time.Duration) // counts a duration, and replaces Counts
+//	func (Histogram) Clone() Histogram         // a copy that shares nothing
+type Histogram = histogram.Histogram
 
 // Status is what a [Subscriber] knows of itself at one moment. Its times are local.
 //

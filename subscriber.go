@@ -159,16 +159,14 @@ type Subscriber struct {
 	view atomic.Pointer[report.View]
 
 	// loop owns the follower, and everything else that a lock does not guard.
-	follower  *follow.Follower
-	events    chan any
-	fetches   chan follow.Fetch // has room for one
-	waiters   map[uint64]chan<- error
-	asked     uint64             // the number of the last waiter
-	lose      context.CancelFunc // ends the current session
-	suspended time.Duration      // for how long the machine was suspended
-	began     time.Time
-	drift     time.Duration // how far the wall clock has moved against the monotonic clock since began
-	started   chan error    // has room for one: how the first attempt ended
+	follower    *follow.Follower
+	events      chan any
+	fetches     chan follow.Fetch // has room for one
+	waiters     map[uint64]chan<- error
+	asked       uint64             // the number of the last waiter
+	lose        context.CancelFunc // ends the current session
+	suspensions host.Suspensions
+	started     chan error // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
 	reporter  *report.Reporter // nil if the subscriber does not report
@@ -232,7 +230,7 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
 			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
-		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspended: host.Suspended(), began: time.Now(),
+		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspensions: host.NewSuspensions(),
 		started: make(chan error, 1), lose: func() {},
 	}
 	s.listeners = notify.NewGroup(s.log, Revision{Set: new(Set)})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/histogram"
 	"github.com/fleetdial/fleetdial/internal/pace"
 	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -123,7 +124,7 @@ func New(cfg Config, now time.Time) *Follower {
 	}
 	f.status = Status{
 		State: wire.StateStale, Since: now, Source: wire.SourceStart, Err: errNotRead, Revision: wire.Revision{Set: emptySet},
-		AnnounceToApply: newHistogram(), PublishToApply: newHistogram(),
+		AnnounceToApply: histogram.New(), PublishToApply: histogram.New(),
 	}
 	f.status.Counters.Rejections = make(map[wire.RejectReason]int64)
 	f.planResync()

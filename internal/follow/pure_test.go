@@ -20,6 +20,7 @@ var allowedImports = map[string]bool{
 	"errors": true, "fmt": true, "maps": true, "math/rand/v2": true, "slices": true, "sort": true, "time": true,
 	"github.com/fleetdial/fleetdial/internal/clock":     true,
 	"github.com/fleetdial/fleetdial/internal/directive": true,
+	"github.com/fleetdial/fleetdial/internal/histogram": true,
 	"github.com/fleetdial/fleetdial/internal/pace":      true,
 	"github.com/fleetdial/fleetdial/internal/store":     true,
 	"github.com/fleetdial/fleetdial/internal/wire":      true,

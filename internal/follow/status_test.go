@@ -9,15 +9,16 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/internal/histogram"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 func TestHistogram_Bounds(t *testing.T) {
 	t.Parallel()
-	h := newHistogram()
+	h := histogram.New()
 	before := h
 	for _, d := range []time.Duration{-time.Second, time.Millisecond, time.Millisecond + 1, time.Minute, time.Minute + 1} {
-		h.observe(d)
+		h.Observe(d)
 	}
 	assert.EqualValues(t, 2, h.Counts[0])
 	assert.EqualValues(t, 1, h.Counts[1])

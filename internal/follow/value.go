@@ -218,9 +218,9 @@ func (f *Follower) observeLatency(before wire.Revision) {
 	rev := &f.status.Revision
 	announced := rev.ID != "" && rev.ID == f.newest.ID
 	if announced {
-		f.status.AnnounceToApply.observe(f.now.Sub(f.newestAt))
+		f.status.AnnounceToApply.Observe(f.now.Sub(f.newestAt))
 	}
 	if announced || f.status.Counters.Applies > 0 && rev.Version > before.Version {
-		f.status.PublishToApply.observe(f.now.Add(f.status.ClockOffset).Sub(rev.PublishedAt))
+		f.status.PublishToApply.Observe(f.now.Add(f.status.ClockOffset).Sub(rev.PublishedAt))
 	}
 }

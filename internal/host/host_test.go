@@ -39,3 +39,15 @@ func TestInstanceName_IsValid(t *testing.T) {
 	t.Parallel()
 	assert.NoError(t, wire.CheckInstance(InstanceName()))
 }
+
+func TestSuspensions_WallClockAlone(t *testing.T) {
+	t.Parallel()
+	s := NewSuspensions()
+	assert.Zero(t, s.Check(time.Now()))
+	s.began = s.began.Add(0).Round(0).Add(-time.Hour) // as if the wall clock had been set forward
+	assert.Zero(t, s.Check(time.Now()), "the machine was not suspended")
+	s.total -= time.Hour
+	s.drift -= time.Hour
+	assert.InDelta(t, time.Hour, s.Check(time.Now()), float64(time.Second), "the machine was suspended for an hour")
+	assert.Zero(t, s.Check(time.Now()), "once")
+}
