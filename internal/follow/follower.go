@@ -166,9 +166,13 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	f.tendSession()
 	f.resync()
 	f.dispatch()
-	f.updateState()
+	changed := f.updateState()
 	if o := f.outcome; o != nil {
-		f.log(o.limit, o.line.Warn, o.line.Message, append([]any{"state", f.status.State}, o.line.Attrs...)...)
+		attrs := append([]any{"state", f.status.State}, o.line.Attrs...)
+		changed = !f.log(o.limit, o.line.Warn, o.line.Message, attrs...) && changed
+	}
+	if changed {
+		f.logState()
 	}
 	f.out.WakeAt = f.wakeAt()
 	return f.out
@@ -213,8 +217,8 @@ func (f *Follower) isOverdue() bool {
 	return f.current != nil && f.now.Sub(f.current.began) >= f.cfg.SubscriptionTimeout
 }
 
-// updateState derives the state, and tells of a change.
-func (f *Follower) updateState() {
+// updateState derives the state, and reports whether it has changed.
+func (f *Follower) updateState() bool {
 	state, err := f.found, error(nil)
 	switch {
 	case f.isOverdue():
@@ -231,18 +235,20 @@ func (f *Follower) updateState() {
 	}
 	f.status.Err = err
 	if state == f.status.State {
-		return
+		return false
 	}
 	f.status.State, f.status.Since = state, f.now
 	f.out.Report = true
-	if f.outcome != nil {
-		return
+	return true
+}
+
+// logState logs a change of state.
+func (f *Follower) logState() {
+	args := []any{"state", f.status.State, "version", f.status.Revision.Version}
+	if f.status.Err != nil {
+		args = append(args, "err", f.status.Err)
 	}
-	args := []any{"state", state, "version", f.status.Revision.Version}
-	if err != nil {
-		args = append(args, "err", err)
-	}
-	f.log(&f.stateLines, err != nil, "state changed", args...)
+	f.log(&f.stateLines, f.status.Err != nil, "state changed", args...)
 }
 
 // wakeAt returns when something is due next.

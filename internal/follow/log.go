@@ -34,9 +34,11 @@ func (l *lines) take(now time.Time, attrs []any) ([]any, bool) {
 	return attrs, true
 }
 
-// log adds a line to the log, unless there are too many.
-func (f *Follower) log(limit *lines, warn bool, message string, attrs ...any) {
-	if attrs, ok := limit.take(f.now, attrs); ok {
+// log adds a line to the log, and returns false if there are too many.
+func (f *Follower) log(limit *lines, warn bool, message string, attrs ...any) bool {
+	attrs, ok := limit.take(f.now, attrs)
+	if ok {
 		f.out.Log = append(f.out.Log, Line{warn, message, attrs})
 	}
+	return ok
 }

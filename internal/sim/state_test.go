@@ -141,6 +141,9 @@ func (m *machine) problem() string {
 // mustHaveConverged checks a machine after a quiet period and a publish.
 func (m *machine) mustHaveConverged() {
 	w := m.world
+	if w.now < m.hardUntil+w.settle() {
+		return // a suspension that was planned before the quiet period began in it
+	}
 	m.checkState(m.local())
 	problem := m.problem()
 	if problem != "" && m.wasSetBack() {
