@@ -137,15 +137,7 @@ func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 	return roster, nil
 }
 
-// header returns the roster without its instances and without the digest.
-func (p *Publisher) header(ctx context.Context) (Roster, error) {
-	got, err := p.client.ReadHeader(ctx, wire.HeaderBytes)
-	if err != nil {
-		return Roster{}, err
-	}
-	return p.rosterOf(got)
-}
-
+// rosterOf returns the roster of a reading, without its instances and the digest.
 func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
 	if got.Clock.Err != nil {
 		return Roster{}, redisstore.Classify("read the clock of Redis", got.Clock.Err)

@@ -174,7 +174,11 @@ func (w *wait) poll(ctx context.Context) error {
 	if err := p.readReports(ctx, pending); err != nil {
 		return err
 	}
-	head, err := p.header(ctx)
+	got, err := p.client.ReadHeader(ctx, wire.HeaderBytes)
+	if err != nil {
+		return err
+	}
+	head, err := p.rosterOf(got)
 	if err != nil {
 		return err
 	}

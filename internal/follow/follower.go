@@ -172,7 +172,11 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 		changed = !f.log(o.limit, o.line.Warn, o.line.Message, attrs...) && changed
 	}
 	if changed {
-		f.logState()
+		args := []any{"state", f.status.State, "version", f.status.Revision.Version}
+		if f.status.Err != nil {
+			args = append(args, "err", f.status.Err)
+		}
+		f.log(&f.stateLines, f.status.Err != nil, "state changed", args...)
 	}
 	f.out.WakeAt = f.wakeAt()
 	return f.out
@@ -240,15 +244,6 @@ func (f *Follower) updateState() bool {
 	f.status.State, f.status.Since = state, f.now
 	f.out.Report = true
 	return true
-}
-
-// logState logs a change of state.
-func (f *Follower) logState() {
-	args := []any{"state", f.status.State, "version", f.status.Revision.Version}
-	if f.status.Err != nil {
-		args = append(args, "err", f.status.Err)
-	}
-	f.log(&f.stateLines, f.status.Err != nil, "state changed", args...)
 }
 
 // wakeAt returns when something is due next.
