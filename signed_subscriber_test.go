@@ -22,10 +22,12 @@ func signedFleet(t *testing.T) (f *fleet, first, second ed25519.PrivateKey) {
 	return f, first, second
 }
 
-// rejects fetches the value of the key, which has to be rejected for that reason.
-func (f *fleet) rejects(t testing.TB, reason RejectReason) {
+// rejects writes a value to the key, which has to be rejected for that reason. The counter is
+// read before, because an announcement has the subscriber fetch at once.
+func (f *fleet) rejects(t testing.TB, reason RejectReason, write func()) {
 	t.Helper()
 	before := f.sub.Status().Counters.Rejections[reason]
+	write()
 	require.Error(t, f.sub.Refresh(t.Context()))
 	status := f.sub.Status()
 	require.Equal(t, StateRejected, status.State)
@@ -43,19 +45,16 @@ func TestSignedFleet_AppliesOnlySignedValues(t *testing.T) {
 	eventually(t, f.sub, "b")
 	good := f.holds(t)
 
-	f.set(t, value(t, 3, setOf(t, "evil")))
-	f.rejects(t, RejectUnsigned)
-	f.set(t, nil)
-	f.rejects(t, RejectUnsigned)
+	f.rejects(t, RejectUnsigned, func() { f.set(t, value(t, 3, setOf(t, "evil"))) })
+	f.rejects(t, RejectUnsigned, func() { f.set(t, nil) })
 	stranger, _ := newKey(t)
-	publish(t, newTestPublisher(t, f.client, PublisherConfig{SignKey: stranger}), "evil")
-	f.rejects(t, RejectUnknownKey)
+	f.rejects(t, RejectUnknownKey, func() {
+		publish(t, newTestPublisher(t, f.client, PublisherConfig{SignKey: stranger}), "evil")
+	})
 	altered := bytes.Clone(good)
 	altered[len(altered)-wire.SignatureBytes-1] ^= 1
-	f.set(t, altered)
-	f.rejects(t, RejectAltered)
-	f.set(t, first)
-	f.rejects(t, RejectReplayed)
+	f.rejects(t, RejectAltered, func() { f.set(t, altered) })
+	f.rejects(t, RejectReplayed, func() { f.set(t, first) })
 	require.NoError(t, f.client.Del(t.Context(), testKey).Err())
 	require.NoError(t, f.sub.Refresh(t.Context()))
 	assert.Equal(t, []string{"b"}, idsOf(f.sub))
@@ -73,15 +72,13 @@ func TestSignedFleet_ValueOfAnotherFleetIsRejected(t *testing.T) {
 	publish(t, other, "a")
 	b, err := f.client.Get(t.Context(), "fleetdial:{test}").Bytes()
 	require.NoError(t, err)
-	f.set(t, b)
-	f.rejects(t, RejectAltered)
+	f.rejects(t, RejectAltered, func() { f.set(t, b) })
 }
 
 func TestSignedFleet_RejectionIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	f, _, _ := signedFleet(t)
-	f.set(t, value(t, 1, setOf(t, "evil")))
-	f.rejects(t, RejectUnsigned)
+	f.rejects(t, RejectUnsigned, func() { f.set(t, value(t, 1, setOf(t, "evil"))) })
 	for range 3 {
 		require.Error(t, f.sub.Refresh(t.Context()))
 	}
