@@ -2,7 +2,6 @@ package fleetdial
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -76,28 +75,54 @@ func TestSubscribe_NilClient(t *testing.T) {
 	}
 }
 
-// TestClose_DuringAReportLeavesNoRow closes many subscribers at all moments of their reports.
+// slowReports is a hook that holds the first report until it is released. If the report's
+// context has ended by then, Redis has executed the report, and its reply is lost.
+type slowReports struct {
+	began, release chan struct{}
+	once           sync.Once
+}
+
+func (h *slowReports) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (h *slowReports) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (h *slowReports) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if cmds[0].Name() != "set" {
+			return next(ctx, cmds)
+		}
+		h.once.Do(func() {
+			close(h.began)
+			<-h.release
+		})
+		err := next(context.WithoutCancel(ctx), cmds)
+		if lost := ctx.Err(); lost != nil {
+			for _, cmd := range cmds {
+				cmd.SetErr(lost)
+			}
+			return lost
+		}
+		return err
+	}
+}
+
 func TestClose_DuringAReportLeavesNoRow(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, func(cfg *SubscriberConfig) { cfg.ReportInterval = -1 })
-	const instances, rounds = 20, 5
-	for round := range rounds {
-		var closes sync.WaitGroup
-		for i := range instances {
-			cfg := testConfig()
-			cfg.Instance, cfg.ReportInterval = fmt.Sprintf("i%d", i), 10*time.Millisecond
-			s, err := Subscribe(t.Context(), f.client, cfg)
-			require.NoError(t, err)
-			closes.Go(func() {
-				time.Sleep(time.Duration(i*instances+round) * 300 * time.Microsecond)
-				assert.NoError(t, s.Close())
-			})
-		}
-		publish(t, f.pub, fmt.Sprint("d", round))
-		closes.Wait()
-		assert.Zero(t, f.client.ZCard(t.Context(), testKey+":fleet").Val())
-		rows, err := f.client.Keys(t.Context(), testKey+":instance:*").Result()
-		require.NoError(t, err)
-		assert.Empty(t, rows)
-	}
+	server := testutil.StartRedis(t)
+	admin, client := server.Client(t), server.Client(t)
+	h := &slowReports{began: make(chan struct{}), release: make(chan struct{})}
+	client.AddHook(h)
+	cfg := testConfig()
+	cfg.Instance, cfg.ReportInterval = "web", 10*time.Millisecond
+	s := subscribe(t, client, cfg)
+	<-h.began
+	closed := make(chan struct{})
+	go func() {
+		_ = s.Close()
+		close(closed)
+	}()
+	<-s.ctx.Done() // Close is under way
+	close(h.release)
+	<-closed
+	assert.Zero(t, admin.ZCard(t.Context(), testKey+":fleet").Val())
+	assert.Zero(t, admin.Exists(t.Context(), testKey+":instance:web").Val())
 }

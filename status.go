@@ -84,10 +84,10 @@ type Rejection = follow.Rejection
 //		Fetches       int64                  // how often the whole value was read
 //		Applies       int64                  // revisions that became the set in force
 //		Rejections    map[RejectReason]int64 // values that were rejected
-//		Corrections   int64                  // revisions that the resync found although no session was lost
+//		Corrections   int64                  // revisions that the resync found on a working session
 //		Reconnects    int64                  // sessions after the first
 //		Regressions   int64                  // revisions applied whose version went back
-//		ClockJumps    int64                  // how often the clock of Redis was found elsewhere, and confirmed
+//		ClockJumps    int64                  // confirmed jumps of the clock of Redis
 //	}
 type Counters = follow.Counters
 
