@@ -57,6 +57,7 @@ fleet: needs
 
 bench: needs
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@.ci/yardstick
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \

@@ -11,15 +11,19 @@ import (
 // the groups whose names match.
 //
 // A program with at most smallSet rules is small. A small program is one list of rules
-// with their matches, because comparing a few names costs less than map lookups.
+// with their filters and matches, because comparing a few filters costs less than map
+// lookups.
 type program struct {
 	rules []rule
 	// last is the expiry of the rule that expires last.
 	last time.Duration
 
-	// matches holds the matches of the rules of a small program. It is nil in other
-	// programs.
+	// matches and filters hold the matches of the rules of a small program, and their
+	// filters. They are nil in other programs. named has the bits of all fields that a rule
+	// of the program names.
 	matches []Match
+	filters []filter
+	named   uint64
 
 	// The following fields are unset in a small program.
 
@@ -112,8 +116,11 @@ func compile(directives []Directive) program {
 func (p *program) compileSmall(directives []Directive) {
 	order(p.rules)
 	p.matches = make([]Match, len(p.rules))
+	p.filters = make([]filter, len(p.rules))
 	for i, r := range p.rules {
 		p.matches[i] = directives[r.index].Match
+		p.filters[i] = newFilter(&p.matches[i])
+		p.named |= p.filters[i].mask
 	}
 }
 

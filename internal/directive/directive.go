@@ -74,6 +74,17 @@ type Decision struct {
 func SampleBucket(id string) int {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)
+	for len(id) >= 8 {
+		h = (h ^ uint64(id[0])) * prime
+		h = (h ^ uint64(id[1])) * prime
+		h = (h ^ uint64(id[2])) * prime
+		h = (h ^ uint64(id[3])) * prime
+		h = (h ^ uint64(id[4])) * prime
+		h = (h ^ uint64(id[5])) * prime
+		h = (h ^ uint64(id[6])) * prime
+		h = (h ^ uint64(id[7])) * prime
+		id = id[8:]
+	}
 	for i := range len(id) {
 		h = (h ^ uint64(id[i])) * prime
 	}

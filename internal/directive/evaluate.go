@@ -21,14 +21,17 @@ func (c clock) elapsed(s *Set) time.Duration {
 
 // evaluation is the state of the evaluation of one set for one request.
 type evaluation struct {
-	level  Level
-	got    flags
-	timed  bool  // elapsed is known
-	over   bool  // all rules have expired
-	bucket int16 // the bucket of the request's id plus 1; 0 until it is needed
-	by     int32 // the index of the directive that gave the level; unused if the level is Off
+	set *Set
+	req *Request
+	clock
 
 	elapsed time.Duration
+	by      int32 // the index of the directive that gave the level; unused if the level is Off
+	bucket  int16 // the bucket of the request's id plus 1; 0 until it is needed
+	level   Level
+	got     flags
+	timed   bool // elapsed is known
+	over    bool // all rules have expired
 }
 
 // evaluate implements [Set.Evaluate] and [EvaluateNow]. It is not inlined, so that its
@@ -36,26 +39,20 @@ type evaluation struct {
 //
 //go:noinline
 func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.Duration) Decision {
-	var e evaluation
-	c := clock{now, since}
-	if p := &s.program; p.matches != nil {
-		for i := range p.matches {
-			m := &p.matches[i]
-			// Lengths are compared first, because most names differ in length and the
-			// comparison needs no call.
-			if len(m.Tenant) != len(req.Tenant) && m.Tenant != "" || len(m.Index) != len(req.Index) && m.Index != "" {
-				continue
-			}
-			if m.matches(req) {
-				e.visit(s, p.rules[i:], p.matches[i:], req, c)
+	p := &s.program
+	e := evaluation{set: s, req: req, clock: clock{now, since}}
+	if p.filters != nil {
+		key := p.key(req)
+		for i := range p.filters {
+			if f := &p.filters[i]; f.passes(key) && (!f.named() || p.matches[i].matches(req)) && !e.visit(&p.rules[i]) {
 				break
 			}
 		}
 	} else {
 		for g, next := p.find(req, inEverything); g != nil && !e.over; g, next = p.find(req, next) {
-			e.visit(s, g.list, nil, req, c)
+			e.visitAll(g.list)
 			if g.byEndpoint != nil {
-				e.visit(s, g.of(req.Endpoint), nil, req, c)
+				e.visitAll(g.of(req.Endpoint))
 			}
 		}
 	}
@@ -80,51 +77,43 @@ func (g *group) of(endpoint Endpoint) []rule {
 	return g.byEndpoint[endpoint]
 }
 
-// visit applies the rules of a list to the evaluation. It skips a rule that cannot change
-// the decision, does not match, does not have the request in its sample, or has expired.
-// The names of the first rule have already been compared. If matches is nil, the names of
-// all rules have.
-//
-// Most of the time of an evaluation is spent here. Therefore visit is one function, and
-// keeps the fields that change often in local variables.
-func (e *evaluation) visit(s *Set, list []rule, matches []Match, req *Request, c clock) {
-	level, by, got := e.level, e.by, e.got
+// visitAll visits the rules of a group, whose names match.
+func (e *evaluation) visitAll(list []rule) {
 	for i := range list {
-		r := &list[i]
-		raises := r.level > level || r.level == level && level != Off && r.index < by
-		if !raises && r.flags&^got == 0 {
-			if r.rest&^got == 0 {
-				break // no later rule can change the decision either: none has a higher level
-			}
-			continue
+		if r := &list[i]; r.wants(e.req.Endpoint) && !e.visit(r) {
+			break
 		}
-		if !r.wants(req.Endpoint) || i > 0 && matches != nil && !matches[i].matches(req) {
-			continue
-		}
-		if r.sample != 1000 {
-			if e.bucket == 0 {
-				e.bucket = int16(SampleBucket(req.ID)) + 1
-			}
-			if e.bucket > int16(r.sample) {
-				continue
-			}
-		}
-		if !e.timed {
-			e.timed, e.elapsed = true, c.elapsed(s)
-			e.over = e.elapsed >= s.program.last
-		}
-		if e.elapsed >= r.expiry {
-			if e.over {
-				break
-			}
-			continue
-		}
-		if raises {
-			level, by = r.level, r.index
-		}
-		got |= r.flags
 	}
-	e.level, e.by, e.got = level, by, got
+}
+
+// visit applies a rule that matches the request, unless the rule cannot change the
+// decision, does not have the request in its sample, or has expired. It returns false if no
+// later rule of the same list can change the decision.
+func (e *evaluation) visit(r *rule) bool {
+	raises := r.level > e.level || r.level == e.level && e.level != Off && r.index < e.by
+	if !raises && r.flags&^e.got == 0 {
+		return r.rest&^e.got != 0 // no later rule has a higher level
+	}
+	if r.sample != 1000 {
+		if e.bucket == 0 {
+			e.bucket = int16(SampleBucket(e.req.ID)) + 1
+		}
+		if e.bucket > int16(r.sample) {
+			return true
+		}
+	}
+	if !e.timed {
+		e.timed, e.elapsed = true, e.clock.elapsed(e.set)
+		e.over = e.elapsed >= e.set.program.last
+	}
+	if e.elapsed >= r.expiry {
+		return !e.over
+	}
+	if raises {
+		e.level, e.by = r.level, r.index
+	}
+	e.got |= r.flags
+	return true
 }
 
 // wants reports whether the rule matches requests to the endpoint.

@@ -211,12 +211,17 @@ func reference(all []Directive, req Request, now time.Time) (d Decision) {
 }
 
 var (
-	someNames   = rapid.SampledFrom([]string{"", "a", "b"})
+	// someNames have equal lengths and common parts, of each length that nameKey reads in
+	// another way.
+	someNames = rapid.SampledFrom([]string{
+		"", "a", "b", "ab", "abcd", "abce", "tenant-1", "tenant-2", "tenant-000001", "tenant-000002",
+		"0d9b5a7e-3f0a-4a53-9f6b-3b1c9a1f7c55", "0d9b5a7e-3f0a-4a53-9f6c-3b1c9a1f7c55",
+	})
 	someRequest = rapid.Custom(func(t *rapid.T) Request {
 		return Request{
 			Tenant: someNames.Draw(t, "tenant"), Index: someNames.Draw(t, "index"),
 			Principal: someNames.Draw(t, "principal"),
-			Endpoint:  rapid.SampledFrom([]Endpoint{AnyEndpoint, Search, Count, Unknown}).Draw(t, "endpoint"),
+			Endpoint:  rapid.SampledFrom([]Endpoint{AnyEndpoint, Search, Count, Unknown, 16 + Search}).Draw(t, "endpoint"),
 			ID:        rapid.StringN(0, 4, -1).Draw(t, "id"),
 		}
 	})
@@ -227,7 +232,7 @@ var (
 			req := someRequest.Draw(t, "match")
 			all[i] = Directive{
 				ID:             fmt.Sprint("d", i),
-				Match:          Match{req.Tenant, req.Index, req.Principal, req.Endpoint},
+				Match:          Match{req.Tenant, req.Index, req.Principal, min(req.Endpoint, Unknown)},
 				Level:          Level(rapid.IntRange(0, 3).Draw(t, "level")),
 				SamplePerMille: rapid.SampledFrom([]int{0, 1, 300, 999, 1000}).Draw(t, "sample"),
 				ExpiresAt:      noon.Add(time.Duration(rapid.IntRange(-3, 3).Draw(t, "ends")) * time.Millisecond),
