@@ -1,6 +1,6 @@
 # make check             formatting, vet, staticcheck, standard words, go.mod
 # make test              all tests with the race detector, on real redis-server processes; installs what it needs
-# make test-integration  tests with other people's clients and parsers
+# make test-integration  tests with other people's clients, parsers and servers (etcd); installs what it needs
 # make test-ha           those of make test with more than one server: Sentinel, replicas, Cluster
 # make stress            all tests repeatedly on a busy machine, for STRESS, to find flaky tests
 # make soak              a fleet under random faults for SOAK
@@ -16,13 +16,13 @@ SOAK     ?= 10m
 STRESS   ?= 20m
 SIM      ?= 10m
 
-# integration, which checks against Prometheus and OpenSearch, is a module of its own.
+# integration, which checks against Prometheus, OpenSearch and etcd, is a module of its own.
 MODULES = . integration
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench fuzz needs
+.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench fuzz needs needs-integration
 
 check:
 	@.ci/words
@@ -34,13 +34,13 @@ check:
 test: needs
 	CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
 
-test-integration: needs
+test-integration: needs-integration
 	cd integration && CGO_ENABLED=1 $(GO) test -race -timeout 12m ./...
 
 test-ha: needs
 	CGO_ENABLED=1 $(GO) test -race -count=1 -v -run TestTopologies ./internal/faulttest
 
-stress: needs
+stress: needs-integration
 	MODULES="$(MODULES)" .ci/stress $(STRESS)
 
 soak: needs
@@ -67,10 +67,17 @@ fuzz:
 		done; \
 	done
 
-# The tests need redis-server, and the race detector a C compiler.
-needs:
+# The tests need redis-server, and the race detector a C compiler. The tests of integration
+# also need etcd.
+needs: COMMANDS = redis-server
+needs-integration: COMMANDS = redis-server etcd
+
+needs needs-integration:
 	@missing=""; \
-	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	for command in $(COMMANDS); do \
+		command -v $$command >/dev/null && continue; \
+		case $$command in etcd) missing="$$missing etcd-server";; *) missing="$$missing $$command";; esac; \
+	done; \
 	command -v "$${CC:-cc}" >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	test -n "$$missing" || exit 0; \
 	command -v apt-get >/dev/null || { echo "install$$missing first"; exit 1; }; \

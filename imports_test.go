@@ -89,7 +89,8 @@ var layers = map[string]layer{
 	},
 	"internal/sim":       {},
 	"internal/faulttest": {},
-	"integration":        {},
+	// integration/etcdstore is an example, and has only what authors of a store have.
+	"integration": {folders: []string{"."}, libraries: []string{"go.etcd.io/etcd/"}},
 }
 
 // layerOf returns the longest folder in layers that contains a package.
@@ -223,6 +224,9 @@ func TestMayImport(t *testing.T) {
 		{"cmd/proxy", module + "/internal/follow", false},
 		{"cmd/proxy", module + "/testutil", false},
 		{"cmd/proxy", module + "/fleetprom", true},
+		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
+		{"integration/etcdstore", module + "/internal/wire", false},
+		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
 	} {
 		assert.Equal(t, c.want, mayImport(c.pkg, c.imported), "%s imports %s", c.pkg, c.imported)
 	}

@@ -31,3 +31,18 @@ func DecodeRevision(value []byte) (Revision, error) {
 	}
 	return wire.Decode(value)
 }
+
+// EncodeRevision returns the value of the fleet's key for a revision, for a [Store] of one's
+// own. [DecodeRevision] returns an equal revision for that value, also after its directives
+// have expired. PublishedAt is kept in whole milliseconds, and a nil set is an empty one.
+//
+// EncodeRevision is as strict as [Publisher.Publish]. The error is a *[ValidationError] that
+// names the field: ID must be 32 hex digits in lower case, which should be random, Version
+// must be at least 1, and PublishedAt must be set. The value takes at most MaxValueBytes.
+// EncodeRevision does not sign, so it rejects a revision with SignedBy or Verified.
+func EncodeRevision(rev Revision) ([]byte, error) {
+	if rev.SignedBy != "" || rev.Verified {
+		return nil, &ValidationError{Path: "signed_by", Reason: "must be empty, because the value would have no signature"}
+	}
+	return wire.Encode(rev)
+}

@@ -13,6 +13,20 @@ import "github.com/fleetdial/fleetdial/internal/store"
 // decides on requests needs no Redis in a test or on a single instance.
 type Store = store.Store
 
+// StatusStore is a [Store] that also knows its status. The adapters fleethttp and fleetprom
+// show the status of each StatusStore. A [Subscriber] and a [Lease] are StatusStores, and a
+// store of one's own can be one.
+type StatusStore interface {
+	Store
+	// Status returns what the store knows of itself, at one moment. It never blocks, because
+	// health checks and scrapes call it, and is safe for concurrent use. The caller must not
+	// change the result, unless it is a copy, see Status.Clone.
+	//
+	// State has to be set to one of the states. All other fields may be zero: the adapters leave
+	// out a zero time, and show 0 for a zero number.
+	Status() Status
+}
+
 // Memory is a [Store] whose method Publish replaces the set.
 //
 //	type Memory struct{} // has no exported fields

@@ -99,9 +99,10 @@ type SubscriberConfig struct {
 	// nothing on the machine tells how long that was.
 	SnapshotFile string
 	// Logger gets one line for each change of state, each revision applied and each rejected, up
-	// to 70 a minute; the default is slog.Default(). Lines hold ids, versions, reasons and
-	// authors, never a directive's content. The Logger is called on a goroutine of the
-	// Subscriber: while it blocks, nothing is applied. It must not call Refresh or Close.
+	// to 70 a minute; the default is slog.Default(). SetLogger replaces it later. Lines hold ids,
+	// versions, reasons and authors, never a directive's content. The Logger is called on a
+	// goroutine of the Subscriber: while it blocks, nothing is applied. It must not call Refresh
+	// or Close.
 	Logger *slog.Logger
 }
 
@@ -139,9 +140,6 @@ func (cfg *SubscriberConfig) check() error {
 		return err
 	}
 	cfg.Labels = maps.Clone(cfg.Labels)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
 	return nil
 }
 
@@ -153,7 +151,8 @@ func (cfg *SubscriberConfig) check() error {
 type Subscriber struct {
 	cfg    SubscriberConfig
 	client *redisstore.Client
-	log    *slog.Logger
+	logs   *logSwitch
+	log    *slog.Logger // its handler follows logs
 
 	set  atomic.Pointer[directive.Set]
 	view atomic.Pointer[report.View]
@@ -225,7 +224,7 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber {
 	keys, _ := wire.NewKeyring(cfg.VerifyKeys) // checked with the rest of the configuration
 	s := &Subscriber{
-		cfg: cfg, client: client, log: cfg.Logger.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet)),
+		cfg: cfg, client: client,
 		follower: follow.New(follow.Config{
 			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
 			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
@@ -233,6 +232,8 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspensions: host.NewSuspensions(),
 		started: make(chan error, 1), lose: func() {},
 	}
+	s.logs, s.log = newLogSwitch(cfg.Logger)
+	s.log = s.log.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet))
 	s.listeners = notify.NewGroup(s.log, Revision{Set: new(Set)})
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.close = sync.OnceFunc(s.end)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -288,6 +289,36 @@ func TestSubscriber_IsAStore(t *testing.T) {
 			testutil.Eventually(t, within, "the subscriber has it", func() bool {
 				return s.(*Subscriber).Status().Revision.ID == rev.ID
 			})
+		},
+		Reopen: func(t testing.TB, s Store) Store { // what Redis holds
+			require.NoError(t, s.(*Subscriber).Close())
+			return subscribe(t, client, testConfig())
+		},
+	})
+}
+
+// TestSubscriber_SnapshotIsAStore opens subscribers again on their snapshot files, without
+// Redis.
+func TestSubscriber_SnapshotIsAStore(t *testing.T) {
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	p := newTestPublisher(t, client, PublisherConfig{})
+	withFile := func(file string) SubscriberConfig {
+		cfg := testConfig()
+		cfg.Startup, cfg.SnapshotFile = UseSnapshot, file
+		return cfg
+	}
+	testutil.RunStoreTests(t, testutil.StoreHarness{
+		Open: func(t testing.TB, initial *Set) Store {
+			_, err := p.Publish(context.Background(), initial, PublishOptions{})
+			require.NoError(t, err)
+			return subscribe(t, client, withFile(filepath.Join(t.TempDir(), "set")))
+		},
+		Reopen: func(t testing.TB, s Store) Store {
+			require.NoError(t, s.(*Subscriber).Close())
+			s = subscribe(t, impatient(t, "127.0.0.1:1"), withFile(s.(*Subscriber).cfg.SnapshotFile))
+			require.Equal(t, SourceSnapshot, s.(*Subscriber).Status().Source)
+			return s
 		},
 	})
 }

@@ -45,8 +45,8 @@ type AdminConfig struct {
 // /admin/directives. The error reports a Token that is too short.
 //
 // GET returns the set of the store as "directives". Each directive has the fields of a
-// publish body and "expired". If the store is a [fleetdial.Subscriber], the response also
-// has "revision" and "status".
+// publish body and "expired". If the store is a [fleetdial.StatusStore], such as a
+// [fleetdial.Subscriber], the response also has "revision" and "status".
 //
 // POST publishes its body, which is osproxy's publish body in JSON. The query accepts two
 // parameters. "reason" is the reason for the change. "if_version" publishes only if the
@@ -153,7 +153,7 @@ func (h *admin) introspect(now time.Time) introspection {
 		}
 		out.Directives[i] = view
 	}
-	if s, ok := h.store.(statuser); ok {
+	if s, ok := h.store.(fleetdial.StatusStore); ok {
 		status := s.Status()
 		view, revision := newStatusView(status), newRevisionView(status.Revision)
 		out.Status, out.Revision = &view, &revision

@@ -13,7 +13,7 @@ type health struct {
 	statusView
 }
 
-// statusView is the status of a subscriber as JSON. It has no error texts, because they
+// statusView is the status of a store as JSON. It has no error texts, because they
 // name servers.
 type statusView struct {
 	State       fleetdial.State        `json:"state,omitempty"`
@@ -25,9 +25,6 @@ type statusView struct {
 	Rejected    fleetdial.RejectReason `json:"rejected,omitempty"`
 	ClockOffset int64                  `json:"clock_offset_ms"`
 }
-
-// statuser is a store with a status: a [*fleetdial.Subscriber].
-type statuser interface{ Status() fleetdial.Status }
 
 func newStatusView(s fleetdial.Status) statusView {
 	out := statusView{
@@ -55,13 +52,13 @@ func utcOrNil(t time.Time) *time.Time {
 // service.
 //
 // The JSON body has "status", which is "ok" or "degraded". "degraded" means that the
-// store is a [fleetdial.Subscriber] whose state is neither live nor empty. For a
-// Subscriber the body also has the fields of its status. The body never names a server,
-// a tenant or a directive.
+// store is a [fleetdial.StatusStore], such as a [fleetdial.Subscriber], whose state is
+// neither live nor empty. For a StatusStore the body also has the fields of its status.
+// The body never names a server, a tenant or a directive.
 func Healthz(store fleetdial.Store) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		out := health{Status: "ok"}
-		if s, ok := store.(statuser); ok {
+		if s, ok := store.(fleetdial.StatusStore); ok {
 			out.statusView = newStatusView(s.Status())
 			if out.State != fleetdial.StateLive && out.State != fleetdial.StateEmpty {
 				out.Status = "degraded"

@@ -9,9 +9,6 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// statuser is a store with a status: a [*fleetdial.Subscriber].
-type statuser interface{ Status() fleetdial.Status }
-
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("fleetdial_"+name, help, labels, nil)
 }
@@ -49,7 +46,8 @@ var reasons = []fleetdial.RejectReason{
 type collector struct{ store fleetdial.Store }
 
 // NewCollector returns a collector that reports the number of directives in the store. If
-// the store is a [*fleetdial.Subscriber], the collector also reports its status.
+// the store is a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector
+// also reports its status.
 //
 // The collector reads only memory, and is safe for concurrent use. The label values are
 // fixed words for states, reasons and conditions. They never contain a name from a
@@ -60,7 +58,7 @@ func NewCollector(store fleetdial.Store) prometheus.Collector { return collector
 // Describe sends the descriptions of the metrics that Collect can send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- directives
-	if _, ok := c.store.(statuser); !ok {
+	if _, ok := c.store.(fleetdial.StatusStore); !ok {
 		return
 	}
 	for _, d := range []*prometheus.Desc{
@@ -79,7 +77,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	active, expired := count(c.store.Load())
 	gauge(directives, float64(active), "active")
 	gauge(directives, float64(expired), "expired")
-	s, ok := c.store.(statuser)
+	s, ok := c.store.(fleetdial.StatusStore)
 	if !ok {
 		return
 	}

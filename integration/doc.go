@@ -1,5 +1,6 @@
 // Package integration tests fleetdial with third-party software: the parsers of
-// Prometheus, and the Go client of OpenSearch. The package has only tests. It is a
-// separate module, so that a program that imports fleetdial does not depend on this
-// software.
+// Prometheus, and the Go client of OpenSearch. The package has only tests. The package
+// etcdstore in it is an example of a store of one's own, tested on a real etcd server.
+// Integration is a separate module, so that a program that imports fleetdial does not
+// depend on this software.
 package integration

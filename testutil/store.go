@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,12 @@ type StoreHarness struct {
 	// Publish replaces the store's set, and returns when Load returns the new set. A nil
 	// set is empty. Publish is nil for a store whose set never changes.
 	Publish func(t testing.TB, s store.Store, set *directive.Set)
+	// Reopen ends the store, and returns a new store that begins with what the store has
+	// persisted, as after a restart of the program: in a file, or on a server. Load must
+	// then return the whole last set, also if directives in it have expired, expire in
+	// years, or are 10,000. Open must therefore accept each valid set, whatever its
+	// expiries are. Reopen is nil for a store that persists nothing.
+	Reopen func(t testing.TB, s store.Store) store.Store
 }
 
 // RunStoreTests runs the conformance suite for stores: the rules of the Store interface.
@@ -42,6 +49,9 @@ func storeChecks(h StoreHarness) map[string]func(testing.TB) {
 		checks["Publish"] = h.checkPublish
 		checks["SetsNeverChange"] = h.checkImmutable
 		checks["Concurrent"] = h.checkConcurrent
+	}
+	if h.Reopen != nil {
+		maps.Copy(checks, reopenChecks(h))
 	}
 	return checks
 }

@@ -2,10 +2,12 @@ package testutil
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"go.uber.org/goleak"
@@ -89,8 +91,31 @@ func harness(load func(*fake) *directive.Set, publish func(*fake, *directive.Set
 	}
 }
 
+// restarting returns a harness whose stores persist their last set, and begin again with what
+// restart returns for that set. The restart fails the test for a nil set.
+func restarting(restart func(*directive.Set) *directive.Set) StoreHarness {
+	h := harness(nil, nil)
+	h.Reopen = func(t testing.TB, s store.Store) store.Store {
+		set := restart(s.Load())
+		if set == nil {
+			t.Fatal("the store cannot start")
+		}
+		return h.Open(t, set)
+	}
+	return h
+}
+
+// without returns the set without the directives that drop selects.
+func without(set *directive.Set, drop func(directive.Directive) bool) *directive.Set {
+	kept, _ := directive.NewSet(slices.DeleteFunc(set.Directives(), drop))
+	return kept
+}
+
+func hasExpired(d directive.Directive) bool { return d.ExpiresAt.Before(time.Now()) }
+
 func TestRunStoreTests_CorrectStorePasses(t *testing.T) {
 	RunStoreTests(t, harness(nil, nil))
+	RunStoreTests(t, restarting(func(set *directive.Set) *directive.Set { return set }))
 }
 
 func TestRunStoreTests_BrokenStoresFail(t *testing.T) {
@@ -149,4 +174,76 @@ func TestRunStoreTests_BrokenStoresFail(t *testing.T) {
 		assert.True(t, fails(t, c.h, c.check), name)
 	}
 	_ = garbage
+}
+
+// TestRunStoreTests_StoresThatRestartWrongFail has stores that are correct until they are
+// opened again.
+func TestRunStoreTests_StoresThatRestartWrongFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		restart func(*directive.Set) *directive.Set
+		check   string
+	}{
+		"rejects a set with an expired directive": {func(set *directive.Set) *directive.Set {
+			if slices.ContainsFunc(set.Directives(), hasExpired) {
+				return nil
+			}
+			return set
+		}, "ReopenExpired"},
+		"rejects a set that has expired": {func(set *directive.Set) *directive.Set {
+			if set.Len() > 0 && !slices.ContainsFunc(set.Directives(), func(d directive.Directive) bool { return !hasExpired(d) }) {
+				return nil
+			}
+			return set
+		}, "ReopenAllExpired"},
+		"starts empty after an expiry": {func(set *directive.Set) *directive.Set {
+			if slices.ContainsFunc(set.Directives(), hasExpired) {
+				return new(directive.Set)
+			}
+			return set
+		}, "ReopenExpired"},
+		"extends what has expired": {func(set *directive.Set) *directive.Set {
+			return directive.Anchor(set, time.Now().Add(-time.Duration(time.Now().Add(-2*time.Hour).UnixNano())))
+		}, "ReopenExpired"},
+		"drops what lives long": {func(set *directive.Set) *directive.Set {
+			return without(set, func(d directive.Directive) bool { return time.Until(d.ExpiresAt) > 24*time.Hour })
+		}, "ReopenLongLived"},
+		"shortens what lives long": {func(set *directive.Set) *directive.Set {
+			all := set.Directives()
+			for i := range all {
+				if day := time.Now().Add(24 * time.Hour); all[i].ExpiresAt.After(day) {
+					all[i].ExpiresAt = day
+				}
+			}
+			shortened, _ := directive.NewSet(all)
+			return shortened
+		}, "ReopenLongLived"},
+		"truncates": {func(set *directive.Set) *directive.Set {
+			cut, _ := directive.NewSet(set.Directives()[:min(set.Len(), 9_999)])
+			return cut
+		}, "ReopenFull"},
+		"rejects a full set": {func(set *directive.Set) *directive.Set {
+			if set.Len() == directive.MaxDirectives {
+				return nil
+			}
+			return set
+		}, "ReopenFull"},
+		"rejects the empty set": {func(set *directive.Set) *directive.Set {
+			if set.Len() == 0 {
+				return nil
+			}
+			return set
+		}, "ReopenEmpty"},
+	} {
+		assert.True(t, fails(t, restarting(c.restart), c.check), name)
+	}
+	first := map[store.Store]*directive.Set{} // what each store was opened with
+	h := harness(nil, nil)
+	open := h.Open
+	h.Open = func(t testing.TB, initial *directive.Set) store.Store {
+		s := open(t, initial)
+		first[s] = s.Load()
+		return s
+	}
+	h.Reopen = func(t testing.TB, s store.Store) store.Store { return h.Open(t, first[s]) }
+	assert.True(t, fails(t, h, "ReopenPublish"), "forgets what was published last")
 }

@@ -1,0 +1,71 @@
+package fleetdial
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+)
+
+// SetLogger replaces SubscriberConfig.Logger for all parts of the Subscriber. A nil logger is
+// the slog.Default() of the moment of the call. A line that is written during the call can still
+// go to the earlier Logger. SetLogger does not wait for that line, and never blocks.
+func (s *Subscriber) SetLogger(logger *slog.Logger) { s.logs.set(logger) }
+
+// logSwitch is where the log lines of a Subscriber go. All its parts have loggers with the
+// handler of one logSwitch.
+type logSwitch struct{ handler atomic.Pointer[slog.Handler] }
+
+// newLogSwitch returns a logSwitch to the logger, and a logger that follows it.
+func newLogSwitch(to *slog.Logger) (*logSwitch, *slog.Logger) {
+	l := new(logSwitch)
+	l.set(to)
+	return l, slog.New(&switchedHandler{to: l, with: func(h slog.Handler) slog.Handler { return h }})
+}
+
+func (l *logSwitch) set(to *slog.Logger) {
+	if to == nil {
+		to = slog.Default()
+	}
+	h := to.Handler()
+	l.handler.Store(&h)
+}
+
+// switchedHandler hands each record to the handler that its logSwitch has at that moment.
+type switchedHandler struct {
+	to *logSwitch
+	// with adds the attributes and groups of a logger to the handler.
+	with func(slog.Handler) slog.Handler
+}
+
+var _ slog.Handler = (*switchedHandler)(nil)
+
+func (h *switchedHandler) current() slog.Handler { return h.with(*h.to.handler.Load()) }
+
+// Enabled reports whether the current handler handles records of the level.
+func (h *switchedHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.current().Enabled(ctx, level)
+}
+
+// Handle hands the record to the current handler. A record that the handler would not have
+// accepted is dropped, because the handler may have been replaced since Enabled.
+func (h *switchedHandler) Handle(ctx context.Context, r slog.Record) error {
+	current := h.current()
+	if !current.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return current.Handle(ctx, r)
+}
+
+// WithAttrs returns a handler that adds the attributes to each record.
+func (h *switchedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.derive(func(base slog.Handler) slog.Handler { return base.WithAttrs(attrs) })
+}
+
+// WithGroup returns a handler that puts the attributes of each record into a group.
+func (h *switchedHandler) WithGroup(name string) slog.Handler {
+	return h.derive(func(base slog.Handler) slog.Handler { return base.WithGroup(name) })
+}
+
+func (h *switchedHandler) derive(add func(slog.Handler) slog.Handler) slog.Handler {
+	return &switchedHandler{to: h.to, with: func(base slog.Handler) slog.Handler { return add(h.with(base)) }}
+}

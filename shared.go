@@ -1,0 +1,273 @@
+package fleetdial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Shared shares Subscribers within a program, so that a configuration that is reloaded keeps
+// its Subscriber. The new configuration acquires a lease before the old one closes its lease.
+// If both use the same key, they use the same Subscriber. The last lease that is closed closes
+// the Subscriber.
+//
+//	var subscribers fleetdial.Shared // of the program
+//
+//	lease, err := subscribers.Subscribe(ctx, url, cfg) // of each configuration
+//	if err != nil {
+//		return err
+//	}
+//	defer lease.Close()
+//
+// The zero Shared is ready to use. A Shared is safe for concurrent use and must not be copied.
+type Shared struct {
+	mu sync.Mutex
+	// all has one entry for each Subscriber that is being opened, is open or is being closed.
+	all map[string]*sharedSubscriber
+}
+
+// sharedSubscriber is a Subscriber with its references. Shared.mu guards refs and loggers. The
+// other fields do not change once opened is closed.
+type sharedSubscriber struct {
+	refs   int           // 0 once the Subscriber is being closed, or could not be opened
+	opened chan struct{} // closed when open has returned
+	gone   chan struct{} // closed when the entry is no longer in Shared.all
+	sub    *Subscriber   // nil if open failed
+	client io.Closer     // closed after the Subscriber; nil if it belongs to somebody else
+
+	loggers []leaseLogger // of the leases that Subscribe returned and that are open, the newest last
+}
+
+type leaseLogger struct {
+	lease  *Lease
+	logger *slog.Logger
+}
+
+// Lease is a reference to a shared Subscriber, whose methods it has. A Lease is a
+// [StatusStore].
+//
+// Close gives back the lease only. Do not call the Close of the field Subscriber, because it
+// would close the Subscriber for all leases. SetLogger sets the logger for all leases.
+type Lease struct {
+	*Subscriber
+	entry   *sharedSubscriber
+	release func() error // once
+
+	mu        sync.Mutex
+	closed    bool
+	listeners []func()
+}
+
+var _ StatusStore = (*Lease)(nil)
+
+// Subscribe returns a lease on the Subscriber with this URL and configuration. If there is
+// none yet, Subscribe makes a client with [ParseURL] and calls [Subscribe]. The last lease
+// that is closed closes the Subscriber and then the client.
+//
+// Two configurations are the same if all fields except Logger are equal. The Subscriber uses
+// the Logger of the newest lease that is still open. Two configurations that differ in any other
+// field, but have the same SnapshotFile or Instance, must not be in use at the same time.
+//
+// Ctx bounds the wait, as in [Subscribe]. The error is that of ParseURL or Subscribe, or wraps
+// ctx.Err(). It contains no part of the URL.
+func (s *Shared) Subscribe(ctx context.Context, url string, cfg SubscriberConfig) (*Lease, error) {
+	logger := cfg.Logger
+	if err := cfg.check(); err != nil { // fills in the defaults
+		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
+	}
+	cfg.Logger = nil
+	key := fmt.Sprintf("%q %#v", url, cfg)
+	cfg.Logger = logger
+	lease, err := s.Acquire(ctx, key, func(ctx context.Context) (*Subscriber, io.Closer, error) {
+		opts, err := ParseURL(url)
+		if err != nil {
+			return nil, nil, err
+		}
+		client := redis.NewUniversalClient(opts)
+		sub, err := Subscribe(ctx, client, cfg)
+		if err != nil {
+			_ = client.Close()
+			return nil, nil, err
+		}
+		return sub, client, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.useLogger(lease.entry, lease, logger)
+	return lease, nil
+}
+
+// Acquire returns a lease on the Subscriber with the key. If there is none yet, Acquire calls
+// open and keeps the Subscriber that open returns. The last lease that is closed closes the
+// Subscriber and then the closer, which is usually the client. A nil closer stands for a client
+// that the caller closes. The key must tell apart everything that open depends on, for
+// example the text of the configuration.
+//
+// Acquire calls open at most once at a time for each key, and not before an earlier Subscriber
+// with the key is closed. An error of open is returned to the caller whose open it was, and is
+// not kept: the next caller calls its own open. Open must close what it opened before it
+// returns an error. If ctx ends while Acquire waits for another caller, the error wraps
+// ctx.Err().
+func (s *Shared) Acquire(
+	ctx context.Context, key string, open func(context.Context) (*Subscriber, io.Closer, error),
+) (*Lease, error) {
+	for {
+		s.mu.Lock()
+		e := s.all[key]
+		switch {
+		case e == nil:
+			e = s.add(key)
+			s.mu.Unlock()
+			return s.open(ctx, key, e, open)
+		case e.refs == 0:
+			s.mu.Unlock()
+			if err := waitFor(ctx, e.gone); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		e.refs++
+		s.mu.Unlock()
+		if err := waitFor(ctx, e.opened); err != nil {
+			s.release(key, e)
+			return nil, err
+		}
+		if e.sub != nil {
+			return s.lease(key, e), nil
+		}
+	}
+}
+
+// waitFor waits for a channel to be closed.
+func waitFor(ctx context.Context, closed <-chan struct{}) error {
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("fleetdial: wait for the shared subscriber: %w", ctx.Err())
+	}
+}
+
+// add adds an entry with one reference. The caller holds mu.
+func (s *Shared) add(key string) *sharedSubscriber {
+	if s.all == nil {
+		s.all = make(map[string]*sharedSubscriber)
+	}
+	e := &sharedSubscriber{refs: 1, opened: make(chan struct{}), gone: make(chan struct{})}
+	s.all[key] = e
+	return e
+}
+
+// open opens the Subscriber of a new entry. If open fails or panics, the entry is removed, and
+// each caller that waits for it begins again.
+func (s *Shared) open(
+	ctx context.Context, key string, e *sharedSubscriber, open func(context.Context) (*Subscriber, io.Closer, error),
+) (*Lease, error) {
+	defer func() {
+		if e.sub == nil {
+			s.remove(key, e)
+		}
+		close(e.opened)
+	}()
+	sub, client, err := open(ctx)
+	if err == nil && sub == nil {
+		err = errors.New("fleetdial: open a shared subscriber: open returned no Subscriber")
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.sub, e.client = sub, client
+	return s.lease(key, e), nil
+}
+
+// remove removes an entry that nobody can use any longer.
+func (s *Shared) remove(key string, e *sharedSubscriber) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.refs = 0
+	delete(s.all, key)
+	close(e.gone)
+}
+
+// lease returns a lease for a reference that the caller has taken.
+func (s *Shared) lease(key string, e *sharedSubscriber) *Lease {
+	l := &Lease{Subscriber: e.sub, entry: e}
+	l.release = sync.OnceValue(func() error {
+		s.forgetLogger(e, l)
+		return s.release(key, e)
+	})
+	return l
+}
+
+// release gives one reference back. The last one closes the Subscriber.
+func (s *Shared) release(key string, e *sharedSubscriber) (err error) {
+	s.mu.Lock()
+	if e.refs == 0 { // open failed
+		s.mu.Unlock()
+		return nil
+	}
+	e.refs--
+	last := e.refs == 0
+	s.mu.Unlock()
+	if !last {
+		return nil
+	}
+	defer s.remove(key, e)
+	_ = e.sub.Close()
+	if e.client != nil {
+		err = e.client.Close()
+	}
+	return err
+}
+
+// useLogger makes the Subscriber use the logger of a lease.
+func (s *Shared) useLogger(e *sharedSubscriber, l *Lease, logger *slog.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.loggers = append(e.loggers, leaseLogger{l, logger})
+	e.sub.SetLogger(logger)
+}
+
+// forgetLogger makes the Subscriber use the logger of the newest lease that stays.
+func (s *Shared) forgetLogger(e *sharedSubscriber, l *Lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.loggers = slices.DeleteFunc(e.loggers, func(other leaseLogger) bool { return other.lease == l })
+	if n := len(e.loggers); n > 0 {
+		e.sub.SetLogger(e.loggers[n-1].logger)
+	}
+}
+
+// Close gives the lease back, and cancels its listeners. The last Close of all leases closes
+// the Subscriber, and returns the error of closing its client. Any other Close returns nil. A
+// lease that is closed twice counts once. A listener must not call Close.
+func (l *Lease) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	for _, cancel := range l.listeners {
+		cancel()
+	}
+	l.listeners = nil
+	l.mu.Unlock()
+	return l.release()
+}
+
+// OnChange is [Subscriber.OnChange] for a listener that Close cancels. After Close, OnChange
+// does nothing.
+func (l *Lease) OnChange(listener func(Change)) (cancel func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return func() {}
+	}
+	cancel = l.Subscriber.OnChange(listener)
+	l.listeners = append(l.listeners, cancel)
+	return cancel
+}
