@@ -169,9 +169,12 @@ func TestParseURL_MovedName(t *testing.T) {
 	blue, green := testutil.StartRedis(t), testutil.StartRedis(t)
 	name := &movingName{addr: blue.Addr()}
 	client := func() redis.UniversalClient {
-		opts, err := fleetdial.ParseURL("redis://redis.example?conn_max_lifetime=200ms")
+		opts, err := fleetdial.ParseURL("redis://redis.example")
 		require.NoError(t, err)
 		opts.Dialer = name.dial
+		// The default lifetime is that of a test.
+		opts.ConnMaxLifetime /= 3000
+		opts.ConnMaxLifetimeJitter /= 3000
 		client := redis.NewUniversalClient(opts)
 		t.Cleanup(func() { _ = client.Close() })
 		return client

@@ -170,6 +170,7 @@ func TestParseURL_Rejected(t *testing.T) {
 		list     = "several hosts require a scheme for them (redis+sentinel://HOST:PORT,HOST:PORT/MASTER or redis+cluster://HOST:PORT,HOST:PORT)"
 		database = "the path is not a database number (redis://HOST:PORT/NUMBER; a / in a user name or a password is written %2F)"
 		at       = "the path contains an @ (a / in a user name or a password is written %2F)"
+		among    = "the user name and the password are not in front of all hosts (redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT; a comma in a user name or a password is written %2C)"
 		user     = "the user name or the password is not percent-encoded (a % is written %25"
 		socket   = "a socket has no host (unix:///PATH, with three slashes; a / in a user name or a password is written %2F)"
 		noSocket = "the path of the socket is missing (unix:///PATH)"
@@ -208,7 +209,7 @@ func TestParseURL_Rejected(t *testing.T) {
 		"redis://2001:db8::5": colons, "redis://::1": colons, "redis://2001:db8::5:6379": colons, "redis+cluster://a:1:2": colons,
 		"redis://[127.0.0.1]:1": brackets, "redis://[::1": brackets, "redis://::1]": brackets, "redis://[h]:1": brackets,
 		"redis://[::1]6379": brackets, "redis://[]": brackets, "redis://h[::1]": brackets, "redis://[::1%zz]": brackets,
-		"redis://h:6379,h2:6379": list, "redis://a,hunter2@b,c": list, "rediss://a,b": list,
+		"redis://h:6379,h2:6379": list, "rediss://a,b": list,
 
 		"redis://ops:12#hunter2@h": fragment, "redis://h#": fragment, "redis://h/0#hunter2": fragment,
 		"redis+sentinel://a/m?sentinel_password=hunter2#": fragment,
@@ -217,6 +218,8 @@ func TestParseURL_Rejected(t *testing.T) {
 		"redis://u:hunter2@x/y": database, "redis://:hunter2/x@h": at, "redis://ops:12/34hunter2@h:1": at,
 		"redis+sentinel://ops:12/34hunter2@a:1/m": at, "redis+cluster://ops:12/hunter2@h": at, "redis://u:p@x/hunter2@h": at,
 		"redis://:hunter2%zz@h": user, "redis://u:hunter2^@h": user, "redis+cluster://[hunter2@a": user, "unix://u:%@/s": user,
+		"redis+cluster://a,u:hunter2@b": among, "redis+cluster://u:hunter2@a,u:hunter2@b": among, "redis://a:1,hunter2@b,c": list,
+		"redis+sentinel://a:1,u:hunter2@b:2/m": among, "redis://a:1,:hunter2@b": among, "redis://a,hunter2@b,c": among,
 		"redis://h/3?db=3":         "the path and the option db both have a database (one of them)",
 		"redis+sentinel://a/m/1/2": "the path has more than a master and a database (redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER)",
 

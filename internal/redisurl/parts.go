@@ -32,9 +32,11 @@ var (
 	errNoScheme = problem("the scheme is missing", "redis://HOST:PORT, or "+socketForm+" for a socket")
 	errScheme   = problem("the URL has an unknown scheme",
 		"redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")
-	errFragment = problem("the URL has a fragment, which begins with a #", "a # in a user name or a password is written %23")
-	errSlash    = problem("the path contains an @", "a / in a user name or a password is written %2F")
-	errUser     = problem("the user name or the password is not percent-encoded",
+	errFragment   = problem("the URL has a fragment, which begins with a #", "a # in a user name or a password is written %23")
+	errSlash      = problem("the path contains an @", "a / in a user name or a password is written %2F")
+	errAmongHosts = problem("the user name and the password are not in front of all hosts",
+		"redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT; a comma in a user name or a password is written %2C")
+	errUser = problem("the user name or the password is not percent-encoded",
 		"a % is written %25, a [ %5B, a ] %5D, a ^ %5E and so on")
 )
 
@@ -66,12 +68,22 @@ func split(raw string) (p parts, err error) {
 	if i < 0 {
 		return p, nil
 	}
+	if isAmongHosts(authority[:i]) {
+		return parts{}, errAmongHosts
+	}
 	u, err := url.Parse("//" + authority[:i] + "@host")
 	if err != nil {
 		return parts{}, errUser
 	}
 	p.user = u.User
 	return p, nil
+}
+
+// isAmongHosts reports whether what precedes the last @ seems to contain hosts of a list, as in
+// A:1,USER:PASSWORD@B:1. The password of such a URL would be 1,USER:PASSWORD, and its only host B.
+func isAmongHosts(userInfo string) bool {
+	before, after, list := strings.Cut(userInfo, ",")
+	return list && (!strings.Contains(before, ":") || strings.Contains(before, "@") || strings.Contains(after, ":"))
 }
 
 // checkText finds what surrounds a URL in a file or a shell, and what no URL contains.
