@@ -56,7 +56,9 @@ func TestParseURL_SentinelsWithPassword(t *testing.T) {
 }
 
 // names returns the names of a server's clients.
-func names(t *testing.T, server *testutil.Redis) string { return fmt.Sprint(server.Do(t, "CLIENT", "LIST")) }
+func names(t *testing.T, server *testutil.Redis) string {
+	return fmt.Sprint(server.Do(t, "CLIENT", "LIST"))
+}
 
 func TestParseURL_ClientName(t *testing.T) {
 	t.Parallel()
