@@ -79,9 +79,10 @@ var layers = map[string]layer{
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console":   {folders: append([]string{"."}, adapters...)},
 	"cmd": {
-		folders: append([]string{".", "console", "examples"}, adapters...), libraries: []string{"*"},
+		folders: append([]string{".", "console", "examples", "cmd/internal"}, adapters...), libraries: []string{"*"},
 	},
-	"examples": {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	"cmd/internal": {folders: []string{".", "internal/redisurl"}, libraries: []string{"*"}},
+	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// Only tests import these.
 	"testutil": {
 		folders:   []string{"internal/wire", "internal/store", "internal/directive"},
@@ -222,6 +223,9 @@ func TestMayImport(t *testing.T) {
 		{"cmd/publish/internal/demo", module + "/cmd/publish/internal/tui", true},
 		{"cmd/publish", module + "/cmd/proxy", false},
 		{"cmd/proxy", module + "/internal/follow", false},
+		{"cmd/proxy", module + "/internal/redisurl", false},
+		{"cmd/proxy", module + "/cmd/internal/connection", true},
+		{"cmd/internal/connection", module + "/cmd/publish", false},
 		{"cmd/proxy", module + "/testutil", false},
 		{"cmd/proxy", module + "/fleetprom", true},
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},

@@ -29,16 +29,39 @@ type Sentinels struct {
 // silence.
 func StartSentinels(t testing.TB) *Sentinels {
 	t.Helper()
-	s := &Sentinels{Servers: []*Redis{StartRedis(t, "--repl-diskless-sync-delay", "0")}}
+	return StartSentinelsWith(t, SentinelConfig{})
+}
+
+// SentinelConfig configures [StartSentinelsWith]. The zero value has no passwords.
+type SentinelConfig struct {
+	// Password is the password of the sentinels.
+	Password string
+	// User is an ACL rule of the sentinels: the name of one more user, and what it may do.
+	User string
+	// ServerArgs are further arguments of the servers.
+	ServerArgs []string
+}
+
+// StartSentinelsWith is [StartSentinels] with a configuration.
+func StartSentinelsWith(t testing.TB, cfg SentinelConfig) *Sentinels {
+	t.Helper()
+	args := append([]string{"--repl-diskless-sync-delay", "0"}, cfg.ServerArgs...)
+	s := &Sentinels{Servers: []*Redis{StartRedis(t, args...)}}
 	host, port, _ := net.SplitHostPort(s.Servers[0].Addr())
 	for range 2 {
-		s.Servers = append(s.Servers, StartRedis(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0"))
+		s.Servers = append(s.Servers, StartRedis(t, append([]string{"--replicaof", host + " " + port}, args...)...))
 	}
 	config := fmt.Sprintf("sentinel monitor %[1]s %[2]s %[3]s 2\nsentinel down-after-milliseconds %[1]s 1000\n"+
 		"sentinel failover-timeout %[1]s 5000\n", SentinelMaster, host, port)
+	if cfg.Password != "" {
+		config += "requirepass " + cfg.Password + "\n"
+	}
+	if cfg.User != "" {
+		config += "user " + cfg.User + "\n"
+	}
 	for range 3 {
 		sentinel := startOnFreePorts(t, config)
-		client := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr(), Protocol: 2})
+		client := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr(), Password: cfg.Password, Protocol: 2})
 		t.Cleanup(func() { _ = client.Close() })
 		s.sentinels, s.clients = append(s.sentinels, sentinel), append(s.clients, client)
 	}

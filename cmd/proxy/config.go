@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 )
 
 // config is the configuration from the command line.
 type config struct {
 	listen, adminListen, upstream string
-	redisURL, fleet, instance     string
+	redis                         connection.Flags
+	fleet, instance               string
 	tenant                        string
 	adminTokenFile, tokenKeyFile  string
 	verifyKeys                    []string
@@ -81,11 +83,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address of the traffic listener")
 	f.StringVar(&c.adminListen, "admin-listen", "127.0.0.1:8081", "address of the admin listener")
 	f.StringVar(&c.upstream, "upstream", "", "URL of OpenSearch, such as http://127.0.0.1:9200 (required)")
-	f.StringVar(&c.redisURL, "redis-url", cmp.Or(getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"),
-		"URL of Redis, also from FLEETDIAL_REDIS_URL")
-	// The help must not show the URL from the environment, because it may have a
-	// password.
-	f.Lookup("redis-url").DefValue = "redis://127.0.0.1:6379"
+	c.redis.Register(f, "redis-tls", getenv)
 	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
 	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name and process ID)")
 	f.StringVar(&c.tenant, "tenant", "header:X-Tenant",

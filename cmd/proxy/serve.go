@@ -93,9 +93,9 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	if c.withoutDirectives {
 		return &fleet{store: fleetdial.NewMemory()}, nil
 	}
-	opts, err := fleetdial.ParseURL(c.redisURL)
+	opts, err := c.redis.Options("")
 	if err != nil {
-		return nil, &usageError{fmt.Errorf("--redis-url: %w", err)}
+		return nil, &usageError{err}
 	}
 	client := redis.NewUniversalClient(opts)
 	cfg := fleetdial.SubscriberConfig{

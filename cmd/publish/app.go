@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
@@ -21,11 +22,14 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	connection connection
-	fleet      string
-	output     string
-	timeout    time.Duration
-	quiet      bool
+	connection connection.Flags
+	// urlIsArgument says that the URL is from the command line, not from the environment.
+	urlIsArgument bool
+
+	fleet   string
+	output  string
+	timeout time.Duration
+	quiet   bool
 
 	verifyFiles []string
 	verifyKeys  []ed25519.PublicKey
@@ -72,7 +76,7 @@ func (a *app) check() error {
 	if a.timeout <= 0 {
 		return usagef("--timeout: must be positive")
 	}
-	if a.connection.showsPassword() {
+	if a.showsPassword() {
 		a.messagef("warning: --redis-url holds a password, which every user of this machine can read in the " +
 			"list of processes; pass the URL in FLEETDIAL_REDIS_URL")
 	}
@@ -80,15 +84,6 @@ func (a *app) check() error {
 }
 
 func (a *app) json() bool { return a.output == "json" }
-
-// connect returns a client of the Redis that the flags name. It does not contact Redis.
-func (a *app) connect() (redis.UniversalClient, error) {
-	opts, err := a.connection.options()
-	if err != nil {
-		return nil, err
-	}
-	return redis.NewUniversalClient(opts), nil
-}
 
 // withPublisher calls f with a publisher for reading, and with a context that ends
 // after --timeout.

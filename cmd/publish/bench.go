@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/bench"
 )
 
@@ -122,6 +123,6 @@ func (a *app) startBenchServer(ctx context.Context, f benchFlags) (stop func(), 
 	if err != nil {
 		return nil, err
 	}
-	a.connection = connection{redisURL: url}
+	a.connection = connection.Flags{URL: url}
 	return stop, nil
 }

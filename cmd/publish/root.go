@@ -36,7 +36,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 			return nil
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			a.connection.urlIsArgument = cmd.Flags().Changed("redis-url")
+			a.urlIsArgument = cmd.Flags().Changed("redis-url")
 			return a.check()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -48,7 +48,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	flags := root.PersistentFlags()
-	a.connection.register(root, getenv)
+	a.connection.Register(flags, "tls", getenv)
 	flags.StringVar(&a.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"),
 		"name of the fleet; also FLEETDIAL_FLEET")
 	flags.StringVarP(&a.output, "output", "o", "table", "format of the data: table or json")

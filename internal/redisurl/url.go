@@ -2,183 +2,171 @@
 package redisurl
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
 	"net/url"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// urlTimeout is the default bound of each dial, read and write. It is shorter than the three
-// seconds within which a dead connection is noticed.
-const urlTimeout = 2 * time.Second
+// Parse returns the options of a client. A part that Parse does not understand is an error,
+// because a publisher that ignores it writes to another server. No part of the URL is in an
+// error, because each part of a mistyped URL may be a password.
+func Parse(rawURL string) (*redis.UniversalOptions, error) {
+	p, err := split(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.target()
+	if err != nil {
+		return nil, err
+	}
+	values, err := parseQuery(p.query, p.scheme)
+	if err != nil {
+		return nil, err
+	}
+	return newOptions(p, t, values)
+}
 
-// urlBuffer is the size of a connection's buffers, in bytes. Announcements and headers are
-// small, and larger values bypass the buffer. The default of go-redis is 32 KiB.
-const urlBuffer = 4 << 10
+// target is what the hosts and the path of a URL name.
+type target struct {
+	addrs    []string
+	host     string // the only host of a redis URL, as in a certificate
+	master   string
+	database string // empty if the path has none
+}
+
+const (
+	sentinelForm = "redis+sentinel://HOST:PORT,HOST:PORT/MASTER"
+	clusterForm  = "redis+cluster://HOST:PORT,HOST:PORT"
+	socketForm   = "unix:///PATH"
+)
 
 var (
-	errURL    = errors.New("is not a valid URL (special characters in a user name or a password are percent-encoded)")
-	errScheme = errors.New("has an unknown scheme (redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or " +
-		"rediss+cluster)")
-	errDatabase = errors.New("has a path that is not a database number (a / in a user name or a password is written %2F)")
+	errSocketHost = problem("a socket has no host",
+		socketForm+", with three slashes; a / in a user name or a password is written %2F")
+	errSocket   = problem("the path of the socket is missing", socketForm)
+	errList     = problem("several hosts require a scheme for them", sentinelForm+" or "+clusterForm)
+	errDatabase = problem("the path is not a database number",
+		"redis://HOST:PORT/NUMBER; a / in a user name or a password is written %2F")
+	errMaster         = problem("the name of the master is missing", sentinelForm)
+	errMasterName     = problem("the name of the master contains a comma, a colon, a slash or an @", sentinelForm)
+	errCluster        = problem("a Cluster has no databases", clusterForm+", without a path")
+	errPathPercent    = problem("the path is not percent-encoded", "a % is written %25")
+	errSentinelSuffix = problem("the path has more than a master and a database", sentinelForm+"/NUMBER")
 )
 
-// Parse returns the options of a client. No part of the URL is in an error, because it may
-// hold a password.
-func Parse(rawURL string) (*redis.UniversalOptions, error) {
-	rest, hosts := cutHosts(rawURL)
-	u, err := url.Parse(rest)
-	if err != nil || u.Fragment != "" { // a # in a password, say
-		return nil, errURL
-	}
-	scheme, kind, _ := strings.Cut(u.Scheme, "+")
-	if scheme != "redis" && scheme != "rediss" && (scheme != "unix" || kind != "") {
-		return nil, errScheme
-	}
-	u.Scheme = scheme
-	switch kind {
-	case "":
-		return single(u)
-	case "sentinel":
-		return sentinel(u, hosts)
-	case "cluster":
-		return cluster(u, hosts)
-	}
-	return nil, errScheme
-}
+// problem returns an error of the form "problem (what is accepted)".
+func problem(what, accepted string) error { return fmt.Errorf("%s (%s)", what, accepted) }
 
-// cutHosts takes the hosts out of a Sentinel's or a Cluster's URL. net/url does not know lists
-// of hosts, and accepts a port only on the last.
-func cutHosts(rawURL string) (rest, hosts string) {
-	scheme, after, found := strings.Cut(rawURL, "://")
-	if !found || !strings.Contains(scheme, "+") {
-		return rawURL, ""
-	}
-	end := len(after)
-	if i := strings.IndexAny(after, "/?#"); i >= 0 {
-		end = i
-	}
-	start := strings.LastIndex(after[:end], "@") + 1
-	return scheme + "://" + after[:start] + after[end:], after[start:end]
-}
-
-func sentinel(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
-	master, db, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+func (p parts) target() (target, error) {
 	switch {
-	case master == "":
-		return nil, errors.New("the name of the master is missing: redis+sentinel://host/MASTER")
-	case strings.Contains(master, "@"):
-		return nil, errURL // the path began within a password, which must not become a master's name
+	case p.scheme == "unix":
+		return p.socket()
+	case p.isSentinel():
+		return p.sentinel()
+	case p.isCluster():
+		if strings.Trim(p.path, "/") != "" {
+			return target{}, errCluster
+		}
+		return p.list(clusterForm, "6379")
 	}
-	u.Path, u.RawPath = "/"+db, ""
-	opts, err := several(u, hosts, "26379")
-	if err != nil {
-		return nil, err
-	}
-	opts.MasterName = master
-	return opts, nil
+	return p.server()
 }
 
-func cluster(u *url.URL, hosts string) (*redis.UniversalOptions, error) {
-	if strings.Trim(u.Path, "/") != "" {
-		return nil, errors.New("a Cluster has no databases: leave the path out")
+// socket reads unix:///PATH.
+func (p parts) socket() (target, error) {
+	path, err := url.PathUnescape(p.path)
+	switch {
+	case p.hosts != "":
+		return target{}, errSocketHost
+	case err != nil:
+		return target{}, errPathPercent
+	case strings.ContainsRune(path, 0):
+		return target{}, errBlank
+	case strings.HasSuffix(path, "/") || path == "":
+		return target{}, errSocket
 	}
-	opts, err := several(u, hosts, "6379")
-	if err != nil {
-		return nil, err
-	}
-	opts.IsClusterMode = true
-	return opts, nil
+	return target{addrs: []string{path}}, nil
 }
 
-// single has go-redis read the rest of a URL: one host, the database and the query.
-func single(u *url.URL) (*redis.UniversalOptions, error) {
-	o, err := redis.ParseURL(u.String())
-	if err != nil {
-		return nil, explain(u)
+// server reads redis://HOST:PORT/NUMBER.
+func (p parts) server() (target, error) {
+	if strings.Contains(p.hosts, ",") {
+		return target{}, errList
 	}
-	return &redis.UniversalOptions{
-		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, ClientName: o.ClientName,
-		Protocol: cmp.Or(o.Protocol, 2), TLSConfig: o.TLSConfig,
-		DialTimeout: cmp.Or(o.DialTimeout, urlTimeout), ReadTimeout: cmp.Or(o.ReadTimeout, urlTimeout),
-		WriteTimeout: cmp.Or(o.WriteTimeout, urlTimeout), ContextTimeoutEnabled: true,
-		// A subscriber and a publisher retry with a backoff of their own.
-		DialerRetries: 1,
-		MaxRetries:    o.MaxRetries, MinRetryBackoff: o.MinRetryBackoff, MaxRetryBackoff: o.MaxRetryBackoff,
-		PoolFIFO: o.PoolFIFO, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
-		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns, MaxConcurrentDials: o.MaxConcurrentDials,
-		ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
-		ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter,
-		ReadBufferSize:        urlBuffer, WriteBufferSize: urlBuffer,
-		// Without a pool of its own, a pipeline uses a connection from the pool of all commands.
-		PipelinePoolSize: cmp.Or(o.PipelinePoolSize, -1), PipelineReadBufferSize: o.PipelineReadBufferSize,
-		PipelineWriteBufferSize:  o.PipelineWriteBufferSize,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	}, nil
+	addr, host, err := address(p.hosts, "6379")
+	if err != nil {
+		return target{}, err
+	}
+	database := strings.Trim(p.path, "/")
+	if database != "" && !isDatabase(database) {
+		return target{}, errDatabase
+	}
+	return target{addrs: []string{addr}, host: host, database: database}, nil
 }
 
-// explain says what go-redis does not accept in a URL. Its own errors quote parts of the URL,
-// which are parts of a password if that is not percent-encoded. Of an option, only a name that
-// go-redis knows is shown.
-func explain(u *url.URL) error {
-	takes := func(query url.Values) bool {
-		part := *u
-		part.RawQuery = query.Encode()
-		_, err := redis.ParseURL(part.String())
-		return err == nil
+// sentinel reads redis+sentinel://HOST:PORT,HOST:PORT/MASTER/NUMBER.
+func (p parts) sentinel() (target, error) {
+	t, err := p.list(sentinelForm, "26379")
+	if err != nil {
+		return target{}, err
 	}
-	if _, err := url.Parse(u.String()); err != nil {
-		return errURL
+	segment, database, _ := strings.Cut(strings.Trim(p.path, "/"), "/")
+	if t.master, err = url.PathUnescape(segment); err != nil {
+		return target{}, errPathPercent
 	}
-	if !takes(nil) {
-		if u.Scheme == "unix" {
-			return errors.New("the path of the socket is missing")
-		}
-		return errDatabase
+	t.database = strings.Trim(database, "/")
+	switch {
+	case t.master == "":
+		return target{}, errMaster
+	case strings.ContainsAny(t.master, "@,:/"):
+		return target{}, errMasterName
+	case strings.Contains(t.database, "/"):
+		return target{}, errSentinelSuffix
+	case t.database != "" && !isDatabase(t.database):
+		return target{}, errDatabase
 	}
-	query := u.Query()
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if !takes(url.Values{name: {""}}) { // a known option may be empty
-			return errors.New("an option in the query is unknown (a ? in a user name or a password is written %3F)")
-		}
-		if !takes(url.Values{name: query[name]}) {
-			return fmt.Errorf("the option %s in the query has no valid value", name)
-		}
-	}
-	return errors.New("the query has two names of the same option")
+	return t, nil
 }
 
-// several is single for a list of hosts.
-func several(u *url.URL, hosts, defaultPort string) (*redis.UniversalOptions, error) {
-	var addrs []string
-	for host := range strings.SplitSeq(hosts, ",") {
-		if host == "" {
-			return nil, errors.New("a host is missing")
+// list reads HOST:PORT,HOST:PORT.
+func (p parts) list(form, defaultPort string) (target, error) {
+	var t target
+	for host := range strings.SplitSeq(p.hosts, ",") {
+		if host == "" && p.hosts != "" {
+			return target{}, problem("a host in the list is empty", form)
 		}
-		h, err := url.Parse("//" + host)
-		if err != nil || h.Hostname() == "" {
-			return nil, errURL
+		addr, _, err := address(host, defaultPort)
+		if err != nil {
+			return target{}, err
 		}
-		addrs = append(addrs, net.JoinHostPort(h.Hostname(), cmp.Or(h.Port(), defaultPort)))
+		t.addrs = append(t.addrs, addr)
 	}
-	u.Host = addrs[0]
-	opts, err := single(u)
-	if err != nil {
-		return nil, err
-	}
-	opts.Addrs = addrs
-	if opts.TLSConfig != nil {
-		// go-redis also dials hosts that Sentinel or Cluster names. crypto/tls then expects the name
-		// that was dialled.
-		opts.TLSConfig.ServerName = ""
-	}
-	return opts, nil
+	return t, nil
 }
+
+// isDatabase reports whether the text is the number of a database.
+func isDatabase(text string) bool {
+	_, err := number(text, 1<<30)
+	return err == nil
+}
+
+// number reads decimal digits up to a maximum.
+func number(text string, most int) (n int, err error) {
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return 0, errNumber
+		}
+		if n = 10*n + int(c-'0'); n > most {
+			return 0, errNumber
+		}
+	}
+	if text == "" {
+		return 0, errNumber
+	}
+	return n, nil
+}
+
+var errNumber = errors.New("not a number in the range")
