@@ -38,7 +38,7 @@ func (a *attempts) add(version int64, current *Revision, found *redisstore.Found
 	if !a.isOpen {
 		had := found.Revisions > 0
 		*a = attempts{
-			oldest: version, base: current.ID, began: found.Now, hadHistory: had, restarted: had && version == 1,
+			oldest: version, base: current.ID, began: found.Now.Truncate(time.Millisecond), hadHistory: had, restarted: had && version == 1,
 		}
 	}
 	a.oldest = min(a.oldest, version)
