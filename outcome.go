@@ -104,9 +104,10 @@ func (t *transaction) goesOn(err error) bool {
 	case redisstore.IsReadOnly(err):
 		// Each attempt closes connections to a server that was demoted, and the next one asks the
 		// server that has its name now.
-		if t.readOnlySince.IsZero() {
+		if t.readOnly == nil {
 			t.readOnlySince = time.Now()
 		}
+		t.readOnly = err
 		return time.Since(t.readOnlySince) < readOnlyTime
 	}
 	return false
@@ -124,13 +125,22 @@ func settles(err error) bool {
 	return isConflict || errors.Is(err, ErrOutcomeUnknown)
 }
 
+// cause returns the error to report if err ends the transaction. If the context ended while
+// replicas answered, they are the cause.
+func (t *transaction) cause(err error) error {
+	if t.readOnly != nil && errors.Is(err, ErrUnavailable) && !t.attempts.isOpen {
+		return t.readOnly
+	}
+	return err
+}
+
 // giveUp returns what is known once the context has ended. last is the error of the last attempt.
 func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) {
 	switch {
 	case t.attempts.isOpen:
 		return t.settle(ctx, last)
-	case redisstore.IsReadOnly(last):
-		return Revision{}, last
+	case t.readOnly != nil:
+		return Revision{}, t.readOnly
 	}
 	return Revision{}, redisstore.Classify("nothing was written: others kept publishing", ctx.Err())
 }

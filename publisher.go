@@ -201,7 +201,7 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 	for {
 		rev, err := t.run(ctx)
 		if !t.goesOn(err) {
-			return rev, err
+			return rev, t.cause(err)
 		}
 		if !pace.Sleep(ctx, retry.Next(nil)) {
 			return t.giveUp(ctx, err)

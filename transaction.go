@@ -35,7 +35,9 @@ type transaction struct {
 	// reported are the versions that the roster reports as applied, if the publisher signs.
 	reported []int64
 	attempts attempts
-	// readOnlySince is when a replica answered first, zero if none did.
+	// readOnly is the last error with which a replica answered, nil if none did. readOnlySince is
+	// when a replica answered first.
+	readOnly      error
 	readOnlySince time.Time
 }
 
