@@ -12,8 +12,8 @@ import (
 
 var (
 	// ErrUnavailable is wrapped by the errors of Subscribe, of a [Subscriber] and of a
-	// [Publisher] if Redis is out of reach, does not answer in time, is not ready to serve or
-	// denies access.
+	// [Publisher] if Redis is out of reach, does not answer in time, is not ready to serve, takes
+	// no writes or denies access.
 	ErrUnavailable = store.ErrUnavailable
 	// ErrNoRevision is returned by [Publisher.Current] if the fleet's key does not exist.
 	// Status.Err holds it while the state of a [Subscriber] is StateMissing.
@@ -56,17 +56,12 @@ var (
 type MalformedError = wire.MalformedError
 
 // ConflictError is returned by [Publisher.Publish] and its siblings if the current revision
-// is not the expected one. Nothing was written.
+// is not the expected one. Nothing was written. The fields of the embedded Revision are those of
+// the current revision: Version is 0 if there is none, and Set is never nil.
 type ConflictError struct {
 	// Expected is the version that was asked for, 0 for no revision.
 	Expected int64
-	// Version, ID, PublishedAt, PublishedBy and Reason are those of the current revision.
-	// Version is 0 if there is none.
-	Version     int64
-	ID          string
-	PublishedAt time.Time
-	PublishedBy string
-	Reason      string
+	Revision
 }
 
 // Error names the expected and the current revision.
@@ -80,6 +75,9 @@ func (e *ConflictError) Error() string {
 	msg := fmt.Sprintf("conflict: expected version %d", e.Expected)
 	if e.Expected == 0 {
 		msg = "conflict: expected no current revision"
+	}
+	if e.Expected == e.Version {
+		msg = fmt.Sprintf("conflict: expected another revision of version %d", e.Expected)
 	}
 	msg += fmt.Sprintf(", but the current version is %d, published at %s", e.Version, e.PublishedAt.UTC().Format(time.RFC3339))
 	if e.PublishedBy != "" {

@@ -35,6 +35,10 @@ type PublisherConfig struct {
 	PublishedBy string
 	// History is how many revisions the history keeps, 1 to 1,000; the default is 20.
 	History int
+	// MaxTTL is how far from now, by the clock of Redis, a published directive can expire; the
+	// default is DefaultMaxTTL. Otherwise the error is a *ValidationError. Update does not check
+	// the directives that it leaves as they are.
+	MaxTTL time.Duration
 	// SignKey signs the revisions, for subscribers with VerifyKeys; without it, they are not
 	// signed. A signing publisher uses a version above all that the fleet's roster reports as
 	// applied.
@@ -65,16 +69,26 @@ type PublishOptions struct {
 	// returns a *ConflictError. IfAbsent publishes only if there is no current revision, neither
 	// a key nor an empty value. Zero disables the check.
 	IfVersion int64
+	// IfCurrent publishes only if the current revision is exactly this one, by ID and version.
+	// Otherwise Publish returns a *ConflictError. A zero Revision stands for no current revision,
+	// a missing key or an empty value. Nil disables the check. Both IfVersion and IfCurrent are
+	// checked.
+	IfCurrent *Revision
 	// DryRun does everything except the write, and returns the revision that would be written.
 	DryRun bool
 }
 
 // Publisher writes a fleet's revisions. It works through the client that it was given, which
-// the caller owns. It has no goroutine, and nothing to close. It is safe for concurrent use,
-// also with publishers on other machines: a revision is written in a transaction, which fails
-// if another revision was written first.
+// the caller owns, and has nothing to close. It is safe for concurrent use, also with publishers
+// on other machines: a revision is written in a transaction, which fails if another revision was
+// written first.
+//
+// Every method returns when its context ends, except while the outcome of a publish is open: see
+// [Publisher.Publish]. The client cannot interrupt a command, so the command then goes on on a
+// goroutine of its own, which ends with the reply, at the client's read timeout, or when the
+// client is closed.
 type Publisher struct {
-	client *redisstore.Client
+	client redisstore.Interruptible
 	cfg    PublisherConfig
 	keys   wire.Keyring // the trusted keys; nil if nothing is checked
 }
@@ -84,16 +98,21 @@ type Publisher struct {
 // its servers know nothing of each other.
 func NewPublisher(client redis.UniversalClient, cfg PublisherConfig) (*Publisher, error) {
 	cfg.History = cmp.Or(cfg.History, DefaultHistory)
+	cfg.MaxTTL = cmp.Or(cfg.MaxTTL, DefaultMaxTTL)
 	c, err := redisstore.New(client, cfg.Fleet)
 	keys, keyErr := cfg.keyring()
 	err = cmp.Or(err, wire.CheckNote("PublishedBy", cfg.PublishedBy, wire.MaxPublisherBytes), keyErr)
-	if err == nil && (cfg.History < 1 || cfg.History > MaxHistory) {
-		err = fmt.Errorf("History must be 1 to %d", MaxHistory)
+	switch {
+	case err != nil:
+	case cfg.History < 1 || cfg.History > MaxHistory:
+		err = fmt.Errorf("History: must be 1 to %d", MaxHistory)
+	case cfg.MaxTTL < 0:
+		err = errors.New("MaxTTL: must not be negative")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fleetdial: new publisher: %w", err)
 	}
-	return &Publisher{client: c, cfg: cfg, keys: keys}, nil
+	return &Publisher{client: redisstore.Interruptible{Client: c}, cfg: cfg, keys: keys}, nil
 }
 
 // Now returns the clock of Redis, from which TTLs count, in whole microseconds.
@@ -127,12 +146,19 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 // Publish makes the set the fleet's current set, and announces it. A nil set is an empty one.
 // Publish returns the revision as it was written.
 //
-// The error is a *[ConflictError] if the current version is not the expected one, and a
+// The error is a *[ConflictError] if the current revision is not the expected one, and a
 // *[ValidationError] if something is beyond the limits. If a reply is lost, Publish finds out
-// what became of it, and tries again, until ctx ends and for up to three seconds after that.
-// If it does not find out, the error wraps [ErrOutcomeUnknown]. If Redis denied a command after
-// the write, such as PUBLISH, the revision is returned with the error. After any other error,
-// nothing was written. Nothing is ever published twice.
+// what became of it, and tries again after any error, until ctx ends and for up to three seconds
+// after that. If it does not find out, the error wraps [ErrOutcomeUnknown] and the last error. If
+// Redis denied a command after the write, such as PUBLISH, the revision is returned with the
+// error. After any other error, nothing was written. Nothing is ever published twice.
+//
+// If a replica answers, because the master was demoted, Publish closes the connection and tries
+// again for up to three seconds.
+//
+// The version is the last one plus 1. After the highest version that a value can have,
+// 99,999,999,999,999, the versions of an unsigned fleet begin again with 1. A signed fleet
+// applies no lower version, so a publisher with a SignKey returns an error then.
 func (p *Publisher) Publish(ctx context.Context, set *Set, opts PublishOptions) (Revision, error) {
 	if set == nil {
 		set = new(Set)
@@ -174,15 +200,8 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		rev, err := t.run(ctx)
-		switch {
-		case errors.Is(err, redisstore.ErrReplyLost):
-			t.isOpen = true
-		case errors.Is(err, redisstore.ErrConcurrent), t.isOpen && errors.Is(err, ErrUnavailable):
-		case err != nil && t.isOpen && !errors.Is(err, ErrOutcomeUnknown):
-			// An earlier attempt may still be executed.
-			return Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
-		default:
-			return rev, err
+		if !t.goesOn(err) {
+			return rev, t.cause(err)
 		}
 		if !pace.Sleep(ctx, retry.Next(nil)) {
 			return t.giveUp(ctx, err)

@@ -2,7 +2,6 @@ package fleetdial
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -164,15 +163,14 @@ func TestUpdate_LostRace(t *testing.T) {
 func TestPublish_ErrorReplies(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		do          [][]any
-		want        string
-		unavailable bool
+		do   [][]any
+		want string
 	}{
-		"OOM":        {[][]any{{"CONFIG", "SET", "maxmemory", "1mb"}}, "OOM command not allowed", false},
-		"READONLY":   {[][]any{{"REPLICAOF", "127.0.0.1", "1"}}, "READONLY You can't write", false},
-		"NOREPLICAS": {[][]any{{"CONFIG", "SET", "min-replicas-to-write", "1"}}, "NOREPLICAS Not enough", false},
+		"OOM":        {[][]any{{"CONFIG", "SET", "maxmemory", "1mb"}}, "OOM command not allowed"},
+		"READONLY":   {[][]any{{"REPLICAOF", "127.0.0.1", "1"}}, "READONLY You can't write"},
+		"NOREPLICAS": {[][]any{{"CONFIG", "SET", "min-replicas-to-write", "1"}}, "NOREPLICAS Not enough"},
 		"NOPERM": {
-			[][]any{{"ACL", "SETUSER", "default", "resetchannels"}}, "NOPERM this user has no permissions", true,
+			[][]any{{"ACL", "SETUSER", "default", "resetchannels"}}, "NOPERM this user has no permissions",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +183,7 @@ func TestPublish_ErrorReplies(t *testing.T) {
 			_, err := newTestPublisher(t, client, PublisherConfig{}).Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 			require.ErrorContains(t, err, c.want)
 			assert.ErrorContains(t, err, "nothing was written")
-			assert.Equal(t, c.unavailable, errors.Is(err, ErrUnavailable))
+			require.ErrorIs(t, err, ErrUnavailable)
 			assert.Zero(t, client.Exists(t.Context(), testKey).Val())
 		})
 	}
@@ -252,17 +250,21 @@ func TestNewPublisher_WrongConfiguration(t *testing.T) {
 	for name, c := range map[string]struct {
 		client redis.UniversalClient
 		cfg    PublisherConfig
+		want   string
 	}{
-		"no client":      {nil, PublisherConfig{}},
-		"nil client":     {none, PublisherConfig{}},
-		"ring":           {ring, PublisherConfig{}},
-		"fleet":          {client, PublisherConfig{Fleet: "a}b"}},
-		"long fleet":     {client, PublisherConfig{Fleet: strings.Repeat("x", 65)}},
-		"long publisher": {client, PublisherConfig{PublishedBy: strings.Repeat("x", 257)}},
-		"history":        {client, PublisherConfig{History: -1}},
+		"no client":      {nil, PublisherConfig{}, "the client is nil"},
+		"nil client":     {none, PublisherConfig{}, "the client is nil"},
+		"ring":           {ring, PublisherConfig{}, "Ring"},
+		"fleet":          {client, PublisherConfig{Fleet: "a}b"}, "Fleet: must be 1 to 64 "},
+		"long fleet":     {client, PublisherConfig{Fleet: strings.Repeat("x", 65)}, "Fleet: must be 1 to 64 "},
+		"long publisher": {client, PublisherConfig{PublishedBy: strings.Repeat("x", 257)}, "PublishedBy: "},
+		"history":        {client, PublisherConfig{History: -1}, "History: must be 1 to 1000"},
+		"long history":   {client, PublisherConfig{History: MaxHistory + 1}, "History: must be 1 to 1000"},
+		"max TTL":        {client, PublisherConfig{MaxTTL: -1}, "MaxTTL: must not be negative"},
+		"sign key":       {client, PublisherConfig{SignKey: make([]byte, 3)}, "SignKey: has 3 bytes"},
 	} {
 		_, err := NewPublisher(c.client, c.cfg)
-		assert.Error(t, err, name)
+		assert.ErrorContains(t, err, c.want, name)
 	}
 	_, err := newTestPublisher(t, client, PublisherConfig{}).Publish(
 		t.Context(), nil, PublishOptions{Reason: strings.Repeat("x", 1025)})

@@ -112,13 +112,14 @@ func (t *transaction) lastSigned(ctx context.Context, tx *redisstore.Tx, current
 }
 
 // appliedVersions returns the versions that the roster reports as applied. A roster of another
-// type, or one that may not be read, reports none: it must not keep anyone from publishing.
+// type, or one that the user may not read, reports none: it must not keep anyone from publishing.
+// While Redis does not serve, the versions are not known, and the error wraps ErrUnavailable.
 func (p *Publisher) appliedVersions(ctx context.Context) ([]int64, error) {
 	instances, err := p.members(ctx)
 	if err == nil {
 		err = p.readReports(ctx, instances)
 	}
-	if err != nil && !redisstore.IsReply(err) && errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrUnavailable) && !redisstore.IsDenied(err) {
 		return nil, err
 	}
 	var versions []int64

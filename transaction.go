@@ -7,17 +7,20 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
-	"github.com/fleetdial/fleetdial/internal/pace"
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// settleTime bounds how long a publish whose reply was lost goes on asking after its context
-// has ended.
-const settleTime = 3 * time.Second
-
 // firstRetry and longestRetry bound the waits between the attempts of a publish.
 const firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
+
+// readOnlyTime bounds how long a publish goes on while it is answered by a replica.
+const readOnlyTime = 3 * time.Second
+
+// maxVersion is the highest version that a value can have. After it, the versions of an unsigned
+// fleet begin again with 1.
+const maxVersion = directive.MaxMillis
 
 // transaction is one publish: it reads the current revision, and writes another if the
 // current one is as expected. Repeating it is safe: all attempts have the same id, and
@@ -31,10 +34,11 @@ type transaction struct {
 	headerOnly bool
 	// reported are the versions that the roster reports as applied, if the publisher signs.
 	reported []int64
-	// isOpen says that an earlier attempt may have been executed, or may still be. oldest is the
-	// lowest version that one of them had.
-	isOpen bool
-	oldest int64
+	attempts attempts
+	// readOnly is the last error with which a replica answered, nil if none did. readOnlySince is
+	// when a replica answered first.
+	readOnly      error
+	readOnlySince time.Time
 }
 
 // run makes one attempt. Of its errors, one that wraps redisstore.ErrConcurrent says that
@@ -61,13 +65,20 @@ func (t *transaction) write(ctx context.Context, tx *redisstore.Tx, found *redis
 	if err := clock.Check(found.Now); err != nil {
 		return Revision{}, err
 	}
-	if t.isOpen {
+	if t.attempts.isOpen {
 		rev, err := t.find(ctx, tx)
 		if err != nil || rev.ID == t.id {
 			return rev, err
 		}
 	}
-	rev, err := t.next(ctx, tx, found)
+	current, err := t.current(found)
+	if err == nil {
+		err = t.checkCondition(ctx, tx, &current, found)
+	}
+	if err != nil {
+		return Revision{}, err
+	}
+	rev, err := t.next(ctx, tx, current, found)
 	if err != nil {
 		return Revision{}, err
 	}
@@ -78,57 +89,135 @@ func (t *transaction) write(ctx context.Context, tx *redisstore.Tx, found *redis
 	if err := ctx.Err(); err != nil {
 		return Revision{}, redisstore.Classify("nothing was written", err)
 	}
-	if t.oldest == 0 || rev.Version < t.oldest {
-		t.oldest = rev.Version
-	}
+	t.attempts.add(rev.Version, &current, found)
 	a := wire.Announcement{
 		Version: rev.Version, ID: rev.ID, SpreadMillis: wire.SpreadMillis(len(value), found.Subscribers),
 	}
 	return rev, tx.Exec(ctx, value, t.publisher.cfg.History, a.Encode())
 }
 
-// next returns the revision to write over the current one.
-func (t *transaction) next(ctx context.Context, tx *redisstore.Tx, found *redisstore.Found) (Revision, error) {
-	current, err := t.current(found)
-	if err != nil {
-		return Revision{}, err
-	}
+// checkCondition returns a *ConflictError if the current revision is not the expected one.
+func (t *transaction) checkCondition(
+	ctx context.Context, tx *redisstore.Tx, current *Revision, found *redisstore.Found,
+) error {
 	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != current.Version || want == 0 && found.Exists) {
-		return Revision{}, t.conflict(ctx, tx, want)
+		return t.conflict(ctx, tx, want)
 	}
+	want := t.opts.IfCurrent
+	if want == nil {
+		return nil
+	}
+	// An unreadable value has no version and no id, and is no missing one.
+	if want.Version != current.Version || want.ID != current.ID || want.Version == 0 && len(found.Value) > 0 {
+		return t.conflict(ctx, tx, want.Version)
+	}
+	return nil
+}
+
+// next returns the revision to write over the current one.
+func (t *transaction) next(
+	ctx context.Context, tx *redisstore.Tx, current Revision, found *redisstore.Found,
+) (Revision, error) {
 	if !t.headerOnly && len(found.Value) > 0 {
 		if err := t.publisher.checkSigned(current); err != nil {
 			return Revision{}, err
 		}
 	}
-	last := current.Version
-	if last == 0 && found.Revisions > 0 {
-		// The key is missing or unreadable. The history tells the last version. Without a readable
-		// header, versions begin again.
-		value, _, err := tx.HistoryValue(ctx, 0)
-		if err != nil {
-			return Revision{}, err
-		}
-		head, _ := wire.DecodeHeader(value)
-		last = head.Version
+	last, err := lastVersion(ctx, tx, current.Version, found)
+	if err != nil {
+		return Revision{}, err
 	}
-	version := last + 1
-	if t.publisher.cfg.SignKey != nil {
-		signed, err := t.lastSigned(ctx, tx, current, found.Revisions)
-		if err != nil {
-			return Revision{}, err
-		}
-		version = above(signed, append(t.reported, last))
+	version, err := t.nextVersion(ctx, tx, current, last, found)
+	if err != nil {
+		return Revision{}, err
 	}
 	current.Version = last
 	set, err := t.change(current)
 	if err != nil {
 		return Revision{}, err
 	}
+	if set == nil {
+		set = new(Set)
+	}
+	if err := t.checkExpiries(current.Set, set, found.Now); err != nil {
+		return Revision{}, err
+	}
 	return Revision{
 		Version: version, ID: t.id, PublishedAt: time.UnixMilli(found.Now.UnixMilli()),
 		PublishedBy: t.publisher.cfg.PublishedBy, Reason: t.opts.Reason, Set: set,
 	}, nil
+}
+
+// lastVersion returns the version of the current revision. If the key is missing or unreadable,
+// the history tells the last version. Without a readable header, versions begin again.
+func lastVersion(ctx context.Context, tx *redisstore.Tx, current int64, found *redisstore.Found) (int64, error) {
+	if current != 0 || found.Revisions == 0 {
+		return current, nil
+	}
+	value, _, err := tx.HistoryValue(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	head, _ := wire.DecodeHeader(value)
+	return head.Version, nil
+}
+
+// nextVersion returns the version after the last one. After the highest version, the versions of
+// an unsigned fleet begin again, so that a value that anyone can write locks nobody out. The
+// proxies of a signed fleet apply no lower version, and only a trusted key can have signed the
+// highest one.
+func (t *transaction) nextVersion(
+	ctx context.Context, tx *redisstore.Tx, current Revision, last int64, found *redisstore.Found,
+) (int64, error) {
+	if t.publisher.cfg.SignKey == nil {
+		if last >= maxVersion {
+			return 1, nil
+		}
+		return last + 1, nil
+	}
+	signed, err := t.lastSigned(ctx, tx, current, found.Revisions)
+	if err != nil {
+		return 0, err
+	}
+	version := above(signed, append(t.reported, last))
+	if version > maxVersion {
+		return 0, fmt.Errorf("nothing was written: version %d is the highest, and the proxies of a signed fleet "+
+			"apply no lower version (use another fleet)", int64(maxVersion))
+	}
+	return version, nil
+}
+
+// checkExpiries returns a *ValidationError if a directive expires too late, unless the current
+// set holds the same directive and change has read it.
+func (t *transaction) checkExpiries(current, next *Set, now time.Time) error {
+	maxTTL := t.publisher.cfg.MaxTTL
+	var checked map[string]bool // the directives that are not in the current set
+	for i, d := range next.Directives() {
+		if !d.ExpiresAt.After(now.Add(maxTTL)) {
+			continue
+		}
+		if checked == nil {
+			checked = make(map[string]bool)
+			if t.headerOnly {
+				current = nil
+			}
+			diff := directive.DiffSets(current, next)
+			for _, added := range diff.Added {
+				checked[added.ID] = true
+			}
+			for _, changed := range diff.Changed {
+				checked[changed.After.ID] = true
+			}
+		}
+		if checked[d.ID] {
+			return &ValidationError{
+				Path: fmt.Sprintf("directives[%d].expires_at", i),
+				Reason: fmt.Sprintf("directive %q ends more than %v from now (shorten its TTL, or raise MaxTTL)",
+					d.ID, maxTTL),
+			}
+		}
+	}
+	return nil
 }
 
 // current returns the current revision, as far as change reads it.
@@ -156,68 +245,8 @@ func (t *transaction) conflict(ctx context.Context, tx *redisstore.Tx, expected 
 	if err != nil {
 		rev, _ = wire.DecodeHeader(value)
 	}
-	return &ConflictError{
-		Expected: expected, Version: rev.Version, ID: rev.ID, PublishedAt: rev.PublishedAt,
-		PublishedBy: rev.PublishedBy, Reason: rev.Reason,
+	if rev.Set == nil {
+		rev.Set = new(Set)
 	}
-}
-
-// values is where a revision may be found: the key and the history.
-type values interface {
-	Value(ctx context.Context, limit int) ([]byte, error)
-	HistoryValue(ctx context.Context, i int) (value []byte, found bool, err error)
-}
-
-// find looks for the transaction's revision in the key and in the history. A revision with
-// another id, or none, says that it is not there. If the history holds later revisions only,
-// it may have been there: the error wraps ErrOutcomeUnknown then.
-func (t *transaction) find(ctx context.Context, in values) (Revision, error) {
-	value, err := in.Value(ctx, wire.MaxValueBytes+1)
-	last := int64(0)
-	for i, found := 0, true; found; i++ {
-		if err != nil {
-			return Revision{}, err
-		}
-		if head, err := wire.DecodeHeader(value); err == nil {
-			if head.ID == t.id {
-				return t.publisher.decode(value)
-			}
-			last = head.Version
-		}
-		value, found, err = in.HistoryValue(ctx, i)
-	}
-	if err != nil {
-		return Revision{}, err
-	}
-	if last > t.oldest {
-		return Revision{}, fmt.Errorf("%w: at least %d revisions were published since, and the history holds no more",
-			ErrOutcomeUnknown, last-t.oldest)
-	}
-	return Revision{}, nil
-}
-
-// giveUp returns what is known once the context has ended.
-func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) {
-	if !t.isOpen {
-		return Revision{}, redisstore.Classify("nothing was written: others kept publishing", ctx.Err())
-	}
-	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
-	for {
-		rev, err := t.find(settle, t.publisher.client)
-		if errors.Is(err, ErrOutcomeUnknown) {
-			return Revision{}, err
-		}
-		if err == nil {
-			if rev.ID == t.id {
-				return rev, nil
-			}
-			return Revision{}, fmt.Errorf("%w: %w: the revision is not there, but may still arrive", ErrOutcomeUnknown, last)
-		}
-		last = err
-		if !pace.Sleep(settle, retry.Next(nil)) {
-			return Revision{}, fmt.Errorf("%w: %w", ErrOutcomeUnknown, last)
-		}
-	}
+	return &ConflictError{Expected: expected, Revision: rev}
 }

@@ -95,13 +95,12 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, changed func(
 	}
 	d.ExpiresAt = now.Add(add.ttl)
 	var expired int
-	err = a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-		return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
-			var kept []fleetdial.Directive
-			kept, expired = unexpired(current.Set.Directives(), now)
-			return fleetdial.NewSet(replace(kept, d))
-		}, opts)
-	})
+	with := func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
+		var kept []fleetdial.Directive
+		kept, expired = unexpired(current.Set.Directives(), now)
+		return fleetdial.NewSet(replace(kept, d))
+	}
+	err = a.publish(ctx, p, w, change{set: with})
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (a *app) withPublisher(ctx context.Context, f func(context.Context, *fleetd
 
 // writer returns a publisher for a command that writes. The caller has to call done.
 func (a *app) writer(w writeFlags) (p *fleetdial.Publisher, done func(), err error) {
-	cfg := fleetdial.PublisherConfig{PublishedBy: w.as}
+	cfg := fleetdial.PublisherConfig{PublishedBy: w.as, MaxTTL: w.maxTTL}
 	if w.signKey != "" {
 		if cfg.SignKey, err = readSignKey(w.signKey); err != nil {
 			return nil, nil, err

@@ -40,9 +40,8 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if err != nil {
 		return err
 	}
-	return a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-		return p.Publish(ctx, set, opts)
-	})
+	whole := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
+	return a.publish(ctx, p, w, change{set: whole, replaces: true})
 }
 
 // redisTime returns the time of Redis' clock.

@@ -17,7 +17,7 @@ func (a *app) clearCommand() *cobra.Command {
 		Example: `  publish clear --reason "incident over"`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+			return a.withWriter(w, func(p *fleetdial.Publisher) error {
 				return a.clear(cmd.Context(), p, w)
 			})
 		},
@@ -27,8 +27,6 @@ func (a *app) clearCommand() *cobra.Command {
 }
 
 func (a *app) clear(ctx context.Context, p *fleetdial.Publisher, w writeFlags) error {
-	publishEmpty := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-		return p.Publish(ctx, nil, opts)
-	}
-	return a.publishDirectly(ctx, p, w, publishEmpty, 0)
+	empty := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return new(fleetdial.Set), nil }
+	return a.publish(ctx, p, w, change{set: empty, replaces: true})
 }

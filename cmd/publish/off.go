@@ -22,7 +22,7 @@ func (a *app) offCommand() *cobra.Command {
 			case !all && len(ids) == 0:
 				return usagef("off: no ids of directives and no --all")
 			}
-			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+			return a.withWriter(w, func(p *fleetdial.Publisher) error {
 				if all {
 					return a.clear(cmd.Context(), p, w)
 				}

@@ -12,17 +12,11 @@ import (
 )
 
 // preview shows the changes of a publish. It asks for confirmation if the changes are
-// broader than an operator may intend.
-func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags, to fleetdial.Revision) error {
-	timed, cancel := a.timed(ctx)
-	defer cancel()
-	from, err := p.Current(timed)
-	if errors.Is(err, fleetdial.ErrNoRevision) || isInvalid(err) {
-		from, err = fleetdial.Revision{Set: new(fleetdial.Set)}, nil // an invalid value is overwritten
-	}
-	if err != nil {
-		return err
-	}
+// broader than an operator may intend, or again if another revision came in after it had asked.
+func (a *app) preview(
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, d draft, again bool,
+) (asked bool, err error) {
+	from, to := d.from, d.to
 	diff := fleetdial.DiffSets(from.Set, to.Set)
 	dryRun := ""
 	if w.dryRun {
@@ -39,27 +33,15 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	if from.SignedBy != "" && to.SignedBy == "" {
 		broad = append(broad, fmt.Sprintf(unsignedOverSigned, from.Version))
 	}
-	return a.confirm(ctx, w, broad)
+	if again {
+		broad = append(broad, fmt.Sprintf("version %d came in after the confirmation", from.Version))
+	}
+	return len(broad) > 0 && !w.yes && !w.dryRun, a.confirm(ctx, w, broad)
 }
 
 // unsignedOverSigned formats the current version.
 const unsignedOverSigned = "version %d is signed and the new revision is not; " +
 	"proxies that verify signatures will reject the new revision"
-
-// confirmUnsigned asks for confirmation before an unsigned set replaces a signed set. It
-// does not ask if the current revision cannot be read.
-func (a *app) confirmUnsigned(ctx context.Context, p *fleetdial.Publisher, w writeFlags) error {
-	if w.signKey != "" {
-		return nil
-	}
-	timed, cancel := a.timed(ctx)
-	defer cancel()
-	from, err := p.Current(timed)
-	if err != nil || from.SignedBy == "" {
-		return nil
-	}
-	return a.confirm(ctx, w, []string{fmt.Sprintf(unsignedOverSigned, from.Version)})
-}
 
 // messageLines writes up to 20 lines and the number of the others.
 func (a *app) messageLines(lines []string) {
@@ -92,7 +74,7 @@ func (a *app) confirm(ctx context.Context, w writeFlags, warnings []string) erro
 		return nil
 	}
 	text := fmt.Sprintf("fleet %q: %s", a.fleet, strings.Join(warnings, "; "))
-	if !tui.IsTerminal(a.stdin) || !tui.IsTerminal(a.stderr) {
+	if !a.isInteractive() {
 		return &rejectedError{fmt.Errorf("%s; nothing was written (--yes confirms)", text)}
 	}
 	if w.dryRun {
@@ -116,6 +98,9 @@ func (a *app) confirm(ctx context.Context, w writeFlags, warnings []string) erro
 	}
 	return errors.New("not confirmed; nothing was written")
 }
+
+// isInteractive reports whether an operator sees messages and can answer.
+func (a *app) isInteractive() bool { return tui.IsTerminal(a.stdin) && tui.IsTerminal(a.stderr) }
 
 // appendBroad appends a description of the directive if the directive is broad.
 func appendBroad(broad []string, d fleetdial.Directive) []string {

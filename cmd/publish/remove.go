@@ -24,7 +24,7 @@ expired directives. If the set has no directive with an id, nothing is written.`
 			if len(ids) == 0 {
 				return usagef("remove: no ids of directives (publish clear removes all directives)")
 			}
-			return a.withWriter(cmd.Context(), w, func(p *fleetdial.Publisher) error {
+			return a.withWriter(w, func(p *fleetdial.Publisher) error {
 				return a.remove(cmd.Context(), p, ids, w)
 			})
 		},
@@ -34,17 +34,13 @@ expired directives. If the set has no directive with an id, nothing is written.`
 	return cmd
 }
 
-// withWriter calls f with a publisher that writes. It first asks for confirmation if an
-// unsigned set would replace a signed set.
-func (a *app) withWriter(ctx context.Context, w writeFlags, f func(*fleetdial.Publisher) error) error {
+// withWriter calls f with a publisher that writes.
+func (a *app) withWriter(w writeFlags, f func(*fleetdial.Publisher) error) error {
 	p, done, err := a.writer(w)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := a.confirmUnsigned(ctx, p, w); err != nil {
-		return err
-	}
 	return f(p)
 }
 
@@ -54,14 +50,11 @@ func (a *app) remove(ctx context.Context, p *fleetdial.Publisher, ids []string, 
 		return err
 	}
 	var expired int
-	update := func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-		return p.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
-			set, n, err := removeIDs(current.Set, ids, now)
-			expired = n
-			return set, err
-		}, opts)
+	without := func(_ context.Context, current fleetdial.Revision) (set *fleetdial.Set, err error) {
+		set, expired, err = removeIDs(current.Set, ids, now)
+		return set, err
 	}
-	if err := a.publishDirectly(ctx, p, w, update, 0); err != nil {
+	if err := a.publish(ctx, p, w, change{set: without}); err != nil {
 		return err
 	}
 	a.reportExpired(expired, w.dryRun)

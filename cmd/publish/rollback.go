@@ -52,11 +52,14 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 	}
 	defer done()
 	var expired []fleetdial.Directive
-	err = a.publish(ctx, p, w, func(ctx context.Context, opts fleetdial.PublishOptions) (fleetdial.Revision, error) {
-		rev, gone, err := p.Rollback(ctx, version, fleetdial.RollbackOptions{PublishOptions: opts, TTL: ttl})
+	older := func(ctx context.Context, _ fleetdial.Revision) (*fleetdial.Set, error) {
+		opts := fleetdial.RollbackOptions{TTL: ttl}
+		opts.DryRun = true
+		rev, gone, err := p.Rollback(ctx, version, opts)
 		expired = gone
-		return rev, err
-	})
+		return rev.Set, err
+	}
+	err = a.publish(ctx, p, w, change{set: older, replaces: true})
 	if len(expired) > 0 && (err == nil || exitCode(err) == exitTimedOut || exitCode(err) == exitInstanceRejected) {
 		var ids []string
 		for _, d := range expired {

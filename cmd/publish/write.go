@@ -85,47 +85,126 @@ func (w *writeFlags) options() fleetdial.PublishOptions {
 	return opts
 }
 
-// publishFunc publishes the set of a command.
-type publishFunc func(context.Context, fleetdial.PublishOptions) (fleetdial.Revision, error)
-
-// publish shows a preview, asks for confirmation if necessary, and calls publishDirectly.
-func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags, write publishFunc) error {
-	opts := w.options()
-	opts.DryRun = true
-	preview, err := a.timedWrite(ctx, write, opts)
-	if err != nil {
-		return err
-	}
-	if err := a.preview(ctx, p, w, preview); err != nil {
-		return err
-	}
-	return a.publishDirectly(ctx, p, w, write, preview.Version)
+// change is what a command does to the fleet's set.
+type change struct {
+	// set returns the new set. It may be called again for another current revision.
+	set func(ctx context.Context, current fleetdial.Revision) (*fleetdial.Set, error)
+	// replaces says that the new set does not contain the directives of the current set, so that
+	// it can replace an unreadable value, but no revision that the operator has not seen.
+	replaces bool
 }
 
-// publishDirectly publishes without a preview, shows the revision and, with --wait, waits
-// for the instances. previewed is the version that a preview has shown, 0 without a
-// preview.
-func (a *app) publishDirectly(
-	ctx context.Context, p *fleetdial.Publisher, w writeFlags, write publishFunc, previewed int64,
-) error {
-	roster, err := a.rosterToWaitFor(ctx, p, w.wait)
-	if errors.Is(err, fleetdial.ErrNoInstances) {
-		return fmt.Errorf("nothing was written: %w", err)
+// draft is a new revision, computed from exactly one current revision.
+type draft struct {
+	from, to fleetdial.Revision
+	// condition is the current revision, nil if the key holds an unreadable value.
+	condition *fleetdial.Revision
+}
+
+// publish makes the change to the fleet's set: it shows the difference from the current revision,
+// asks for confirmation if necessary, publishes exactly what it has shown over exactly that
+// revision and, with --wait, waits for the instances. If another revision came in between,
+// publish starts again or returns the conflict.
+func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change) error {
+	var asked bool
+	var roster *fleetdial.Roster
+	var conflicts conflicts
+	for {
+		d, err := a.draft(ctx, p, w, c)
+		if err == nil {
+			asked, err = a.preview(ctx, p, w, d, asked)
+		}
+		if err == nil && roster == nil {
+			var taken fleetdial.Roster
+			taken, err = a.rosterToWaitFor(ctx, p, w.wait)
+			roster = &taken
+			if errors.Is(err, fleetdial.ErrNoInstances) {
+				err = fmt.Errorf("nothing was written: %w", err)
+			}
+		}
+		rev := d.to
+		if err == nil && !w.dryRun {
+			opts := w.options()
+			opts.IfCurrent = d.condition
+			rev, err = a.write(ctx, p, c, d.to.Set, opts)
+		}
+		if err == nil {
+			return a.report(ctx, p, w, d.from, rev, *roster)
+		}
+		again := !w.hasIf && (!c.replaces || a.isInteractive())
+		if !again || !conflicts.wait(ctx, err, a.timeout, asked) {
+			return err
+		}
+		a.messagef("%s", overtaken(err))
 	}
+}
+
+// draft reads the current revision, and computes the new one.
+func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change) (draft, error) {
+	timed, cancel := a.timed(ctx)
+	defer cancel()
+	var d draft
+	var err error
+	d.from, err = p.Current(timed)
+	switch unreadable := isInvalid(err); {
+	case unreadable && c.replaces:
+		d.from = fleetdial.Revision{}
+		a.messagef("the key holds an unreadable value, which is replaced: %v", err)
+	case errors.Is(err, fleetdial.ErrNoRevision):
+		d.from = fleetdial.Revision{}
+		d.condition = &d.from
+	case err != nil:
+		return d, asRejected(err)
+	default:
+		d.condition = &d.from
+	}
+	if d.from.Set == nil {
+		d.from.Set = new(fleetdial.Set)
+	}
+	set, err := c.set(timed, d.from)
 	if err != nil {
-		return err
+		return d, asRejected(withMaxTTLHint(err))
 	}
-	rev, err := a.timedWrite(ctx, write, w.options())
-	if err != nil {
-		return err
+	opts := w.options()
+	opts.DryRun, opts.IfCurrent = true, d.condition
+	d.to, err = a.write(ctx, p, c, set, opts)
+	return d, err
+}
+
+// write publishes the set. Unless the set replaces the current one, directives that the current
+// revision already holds may end later than --max-ttl.
+func (a *app) write(
+	ctx context.Context, p *fleetdial.Publisher, c change, set *fleetdial.Set, opts fleetdial.PublishOptions,
+) (rev fleetdial.Revision, err error) {
+	ctx, cancel := a.timed(ctx)
+	defer cancel()
+	if c.replaces {
+		rev, err = p.Publish(ctx, set, opts)
+	} else {
+		rev, err = p.Update(ctx, func(fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }, opts)
 	}
+	return rev, asRejected(withMaxTTLHint(err))
+}
+
+// withMaxTTLHint names the flag that sets the MaxTTL of the publisher.
+func withMaxTTLHint(err error) error {
+	if dependsOnTime(err) {
+		return fmt.Errorf("%w; --max-ttl sets MaxTTL", err)
+	}
+	return err
+}
+
+// report shows the revision that replaced another one and, with --wait, waits for the instances.
+func (a *app) report(
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, from, rev fleetdial.Revision, roster fleetdial.Roster,
+) (err error) {
 	done := "published"
 	if w.dryRun {
 		done = "would publish"
 	}
 	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, tui.Count(rev.Set.Len(), "directive"))
-	if previewed != 0 && rev.Version != previewed {
-		a.messagef("version %d was published after the preview, and this revision replaces it", rev.Version-1)
+	if rev.Version <= from.Version {
+		a.messagef("the versions begin again after version %d", from.Version)
 	}
 	switch {
 	case a.json() && w.wait.wait:
@@ -139,15 +218,6 @@ func (a *app) publishDirectly(
 		return err
 	}
 	return a.follow(ctx, p, rev, roster, w.wait)
-}
-
-func (a *app) timedWrite(
-	ctx context.Context, write publishFunc, opts fleetdial.PublishOptions,
-) (fleetdial.Revision, error) {
-	ctx, cancel := a.timed(ctx)
-	defer cancel()
-	rev, err := write(ctx, opts)
-	return rev, asRejected(err)
 }
 
 // asRejected returns the error of an invalid set as a [rejectedError].

@@ -3,6 +3,8 @@ package redisstore
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -29,11 +31,17 @@ func (e *WrongTypeError) Error() string {
 	return fmt.Sprintf("the key %q is of another type: it is not fleetdial's", e.Key)
 }
 
-// unavailable are the replies with which a server says that it does not serve: not yet, not
-// at all, or not this user.
-var unavailable = []string{
-	"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOAUTH", "WRONGPASS", "NOPERM",
-	"max number of clients reached", "invalid password",
+// requestFaults are the code words of the replies that blame the request. Every other code word
+// is one with which a server tells of itself or of the login: it does not serve yet, not at all,
+// not writes, or not this user. Code words of later versions of Redis count as that, too.
+var requestFaults = []string{"WRONGTYPE", "CROSSSLOT", "EXECABORT", "ERR"}
+
+// serverFaults are how the replies with the code word ERR begin that tell of the server or of the
+// login. Some servers write ERR before another code word.
+var serverFaults = []string{
+	"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "READONLY", "OOM", "MISCONF",
+	"NOREPLICAS", "DENIED", "NOAUTH", "WRONGPASS", "NOPERM",
+	"max number of clients", "invalid password", "operation not permitted", "AUTH ", "Client sent AUTH",
 }
 
 // Classify wraps an error of the client with what was tried, and with store.ErrUnavailable if
@@ -53,13 +61,33 @@ func isUnavailable(err error) bool {
 	if !IsReply(err) {
 		return true
 	}
-	for _, prefix := range unavailable {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
-		}
+	if errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
+		return false // the client itself tells of these as of replies
 	}
-	return false
+	text := replyText(err)
+	if rest, ok := strings.CutPrefix(text, "ERR "); ok {
+		return slices.ContainsFunc(serverFaults, func(prefix string) bool { return strings.HasPrefix(rest, prefix) })
+	}
+	code, _, _ := strings.Cut(text, " ")
+	return !slices.Contains(requestFaults, code)
 }
+
+// replyText returns the reply of Redis. An EXEC that was rejected names its cause after a text.
+func replyText(err error) string {
+	reply, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(reply.Error(), "EXECABORT Transaction discarded because of: ")
+}
+
+// IsReadOnly reports whether the server is a replica, which takes no writes.
+func IsReadOnly(err error) bool {
+	return strings.HasPrefix(strings.TrimPrefix(replyText(err), "ERR "), "READONLY")
+}
+
+// IsDenied reports whether the user may not use the command or the key.
+func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
 // IsReply reports whether Redis itself replied with the error.
 func IsReply(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,12 +32,24 @@ type Found struct {
 	Subscribers int64
 }
 
-// Tx is a transaction under way. The key and the history are watched.
+// Tx is a transaction under way. The key and the history are watched. Its requests are made on
+// the goroutine that has its connection.
 type Tx struct {
-	reader
-	client *Client
-	tx     *redis.Tx
+	client   *Client
+	keys     keys
+	requests chan func(*redis.Tx)
+	over     chan struct{} // closed when no more requests come
+	// exec decides between EXEC and a caller that no longer waits: an abandoned transaction must
+	// never begin EXEC, because its caller has been told that nothing was written.
+	exec atomic.Int32
 }
+
+// The states of Tx.exec.
+const (
+	execAhead int32 = iota
+	execBegan
+	execAbandoned
+)
 
 // Transact watches the fleet's keys, reads them, and calls write, which may read more and
 // call Exec. It returns the error of write as it is. Of its own errors, one that wraps
@@ -45,7 +58,9 @@ type Tx struct {
 // On a Cluster it calls write again, after it has read the topology, if the node that had the
 // fleet's slot cannot be reached: the client would not ask for another until its next attempt
 // but one.
-func (c *Client) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
+//
+// Transact calls write on the goroutine of its caller.
+func (c Interruptible) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
 	if c.cluster == nil {
 		return c.transactOnce(ctx, limit, write)
 	}
@@ -61,33 +76,46 @@ func (c *Client) Transact(ctx context.Context, limit int, write func(context.Con
 }
 
 func (c *Client) transactOnce(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
-	called := false
-	var err error
-	watchErr := c.client.Watch(ctx, func(tx *redis.Tx) error {
-		t := &Tx{reader: reader{tx, c.keys}, client: c, tx: tx}
-		found, readErr := t.read(ctx, limit)
-		if readErr != nil {
-			return readErr
-		}
-		called = true
-		err = write(ctx, t, found)
-		// It is not returned: a Cluster client would repeat the function after an error of the
-		// connection.
-		return nil
-	}, c.keys.revision, c.keys.history)
-	if called {
+	const tried = "watch the fleet's keys"
+	t := &Tx{client: c, keys: c.keys, requests: make(chan func(*redis.Tx)), over: make(chan struct{})}
+	owned, ended := make(chan answer[struct{}], 2), make(chan answer[struct{}], 1)
+	go func() {
+		err := c.client.Watch(ctx, func(tx *redis.Tx) error {
+			owned <- answer[struct{}]{}
+			t.own(tx)
+			// No error is returned: a Cluster client would repeat the function after an error of
+			// the connection.
+			return nil
+		}, c.keys.revision, c.keys.history)
+		// A Cluster client that is redirected until it gives up, as while the slot moves, calls
+		// nothing and returns nil.
+		failed := answer[struct{}]{err: Classify(tried, cmp.Or(err, errRedirected))}
+		owned <- failed // in vain if the function was called
+		ended <- failed
+	}()
+	defer func() {
+		close(t.over)
+		// The connection is back in the pool then.
+		_, _ = await(ctx, tried, ended)
+	}()
+	if _, err := await(ctx, tried, owned); err != nil {
 		return err
 	}
-	if wrong, ok := errors.AsType[*WrongTypeError](watchErr); ok {
-		return wrong
+	found, err := t.read(ctx, limit)
+	if err != nil {
+		return err
 	}
-	// A Cluster client that is redirected until it gives up, as while the slot moves, calls
-	// nothing and returns nil.
-	return Classify("watch the fleet's keys", cmp.Or(watchErr, errRedirected))
+	return write(ctx, t, found)
 }
 
 // read reads what the transaction has to know, in one round trip.
 func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
+	return ask(ctx, t, "read the fleet's keys", func(tx *redis.Tx) (Found, error) {
+		return t.found(ctx, tx, limit)
+	})
+}
+
+func (t *Tx) found(ctx context.Context, tx *redis.Tx, limit int) (Found, error) {
 	var now *redis.TimeCmd
 	var exists, revisions *redis.IntCmd
 	var value *redis.StringCmd
@@ -96,7 +124,7 @@ func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
 	if t.client.cluster != nil {
 		count = redis.Pipeliner.PubSubShardNumSub
 	}
-	_, _ = t.tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
 		subscribers = count(p, ctx, t.keys.channel)
 		now = p.Time(ctx)
 		exists = p.Exists(ctx, t.keys.revision)
@@ -112,7 +140,7 @@ func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
 	}
 	for _, cmd := range []redis.Cmder{now, exists, value, revisions} {
 		if err := cmd.Err(); err != nil {
-			return Found{}, err
+			return Found{}, Classify("read the fleet's keys", err)
 		}
 	}
 	found := Found{Now: now.Val(), Exists: exists.Val() > 0, Revisions: revisions.Val()}
@@ -126,12 +154,32 @@ func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
 // ErrReplyLost says that the outcome is open, and ErrPublished that the value was written but a
 // command after it failed. After any other error, nothing was written.
 func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement []byte) error {
+	result, err := ask(ctx, t, "nothing was written", func(tx *redis.Tx) (error, error) {
+		if !t.exec.CompareAndSwap(execAhead, execBegan) {
+			return nil, nil // nobody waits for it
+		}
+		return t.send(ctx, tx, value, history, announcement), nil
+	})
+	switch {
+	case err == nil:
+	case t.exec.CompareAndSwap(execAhead, execAbandoned):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrReplyLost, err)
+	}
+	if IsReadOnly(result) {
+		t.dropConnections(ctx)
+	}
+	return result
+}
+
+func (t *Tx) send(ctx context.Context, tx *redis.Tx, value []byte, history int, announcement []byte) error {
 	announce := redis.Pipeliner.Publish
 	if t.client.cluster != nil {
 		announce = redis.Pipeliner.SPublish
 	}
 	var set *redis.StatusCmd
-	cmds, err := t.tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		set = p.Set(ctx, t.keys.revision, value, 0)
 		p.LPush(ctx, t.keys.history, value)
 		p.LTrim(ctx, t.keys.history, 0, int64(history-1))

@@ -1,0 +1,107 @@
+package fleetdial
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/testutil"
+)
+
+// movableClient returns a client of a name that leads to the first server, and a function that
+// makes the name lead to another one. The connections that stand stay.
+func movableClient(t *testing.T, server *testutil.Redis) (client *redis.Client, move func(*testutil.Redis)) {
+	var addr atomic.Value
+	addr.Store(server.Addr())
+	client = redis.NewClient(&redis.Options{
+		Protocol: 2, PoolSize: 20,
+		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, addr.Load().(string))
+		},
+	})
+	t.Cleanup(func() { _ = client.Close() })
+	return client, func(to *testutil.Redis) { addr.Store(to.Addr()) }
+}
+
+// fillPool opens so many connections and returns them to the pool.
+func fillPool(t *testing.T, client *redis.Client, n int) {
+	conns := make([]*redis.Conn, n)
+	for i := range conns {
+		conns[i] = client.Conn()
+		require.NoError(t, conns[i].Ping(t.Context()).Err())
+	}
+	for _, conn := range conns {
+		require.NoError(t, conn.Close())
+	}
+	require.EqualValues(t, n, client.PoolStats().IdleConns)
+}
+
+// demote makes a server the replica of another, and waits until it follows.
+func demote(t *testing.T, server, master *testutil.Redis) {
+	host, port, err := net.SplitHostPort(master.Addr())
+	require.NoError(t, err)
+	server.Do(t, "REPLICAOF", host, port)
+	direct := server.Client(t)
+	testutil.Eventually(t, within, "the replica follows", func() bool {
+		return strings.Contains(direct.Info(t.Context(), "replication").Val(), "master_link_status:up")
+	})
+}
+
+func TestPublish_NameMovesToNewMaster(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	client, move := movableClient(t, a)
+	p := newTestPublisher(t, client, PublisherConfig{})
+	demote(t, b, a)
+	publish(t, p, "a")
+	fillPool(t, client, 12)
+
+	b.Do(t, "REPLICAOF", "NO", "ONE")
+	move(b)
+	demote(t, a, b)
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	began := time.Now()
+	rev, err := p.Publish(ctx, setOf(t, "b"), PublishOptions{})
+	require.NoError(t, err)
+	assert.Less(t, time.Since(began), readOnlyTime)
+	assert.EqualValues(t, 2, rev.Version)
+	assert.Equal(t, []int64{2, 1}, historyVersions(t, b.Client(t)))
+	for range 12 {
+		conn := client.Conn()
+		defer conn.Close()
+		role, err := conn.Do(t.Context(), "ROLE").Slice()
+		require.NoError(t, err)
+		require.Equal(t, "master", role[0], "no connection of the pool leads to the old master")
+	}
+}
+
+func TestPublish_PermanentReplicaFailsSoon(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	demote(t, a, b)
+	p := newTestPublisher(t, a.Client(t), PublisherConfig{})
+	began := time.Now()
+	_, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorContains(t, err, "nothing was written")
+	require.ErrorContains(t, err, "READONLY")
+	assert.Less(t, time.Since(began), readOnlyTime+longestRetry+longestStall)
+
+	// At any moment of an attempt, the context may end.
+	for limit := 100 * time.Millisecond; limit < 600*time.Millisecond; limit += 33 * time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		_, err = p.Publish(ctx, setOf(t, "a"), PublishOptions{})
+		cancel()
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.ErrorContains(t, err, "nothing was written")
+		require.ErrorContains(t, err, "READONLY")
+	}
+}
