@@ -36,8 +36,8 @@ type PublisherConfig struct {
 	// History is how many revisions the history keeps, 1 to 1,000; the default is 20.
 	History int
 	// MaxTTL is how far from now, by the clock of Redis, a published directive can expire; the
-	// default is DefaultMaxTTL. Otherwise the error is a *ValidationError. Update does not check
-	// the directives that it leaves as they are.
+	// default is DefaultMaxTTL, and math.MaxInt64 sets no bound. If a directive expires later, the
+	// error is a *ValidationError. Update does not check the directives that it leaves as they are.
 	MaxTTL time.Duration
 	// SignKey signs the revisions, for subscribers with VerifyKeys; without it, they are not
 	// signed. A signing publisher uses a version above all that the fleet's roster reports as

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -276,7 +277,7 @@ func wholeSet(t *testing.T, set *Set) int {
 func TestSubscriber_IsAStore(t *testing.T) {
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
-	p := newTestPublisher(t, client, PublisherConfig{})
+	p := newTestPublisher(t, client, PublisherConfig{MaxTTL: math.MaxInt64})
 	testutil.RunStoreTests(t, testutil.StoreHarness{
 		Open: func(t testing.TB, initial *Set) Store {
 			_, err := p.Publish(context.Background(), initial, PublishOptions{})
@@ -302,7 +303,7 @@ func TestSubscriber_IsAStore(t *testing.T) {
 func TestSubscriber_SnapshotIsAStore(t *testing.T) {
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
-	p := newTestPublisher(t, client, PublisherConfig{})
+	p := newTestPublisher(t, client, PublisherConfig{MaxTTL: math.MaxInt64})
 	withFile := func(file string) SubscriberConfig {
 		cfg := testConfig()
 		cfg.Startup, cfg.SnapshotFile = UseSnapshot, file

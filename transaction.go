@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
@@ -191,6 +192,9 @@ func (t *transaction) nextVersion(
 // set holds the same directive and change has read it.
 func (t *transaction) checkExpiries(current, next *Set, now time.Time) error {
 	maxTTL := t.publisher.cfg.MaxTTL
+	if maxTTL == math.MaxInt64 {
+		return nil
+	}
 	var checked map[string]bool // the directives that are not in the current set
 	for i, d := range next.Directives() {
 		if !d.ExpiresAt.After(now.Add(maxTTL)) {
