@@ -66,22 +66,40 @@ type Instance struct {
 // Report is what an instance says of itself. Its times are by the clock of Redis.
 //
 //	type Report struct {
-//		Instance    string            // its name
-//		Fleetdial   string            // the version of this library
-//		Labels      map[string]string // its labels
-//		StartedAt   time.Time         // when it began
-//		WrittenAt   time.Time         // when it reported
-//		Every       time.Duration     // its report interval
-//		State       State             // how it stands to the key
-//		Since       time.Time         // since when
-//		Source      Source            // where its set comes from
-//		Applied     *Applied          // the revision in force, nil before the first
-//		Rejected    *Rejected         // what it has rejected since, nil if nothing
-//		Error       string            // why it is not live
-//		ClockOffset time.Duration     // how far the clock of Redis is ahead of its own
-//		Counters    map[string]int64  // those of its Status, by name
+//		Instance     string            // the name that it reports under
+//		Run          string            // the random id of its Subscriber, empty in older builds
+//		Shared       string            // its configured name, if another instance reports under that
+//		Fleetdial    string            // the version of this library
+//		Labels       map[string]string // its labels
+//		StartedAt    time.Time         // when it began
+//		WrittenAt    time.Time         // when it reported
+//		Every        time.Duration     // its report interval
+//		State        State             // how it stands to the key
+//		Since        time.Time         // since when
+//		Source       Source            // where its set comes from
+//		Applied      *Applied          // the revision in force, nil before the first
+//		Rejected     *Rejected         // what it has rejected since, nil if nothing
+//		Error        string            // why it is not live
+//		ClockOffset  time.Duration     // how far the clock of Redis is ahead of its own
+//		Counters     map[string]int64  // those of its Status, by name
+//		Capabilities []Capability      // what it can do, nil if it does not state that
+//		Verifies     bool              // it applies only revisions that a trusted key signed
+//		MaxFormat    int               // the highest format that it reads, 0 in older builds
 //	}
 type Report = wire.Report
+
+// Capability is something that an instance can do with a [Decision].
+//
+//	type Capability string
+type Capability = wire.Capability
+
+// The capabilities that a directive may need.
+const (
+	// CapabilityCaptures says that the instance has a place for captures.
+	CapabilityCaptures = wire.CapabilityCaptures
+	// CapabilityRingBuffer says that the instance has a ring buffer.
+	CapabilityRingBuffer = wire.CapabilityRingBuffer
+)
 
 // Applied is the revision that an instance has applied.
 //
