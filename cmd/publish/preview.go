@@ -35,6 +35,7 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		a.messageLines(changeLines(diff, tui.PaletteFor(a.stderr)))
 		a.messageLines(effects(diff))
 	}
+	a.warnOfInstances(ctx, p, diff, to)
 	broad := broadDirectives(diff)
 	if from.SignedBy != "" && to.SignedBy == "" {
 		broad = append(broad, fmt.Sprintf(unsignedOverSigned, from.Version))

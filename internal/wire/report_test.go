@@ -29,7 +29,7 @@ func goldenReport() *Report {
 			At: at.Add(time.Second),
 		},
 		Error: "the value is larger", ClockOffset: -3 * time.Second,
-		Counters: map[string]int64{"applies": 41, "rejections.too_large": 1},
+		Counters:     map[string]int64{"applies": 41, "rejections.too_large": 1},
 		Capabilities: []Capability{CapabilityCaptures, CapabilityRingBuffer}, Verifies: true, MaxFormat: 1,
 	}
 }
