@@ -30,6 +30,14 @@ func (f *fleet) goneAlready(t testing.TB, name string) {
 	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", minuteAgo).Err())
 }
 
+// waits is Wait with a deadline that a test never meets.
+func (f *fleet) waits(t testing.TB, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	return f.pub.Wait(ctx, rev, roster, opts)
+}
+
 func TestReport_OutlivesItsInstance(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, noReports)
@@ -63,7 +71,7 @@ func TestRoster_EvictedReport(t *testing.T) {
 	require.Len(t, roster.Instances, 1)
 	assert.Equal(t, InstanceStale, roster.Instances[0].State)
 	require.ErrorContains(t, roster.Instances[0].Err, "its report is missing")
-	status, err := f.pub.Wait(t.Context(), f.publishOne(t, "x"), roster, WaitOptions{})
+	status, err := f.waits(t, f.publishOne(t, "x"), roster, WaitOptions{})
 	require.NoError(t, err, "Wait waits for its next report")
 	assert.Equal(t, 1, status.Applied)
 
@@ -125,7 +133,7 @@ func TestWait_LeavesOutInstancesThatAreGone(t *testing.T) {
 			roster.Instances[2].State != InstanceGone
 	})
 	rev := f.publishOne(t, "x")
-	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	status, err := f.waits(t, rev, roster, WaitOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"before", "meanwhile"}, names(status.Gone))
 	for _, in := range status.Gone {
@@ -152,7 +160,7 @@ func TestWait_InstanceIsGoneUntilItReports(t *testing.T) {
 	rev := f.publishOne(t, "x")
 	has := &wire.Applied{Version: rev.Version, ID: rev.ID}
 	var gone []string
-	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{Progress: func(s WaitStatus) {
+	status, err := f.waits(t, rev, roster, WaitOptions{Progress: func(s WaitStatus) {
 		if s.Applied == 0 {
 			gone = names(s.Gone)
 			f.reports(t, wire.Report{Instance: "hung", State: "live", Applied: has})
@@ -173,16 +181,17 @@ func TestWait_EveryInstanceIsGone(t *testing.T) {
 	rev := f.publishOne(t, "x")
 	roster, err := f.pub.Roster(t.Context())
 	require.NoError(t, err)
-	status, err := f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
+	status, err := f.waits(t, rev, roster, WaitOptions{})
 	require.ErrorIs(t, err, ErrNoInstances)
 	assert.Equal(t, []string{"before"}, names(status.Gone))
-	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{MinInstances: NoMinimum})
+	status, err = f.waits(t, rev, roster, WaitOptions{MinInstances: NoMinimum})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"before"}, names(status.Gone))
 
 	roster.Instances[0].State = InstanceSynced // it was alive when the roster was taken
-	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
-	require.ErrorIs(t, err, ErrWaitIncomplete, "Wait does not wait for its deadline")
+	status, err = f.waits(t, rev, roster, WaitOptions{})
+	require.ErrorIs(t, err, ErrWaitIncomplete)
+	require.ErrorContains(t, err, "no instance is left to wait for", "Wait does not wait for its deadline")
 	assert.Equal(t, []string{"before"}, names(status.Gone))
 	assert.Zero(t, status.Expected)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -190,7 +199,7 @@ func TestWait_EveryInstanceIsGone(t *testing.T) {
 	_, err = f.pub.Wait(ctx, rev, roster, WaitOptions{MinInstances: 2})
 	require.ErrorIs(t, err, ErrWaitIncomplete)
 	require.ErrorContains(t, err, "0 of 0 within")
-	status, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{MinInstances: NoMinimum})
+	status, err = f.waits(t, rev, roster, WaitOptions{MinInstances: NoMinimum})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"before"}, names(status.Gone))
 }
