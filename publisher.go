@@ -47,6 +47,10 @@ type PublisherConfig struct {
 	// With any, Update and Rollback do not build on a revision that none of them signed. Their
 	// error wraps ErrUnverified then.
 	VerifyKeys []ed25519.PublicKey
+	// PendingTime is for how long after a publish the roster shows an instance that follows the
+	// key, and has not reported the revision yet, as InstancePending. After that, the instance is
+	// InstanceStale. The default is 5 s. With a negative value, no instance is pending.
+	PendingTime time.Duration
 }
 
 // keyring returns the trusted keys, nil if there are none.

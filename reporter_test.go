@@ -1,6 +1,7 @@
 package fleetdial
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"testing"
 	"time"
@@ -57,6 +58,7 @@ func TestSubscribe_WrongInstanceConfiguration(t *testing.T) {
 	for name, change := range map[string]func(*SubscriberConfig){
 		"instance":        func(cfg *SubscriberConfig) { cfg.Instance = "a b" },
 		"labels":          func(cfg *SubscriberConfig) { cfg.Labels = map[string]string{"": "x"} },
+		"capabilities":    func(cfg *SubscriberConfig) { cfg.Capabilities = []Capability{"a b"} },
 		"report interval": func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Millisecond },
 		"small":           func(cfg *SubscriberConfig) { cfg.MaxBytes = 100 },
 		"large":           func(cfg *SubscriberConfig) { cfg.MaxBytes = wire.MaxValueBytes + 1 },
@@ -67,4 +69,26 @@ func TestSubscribe_WrongInstanceConfiguration(t *testing.T) {
 		assert.Error(t, err, name)
 	}
 	assert.NoError(t, wire.CheckInstance(host.InstanceName()))
+}
+
+func TestReport_StatesWhatTheInstanceCanDo(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, noReports)
+	_, public := newKey(t)
+	able := []Capability{CapabilityCaptures}
+	f.join(t, "able", func(cfg *SubscriberConfig) {
+		cfg.Capabilities, cfg.VerifyKeys = able, []ed25519.PublicKey{public}
+	})
+	f.join(t, "silent", nil)
+	f.join(t, "unable", func(cfg *SubscriberConfig) { cfg.Capabilities = []Capability{} })
+	roster := f.roster(t, 3)
+	able[0] = "changed" // the configuration is a copy
+	assert.Equal(t, []Capability{CapabilityCaptures}, roster.Instances[0].Report.Capabilities)
+	assert.Nil(t, roster.Instances[1].Report.Capabilities)
+	assert.Equal(t, []Capability{}, roster.Instances[2].Report.Capabilities)
+	for i, in := range roster.Instances {
+		assert.Equal(t, i == 0, in.Report.Verifies, in.Name)
+		assert.Equal(t, wire.Format, in.Report.MaxFormat, in.Name)
+		assert.NotEmpty(t, in.Report.Run, in.Name)
+	}
 }

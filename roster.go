@@ -2,8 +2,6 @@ package fleetdial
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,24 +9,6 @@ import (
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
-)
-
-// InstanceState says how an instance stands to the current revision.
-type InstanceState string
-
-const (
-	// InstanceSynced has applied the current revision, and follows the key.
-	InstanceSynced InstanceState = "SYNCED"
-	// InstanceStale has applied another revision or another value of the same id, cannot tell
-	// whether its revision is the current one, or wrote a report that cannot be read.
-	InstanceStale InstanceState = "STALE"
-	// InstanceRejected has rejected the current revision.
-	InstanceRejected InstanceState = "REJECTED"
-	// InstanceNever has not applied any revision.
-	InstanceNever InstanceState = "NEVER"
-	// InstanceGone has vanished without leaving: its last report is older than three of its
-	// report intervals.
-	InstanceGone InstanceState = "GONE"
 )
 
 // Roster is the fleet at one moment, as [Publisher.Roster] returns it.
@@ -47,41 +27,52 @@ type Roster struct {
 	Digest string
 	// Instances are in the order of their names.
 	Instances []Instance
-}
 
-// Instance is one row of a [Roster].
-type Instance struct {
-	// Name is the instance's name, and State how it stands to the current revision.
-	Name  string
-	State InstanceState
-	// LastSeen is when the instance last reported, by the clock of Redis.
-	LastSeen time.Time
-	// Report is what the instance last reported, nil if it is gone. A forged report spoils its
-	// own row and no other.
-	Report *Report
-	// Err is why the report cannot be read or the instance is stale, if there is a reason.
-	Err error
+	pendingTime time.Duration
+	// every is the report interval that is assumed for instances without a readable report.
+	every time.Duration
+	// back is when Redis could be read again after an outage in which no instance could report,
+	// zero if there was none.
+	back time.Time
 }
 
 // Report is what an instance says of itself. Its times are by the clock of Redis.
 //
 //	type Report struct {
-//		Instance    string            // its name
-//		Fleetdial   string            // the version of this library
-//		Labels      map[string]string // its labels
-//		StartedAt   time.Time         // when it began
-//		WrittenAt   time.Time         // when it reported
-//		Every       time.Duration     // its report interval
-//		State       State             // how it stands to the key
-//		Since       time.Time         // since when
-//		Source      Source            // where its set comes from
-//		Applied     *Applied          // the revision in force, nil before the first
-//		Rejected    *Rejected         // what it has rejected since, nil if nothing
-//		Error       string            // why it is not live
-//		ClockOffset time.Duration     // how far the clock of Redis is ahead of its own
-//		Counters    map[string]int64  // those of its Status, by name
+//		Instance     string            // the name that it reports under
+//		Run          string            // the random id of its Subscriber, empty in older builds
+//		Shared       string            // its configured name, if another instance reports under that
+//		Fleetdial    string            // the version of this library
+//		Labels       map[string]string // its labels
+//		StartedAt    time.Time         // when it began
+//		WrittenAt    time.Time         // when it reported
+//		Every        time.Duration     // its report interval
+//		State        State             // how it stands to the key
+//		Since        time.Time         // since when
+//		Source       Source            // where its set comes from
+//		Applied      *Applied          // the revision in force, nil before the first
+//		Rejected     *Rejected         // what it has rejected since, nil if nothing
+//		Error        string            // why it is not live
+//		ClockOffset  time.Duration     // how far the clock of Redis is ahead of its own
+//		Counters     map[string]int64  // those of its Status, by name
+//		Capabilities []Capability      // what it can do, nil if it does not state that
+//		Verifies     bool              // it applies only revisions that a trusted key signed
+//		MaxFormat    int               // the highest format that it reads, 0 in older builds
 //	}
 type Report = wire.Report
+
+// Capability is something that an instance can do with a [Decision].
+//
+//	type Capability string
+type Capability = wire.Capability
+
+// The capabilities that a directive may need.
+const (
+	// CapabilityCaptures says that the instance has a place for captures.
+	CapabilityCaptures = wire.CapabilityCaptures
+	// CapabilityRingBuffer says that the instance has a ring buffer.
+	CapabilityRingBuffer = wire.CapabilityRingBuffer
+)
 
 // Applied is the revision that an instance has applied.
 //
@@ -107,7 +98,9 @@ type Applied = wire.Applied
 type Rejected = wire.Rejected
 
 // Roster returns the fleet's roster: every subscriber that reports, and those that vanished
-// within the last hour, up to 20,000, those that were seen last.
+// within the last hour, up to 20,000, those that were seen last. Redis may evict reports if its
+// maxmemory-policy evicts keys that expire. The sorted set of names then still tells which
+// instances are alive.
 func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 	instances, err := p.members(ctx)
 	if err != nil {
@@ -126,14 +119,15 @@ func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 		return Roster{}, err
 	}
 	roster.Digest = wire.Digest(got.Value)
+	roster.every = longestInterval(instances)
 	for _, in := range instances {
-		if in.Report == nil && roster.Now.Sub(in.LastSeen) > redisstore.RosterMemory {
-			continue
-		}
 		roster.judge(&in)
-		roster.Instances = append(roster.Instances, in)
+		if in.State != InstanceGone || in.LastSeen.IsZero() || roster.Now.Sub(in.LastSeen) <= redisstore.RosterMemory {
+			roster.Instances = append(roster.Instances, in)
+		}
 	}
 	slices.SortFunc(roster.Instances, func(a, b Instance) int { return strings.Compare(a.Name, b.Name) })
+	roster.markShared()
 	return roster, nil
 }
 
@@ -142,7 +136,7 @@ func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
 	if got.Clock.Err != nil {
 		return Roster{}, redisstore.Classify("read the clock of Redis", got.Clock.Err)
 	}
-	out := Roster{Now: got.Clock.Time}
+	out := Roster{Now: got.Clock.Time, pendingTime: p.cfg.pendingTime()}
 	switch {
 	case got.WrongType:
 		out.Err = &redisstore.WrongTypeError{Key: p.client.Key()}
@@ -167,7 +161,7 @@ func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
 	}
 	instances := make([]Instance, len(members))
 	for i, m := range members {
-		instances[i] = Instance{Name: m.Name, LastSeen: m.LastSeen}
+		instances[i] = Instance{Name: m.Name, scored: m.LastSeen}
 	}
 	return instances, nil
 }
@@ -181,61 +175,4 @@ func (p *Publisher) readReports(ctx context.Context, instances []Instance) error
 	return p.client.Reports(ctx, names, func(i int, report []byte, wrongType bool) {
 		instances[i].read(report, wrongType)
 	})
-}
-
-func (in *Instance) read(report []byte, wrongType bool) {
-	in.Report, in.Err = nil, nil
-	if wrongType {
-		in.Err = errors.New("the report is of another type")
-		return
-	}
-	if len(report) == 0 {
-		return
-	}
-	got, err := wire.DecodeReport(report)
-	if err == nil && got.Instance != in.Name {
-		err = errors.New("the report is of another instance")
-	}
-	if err != nil {
-		in.Err = fmt.Errorf("the report cannot be read: %w", err)
-		return
-	}
-	in.Report = got
-	if got.WrittenAt.After(in.LastSeen) {
-		in.LastSeen = got.WrittenAt
-	}
-}
-
-var errOtherValue = errors.New("the instance has applied another value under the id of the current revision")
-
-// judge sets how an instance stands to the current revision.
-func (r *Roster) judge(in *Instance) {
-	in.State = r.stateOf(in)
-	if in.State == InstanceStale && in.Err == nil && in.Report.Applied.ID == r.ID && r.differs(in.Report.Applied) {
-		in.Err = errOtherValue
-	}
-}
-
-func (r *Roster) stateOf(in *Instance) InstanceState {
-	rep := in.Report
-	switch {
-	case in.Err != nil:
-		return InstanceStale
-	case rep == nil:
-		return InstanceGone
-	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == StateRejected:
-		return InstanceRejected
-	case rep.Applied == nil:
-		return InstanceNever
-	case r.Published && rep.Applied.ID == r.ID && !r.differs(rep.Applied) &&
-		(rep.State == StateLive || rep.State == StateEmpty):
-		return InstanceSynced
-	}
-	return InstanceStale
-}
-
-// differs reports whether an instance has applied another value than the key's, as far as the
-// digests tell.
-func (r *Roster) differs(a *Applied) bool {
-	return r.Digest != "" && a.Digest != "" && r.Digest != a.Digest
 }

@@ -127,13 +127,13 @@ func TestRoster_ForgedReportSpoilsItsRowOnly(t *testing.T) {
 		"\x1b[2Jvi": "junk",
 	}
 	for name, report := range forged {
-		require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", redis.Z{Score: 1e13, Member: name}).Err())
+		require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", seenNow(name)).Err())
 		require.NoError(t, f.client.Set(t.Context(), testKey+":instance:"+name, report, 0).Err())
 	}
-	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", redis.Z{Score: 1e13, Member: "list"}).Err())
+	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", seenNow("list")).Err())
 	require.NoError(t, f.client.LPush(t.Context(), testKey+":instance:list", "x").Err())
 	f.waitForRows(t, map[string]InstanceState{
-		"honest": InstanceSynced, "junk": InstanceStale, "huge": InstanceStale, "empty": InstanceGone,
+		"honest": InstanceSynced, "junk": InstanceStale, "huge": InstanceStale, "empty": InstanceStale,
 		"other": InstanceStale, "\x1b[2Jvi": InstanceStale, "list": InstanceStale,
 	})
 }

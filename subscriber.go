@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,12 +74,18 @@ type SubscriberConfig struct {
 	// is 4 MiB. A larger value is rejected.
 	MaxBytes int
 	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII
-	// without spaces; the default is the host's name and the process id. Of several Subscribers
-	// with the same name the roster shows the one that reported last.
+	// without spaces. The default is the host's name, the process id and a random suffix, so that
+	// each Subscriber has a name of its own. If two Subscribers have the same name, the one that
+	// began later reports under it. The other one reports under the name, "~" and six hex digits,
+	// and logs that once. The roster shows both as sharing the name.
 	Instance string
 	// Labels tell operators more of the instance, such as its zone or build: at most 16, with
 	// names of 1 to 64 bytes and values of up to 256, in UTF-8.
 	Labels map[string]string
+	// Capabilities is what this proxy can do with decisions, for the roster: it says whether a
+	// directive with a capture or with the ring buffer has an effect here. Nil states nothing, so
+	// nobody is warned.
+	Capabilities []Capability
 	// ReportInterval is how often the Subscriber reports to the roster, besides the times at
 	// which it applies or rejects a revision. After three intervals without a report it counts
 	// as gone. The default is 10 s, the least is 10 ms, and a negative value turns reports off.
@@ -136,10 +143,12 @@ func (cfg *SubscriberConfig) check() error {
 	if cfg.Instance == "" {
 		cfg.Instance = host.InstanceName()
 	}
-	if err := cmp.Or(wire.CheckInstance(cfg.Instance), wire.CheckLabels(cfg.Labels)); err != nil {
+	if err := cmp.Or(
+		wire.CheckInstance(cfg.Instance), wire.CheckLabels(cfg.Labels), wire.CheckCapabilities(cfg.Capabilities),
+	); err != nil {
 		return err
 	}
-	cfg.Labels = maps.Clone(cfg.Labels)
+	cfg.Labels, cfg.Capabilities = maps.Clone(cfg.Labels), slices.Clone(cfg.Capabilities)
 	return nil
 }
 
@@ -196,7 +205,8 @@ func Subscribe(ctx context.Context, client redis.UniversalClient, cfg Subscriber
 	s := newSubscriber(c, cfg)
 	if cfg.ReportInterval > 0 {
 		s.reporter = report.New(report.Config{
-			Client: c, Name: cfg.Instance, Labels: cfg.Labels, Interval: cfg.ReportInterval, View: s.view.Load, Log: s.log,
+			Client: c, Name: cfg.Instance, Labels: cfg.Labels, Capabilities: cfg.Capabilities,
+			Verifies: len(cfg.VerifyKeys) > 0, Interval: cfg.ReportInterval, View: s.view.Load, Log: s.log,
 		})
 		s.remote.Go(func() { s.reporter.Run(s.ctx) })
 	}

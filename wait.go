@@ -42,9 +42,12 @@ type WaitStatus struct {
 	// Joined is how many that joined later have it. They are counted only if MinInstances asks
 	// for more than the roster has.
 	Joined int
-	// Rejected are those that rejected the revision, Pending those that have not answered, and
-	// Left those that left the fleet meanwhile, which are no longer expected.
-	Rejected, Pending, Left []Instance
+	// Rejected are those that rejected the revision, and Pending those that have not answered.
+	Rejected, Pending []Instance
+	// Left are those that left the fleet meanwhile, and Gone those that are InstanceGone, since
+	// before Wait began or since. They are not expected: nobody knows whether those in Gone will
+	// apply the revision. An instance of Gone that reports again is expected again.
+	Left, Gone []Instance
 	// Elapsed is the time since Wait began.
 	Elapsed time.Duration
 }
@@ -67,19 +70,25 @@ type wait struct {
 	began     time.Time
 	known     map[string]bool // the names of the instances that are waited for
 	lost      error           // why the last reading failed
+	// back is when Redis could be read again, by its clock. Until then no instance could report.
+	back time.Time
+	// every is the report interval that is assumed for instances without a readable report.
+	every time.Duration
 	// digest is that of the value that the key holds under the revision's id.
 	digest string
 	status WaitStatus
 }
 
 // Wait follows a revision until the instances of the roster have applied it, or a newer one.
-// The roster is best taken before the revision is published. Instances that were gone already
-// are not waited for. Wait reads the roster 50 times a second at first, and 4 times later. If
-// rev has no ID, any revision of that version counts.
+// The roster is best taken before the revision is published. Instances that are gone are not
+// waited for, but WaitStatus.Gone names them. Wait reads the roster 50 times a second at first,
+// and 4 times later. If rev has no ID, any revision of that version counts.
 //
-// The status is valid with any error: [ErrNoInstances], [ErrRejected], [ErrRevisionLost],
-// [ErrWaitIncomplete] at ctx's deadline, ctx's error if it was cancelled, or an error of Redis.
-// While Redis cannot be reached, Wait tries again.
+// The status is valid with any error: [ErrNoInstances] if the roster has no instance that is not
+// gone, [ErrRejected], [ErrRevisionLost], [ErrWaitIncomplete], ctx's error if it was cancelled,
+// or an error of Redis. Wait returns ErrWaitIncomplete at ctx's deadline, and as soon as every
+// instance that it waits for is gone, unless MinInstances is more than 1. While Redis cannot be
+// reached, Wait tries again.
 func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
 	w := &wait{
 		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
@@ -95,11 +104,17 @@ func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts 
 		w.opts.MinInstances = 1
 	}
 	for _, in := range roster.Instances {
-		if in.State != InstanceGone {
+		w.known[in.Name] = true
+		if in.scored.IsZero() {
+			in.scored = in.LastSeen
+		}
+		if in.State == InstanceGone {
+			w.status.Gone = append(w.status.Gone, in)
+		} else {
 			w.status.Pending = append(w.status.Pending, in)
-			w.known[in.Name] = true
 		}
 	}
+	w.every = longestInterval(roster.Instances)
 	w.status.Expected = len(w.status.Pending)
 	if w.status.Expected == 0 && opts.MinInstances != NoMinimum {
 		return w.status, ErrNoInstances
@@ -119,6 +134,8 @@ func (w *wait) run(ctx context.Context) (WaitStatus, error) {
 		switch {
 		case err == nil && (w.isDone() || len(w.status.Rejected) > 0 && !w.opts.KeepGoing):
 			return w.status, w.rejections()
+		case err == nil && w.isHopeless():
+			return w.status, fmt.Errorf("%w: no instance is left to wait for, and %d are gone", ErrWaitIncomplete, len(w.status.Gone))
 		case ctx.Err() != nil:
 			return w.giveUp(ctx)
 		case err != nil && !errors.Is(err, ErrUnavailable):
@@ -156,6 +173,13 @@ func (w *wait) rejections() error {
 	return fmt.Errorf("%w by %d of %d", ErrRejected, n, w.status.Expected)
 }
 
+// isHopeless reports whether every instance that was waited for is gone. If an instance left,
+// another may be about to take its place.
+func (w *wait) isHopeless() bool {
+	s := &w.status
+	return s.Expected == 0 && len(s.Gone) > 0 && len(s.Left) == 0 && w.opts.MinInstances == 1
+}
+
 // isDone reports whether as many instances have the revision as were asked for.
 func (w *wait) isDone() bool {
 	s := &w.status
@@ -167,11 +191,11 @@ func (w *wait) isDone() bool {
 	return s.Applied >= need && s.Applied+s.Joined >= w.opts.MinInstances
 }
 
-// poll reads the reports of the pending instances.
+// poll reads the reports of the pending instances, and of those that are gone.
 func (w *wait) poll(ctx context.Context) error {
 	p, s := w.publisher, &w.status
-	pending := slices.Clone(s.Pending) // a reading that fails half-way leaves the status as it was
-	if err := p.readReports(ctx, pending); err != nil {
+	open := slices.Concat(s.Pending, s.Gone) // a reading that fails half-way leaves the status as it was
+	if err := p.readReports(ctx, open); err != nil {
 		return err
 	}
 	got, err := p.client.ReadHeader(ctx, wire.HeaderBytes)
@@ -182,12 +206,14 @@ func (w *wait) poll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.lost != nil {
+		w.back = head.Now
+	}
+	head.every, head.back = w.every, w.back
 	if err := w.readDigest(ctx, &head); err != nil {
 		return err
 	}
-	s.Pending = pending
-	w.sort(&head)
-	if err := w.checkMembers(ctx, &head); err != nil {
+	if err := w.update(ctx, &head, open); err != nil {
 		return err
 	}
 	s.Elapsed, w.lost = time.Since(w.began), nil
@@ -231,23 +257,42 @@ func lostRevision(head *Roster) error {
 	return fmt.Errorf("%w: the key holds version %d", ErrRevisionLost, head.Version)
 }
 
-// sort takes those out of the pending that have applied or rejected the revision.
-func (w *wait) sort(head *Roster) {
+// sort puts each open instance where it belongs: applied, rejected, pending, gone or left.
+// Members are the names of the sorted set, nil if they were not needed.
+func (w *wait) sort(head *Roster, open, members []Instance) {
 	s := &w.status
-	var pending []Instance
-	for _, in := range s.Pending {
+	scored := make(map[string]time.Time, len(members))
+	for _, in := range members {
+		scored[in.Name] = in.scored
+	}
+	s.Pending, s.Gone = nil, nil
+	for _, in := range open {
+		stays, wasGone := true, in.State == InstanceGone
+		if members != nil {
+			in.scored, stays = scored[in.Name]
+		}
+		head.back = w.back
+		if wasGone {
+			head.back = time.Time{}
+		}
 		head.judge(&in)
 		switch {
+		case wasGone && in.State == InstanceGone:
+			s.Gone = append(s.Gone, in)
 		case w.has(&in, head):
 			s.Applied++
 		case w.hasRejected(&in, head):
 			in.State = InstanceRejected
 			s.Rejected = append(s.Rejected, in)
+		case in.Report == nil && !stays:
+			s.Left = append(s.Left, in)
+		case in.State == InstanceGone:
+			s.Gone = append(s.Gone, in)
 		default:
-			pending = append(pending, in)
+			s.Pending = append(s.Pending, in)
 		}
 	}
-	s.Pending = pending
+	s.Expected = s.Applied + len(s.Rejected) + len(s.Pending)
 }
 
 // has reports whether an instance has applied the revision, or a newer one that replaced it.
@@ -276,46 +321,42 @@ func (w *wait) hasRejected(in *Instance, head *Roster) bool {
 	return j.ID == w.id && j.ID != "" || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 
-// checkMembers takes those out of the pending that left the roster, as opposed to those that
-// vanished, and counts those that joined after the roster was taken and have the revision, if
-// they are needed.
-func (w *wait) checkMembers(ctx context.Context, head *Roster) error {
+// update sorts the open instances, and counts those that joined if they are needed. It reads the
+// sorted set only if that is needed: to tell who left from who vanished, who is alive without a
+// report, and who joined.
+func (w *wait) update(ctx context.Context, head *Roster, open []Instance) (err error) {
 	s := &w.status
-	isGone := func(in Instance) bool { return in.State == InstanceGone }
-	needsJoined := s.Applied+len(s.Pending) < w.opts.MinInstances
-	if !needsJoined && !slices.ContainsFunc(s.Pending, isGone) {
-		return nil
+	var members []Instance
+	inDoubt := func(in Instance) bool {
+		return in.State != InstanceGone && (in.Report == nil || head.isSilent(&in))
 	}
-	members, err := w.publisher.members(ctx)
-	if err != nil {
-		return err
-	}
-	stays := make(map[string]bool, len(members))
-	var joined []Instance
-	for _, in := range members {
-		stays[in.Name] = true
-		if !w.known[in.Name] {
-			joined = append(joined, in)
+	if slices.ContainsFunc(open, inDoubt) {
+		if members, err = w.publisher.members(ctx); err != nil {
+			return err
 		}
 	}
-	s.Pending = slices.DeleteFunc(s.Pending, func(in Instance) bool {
-		left := isGone(in) && !stays[in.Name]
-		if left {
-			s.Left = append(s.Left, in)
-			s.Expected--
-		}
-		return left
-	})
-	if !needsJoined {
+	w.sort(head, open, members)
+	if s.Applied+len(s.Pending) >= w.opts.MinInstances {
 		return nil
 	}
+	if members == nil {
+		if members, err = w.publisher.members(ctx); err != nil {
+			return err
+		}
+	}
+	return w.countJoined(ctx, head, members)
+}
+
+// countJoined counts the instances that joined after the roster was taken and have the revision.
+func (w *wait) countJoined(ctx context.Context, head *Roster, members []Instance) error {
+	joined := slices.DeleteFunc(members, func(in Instance) bool { return w.known[in.Name] })
 	if err := w.publisher.readReports(ctx, joined); err != nil {
 		return err
 	}
-	s.Joined = 0
+	w.status.Joined = 0
 	for i := range joined {
 		if w.has(&joined[i], head) {
-			s.Joined++
+			w.status.Joined++
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package fleetdial
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -89,19 +90,16 @@ func TestWait_NamesPendingInstances(t *testing.T) {
 	f.join(t, "fine", nil)
 	f.join(t, "rare", func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Hour })
 	leaves := f.join(t, "leaves", nil)
-	roster := f.roster(t, 3)
-	// A killed instance does not report any more.
-	roster.Instances = append(roster.Instances,
-		Instance{Name: "killed", State: InstanceSynced}, Instance{Name: "long-gone", State: InstanceGone})
-	require.NoError(t, f.client.ZAdd(t.Context(), testKey+":fleet", seenNow("killed")).Err())
+	f.reports(t, killed("hangs", 0, time.Hour))
+	roster := f.roster(t, 4)
 	require.NoError(t, leaves.Close())
 	rev := f.publishOne(t, "x")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	status, err := f.pub.Wait(ctx, rev, roster, WaitOptions{})
 	require.ErrorIs(t, err, ErrWaitIncomplete)
-	assert.Equal(t, []string{"killed"}, names(status.Pending))
-	assert.Equal(t, InstanceGone, status.Pending[0].State)
+	assert.Equal(t, []string{"hangs"}, names(status.Pending))
+	assert.Equal(t, InstancePending, status.Pending[0].State)
 	assert.Equal(t, []string{"leaves"}, names(status.Left))
 	assert.Equal(t, 2, status.Applied)
 	assert.Equal(t, 3, status.Expected)
@@ -201,7 +199,7 @@ func TestWait_IgnoresVersionsAboveCurrent(t *testing.T) {
 func TestWait_RedisUnavailable(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, noReports, "--appendonly", "yes", "--appendfsync", "always")
-	f.join(t, "a", nil)
+	f.join(t, "a", func(cfg *SubscriberConfig) { cfg.ReportInterval = DefaultReportInterval })
 	roster := f.roster(t, 1)
 	rev := f.publishOne(t, "x")
 	f.server.Kill()
@@ -224,9 +222,11 @@ func TestWait_RedisUnavailable(t *testing.T) {
 // reports writes the report of an instance, and its name into the roster.
 func (f *fleet) reports(t testing.TB, r wire.Report) {
 	t.Helper()
-	r.Source, r.Every = "live", time.Minute
+	r.Source, r.Every = "live", cmp.Or(r.Every, time.Minute)
 	for _, at := range []*time.Time{&r.StartedAt, &r.WrittenAt, &r.Since, &r.Applied.At, &r.Applied.PublishedAt} {
-		*at = time.Now()
+		if at.IsZero() {
+			*at = time.Now()
+		}
 	}
 	value := wire.EncodeReport(&r)
 	_, err := wire.DecodeReport(value)

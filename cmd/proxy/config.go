@@ -85,7 +85,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.StringVar(&c.upstream, "upstream", "", "URL of OpenSearch, such as http://127.0.0.1:9200 (required)")
 	c.redis.Register(f, "redis-tls", getenv)
 	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
-	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name and process ID)")
+	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name, process ID and a random suffix)")
 	f.StringVar(&c.tenant, "tenant", "header:X-Tenant",
 		"source of a request's tenant: header:NAME, or path for the first path segment, which the proxy removes")
 	f.StringVar(&c.adminTokenFile, "admin-token", "", "file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
@@ -152,6 +152,15 @@ func (c *config) resolve() (err error) {
 		c.keys = append(c.keys, keys...)
 	}
 	return nil
+}
+
+// capabilities returns what the proxy can do with decisions. It always has a ring buffer.
+func (c *config) capabilities() []fleetdial.Capability {
+	all := []fleetdial.Capability{fleetdial.CapabilityRingBuffer}
+	if c.capture.dir != "" {
+		all = append(all, fleetdial.CapabilityCaptures)
+	}
+	return all
 }
 
 var errEmptySecret = errors.New("must not be empty")

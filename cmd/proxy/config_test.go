@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/fleetdial/fleetdial"
 )
 
 func TestConfig_WrongUsage(t *testing.T) {
@@ -40,4 +42,11 @@ func TestConfig_WrongUsage(t *testing.T) {
 		assert.Equal(t, 2, code, args)
 		assert.Contains(t, stderr.String(), want, args)
 	}
+}
+
+func TestConfig_Capabilities(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, []fleetdial.Capability{fleetdial.CapabilityRingBuffer}, (&config{}).capabilities())
+	c := config{capture: captureConfig{dir: "captures"}}
+	assert.Equal(t, []fleetdial.Capability{fleetdial.CapabilityRingBuffer, fleetdial.CapabilityCaptures}, c.capabilities())
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
@@ -12,8 +14,13 @@ import (
 
 // instance shows the report of one instance. It returns an error if the instance is in a
 // state that --fail-on names.
-func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string, f statusFlags) error {
-	roster, err := p.Roster(ctx)
+func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
+	p, done, err := a.publisher(f.publisherConfig())
+	if err != nil {
+		return err
+	}
+	defer done()
+	roster, err := a.rosterNow(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -39,8 +46,9 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	row("instance", in.Name)
 	row("state", string(in.State))
 	row("want", want(roster))
-	row("last seen", formatTime(in.LastSeen)+", "+age(roster, in)+" ago")
+	row("last seen", lastSeen(roster, in))
 	row("error", statusError(in))
+	row("shared name", in.Shared)
 	if r := in.Report; r != nil {
 		row("subscriber", string(r.State)+" since "+formatTime(r.Since))
 		row("source", string(r.Source))
@@ -58,11 +66,44 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 		row("started", formatTime(r.StartedAt))
 		row("report interval", r.Every.String())
 		row("labels", labelText(r.Labels))
+		row("capabilities", capabilityText(r.Capabilities))
+		row("verifies signatures", strconv.FormatBool(r.Verifies))
+		row("max format", formatText(r.MaxFormat))
+		row("run", r.Run)
 		for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
 			row(name, fmt.Sprint(r.Counters[name]))
 		}
 	}
 	return w.Flush()
+}
+
+func lastSeen(roster fleetdial.Roster, in fleetdial.Instance) string {
+	if in.LastSeen.IsZero() {
+		return ""
+	}
+	return formatTime(in.LastSeen) + ", " + age(roster, in) + " ago"
+}
+
+// capabilityText returns what an instance can do, empty if it does not state that.
+func capabilityText(all []fleetdial.Capability) string {
+	if all == nil {
+		return ""
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	var words []string
+	for _, c := range all {
+		words = append(words, string(c))
+	}
+	return strings.Join(words, ",")
+}
+
+func formatText(format int) string {
+	if format == 0 {
+		return ""
+	}
+	return strconv.Itoa(format)
 }
 
 // fleetJSON is the output of status -o json.
@@ -89,6 +130,12 @@ type instanceJSON struct {
 	StartedAt  string            `json:"started_at,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	Counters   map[string]int64  `json:"counters,omitempty"`
+
+	SharedName   string                  `json:"shared_name,omitempty"`
+	Run          string                  `json:"run,omitempty"`
+	Capabilities *[]fleetdial.Capability `json:"capabilities,omitempty"`
+	Verifies     bool                    `json:"verifies_signatures,omitempty"`
+	MaxFormat    int                     `json:"max_format,omitempty"`
 }
 
 type revisionJSON struct {
@@ -117,7 +164,10 @@ func newFleetJSON(roster fleetdial.Roster) fleetJSON {
 
 func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	out := instanceJSON{
-		Instance: in.Name, State: string(in.State), LastSeen: formatTime(in.LastSeen), Error: statusError(in),
+		Instance: in.Name, State: string(in.State), Error: statusError(in), SharedName: in.Shared,
+	}
+	if !in.LastSeen.IsZero() {
+		out.LastSeen = formatTime(in.LastSeen)
 	}
 	r := in.Report
 	if r == nil {
@@ -133,5 +183,9 @@ func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	out.Subscriber, out.Since, out.Source = string(r.State), formatTime(r.Since), string(r.Source)
 	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, formatTime(r.StartedAt)
 	out.Labels, out.Counters = r.Labels, r.Counters
+	out.Run, out.Verifies, out.MaxFormat = r.Run, r.Verifies, r.MaxFormat
+	if r.Capabilities != nil {
+		out.Capabilities = &r.Capabilities
+	}
 	return out
 }

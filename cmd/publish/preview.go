@@ -29,6 +29,7 @@ func (a *app) preview(
 		a.messageLines(changeLines(diff, tui.PaletteFor(a.stderr)))
 		a.messageLines(effects(diff))
 	}
+	a.warnOfInstances(ctx, p, diff, to)
 	broad := broadDirectives(diff)
 	if from.SignedBy != "" && to.SignedBy == "" {
 		broad = append(broad, fmt.Sprintf(unsignedOverSigned, from.Version))

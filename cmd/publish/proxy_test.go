@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"flag"
 	"fmt"
 	"log"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,36 +17,44 @@ import (
 	"github.com/fleetdial/fleetdial"
 )
 
-// proxy is a program for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] NAME. It
-// runs N subscribers until SIGINT or SIGTERM.
+// proxy is a program for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] [-every D]
+// [-capabilities WORDS] NAME. It runs N subscribers until SIGINT or SIGTERM.
 func proxy() {
+	cfg := fleetdial.SubscriberConfig{
+		Labels: map[string]string{"zone": "a"}, ResyncInterval: time.Second, Logger: slog.New(slog.DiscardHandler),
+	}
 	n := flag.Int("n", 1, "number of subscribers")
-	maxBytes := flag.Int("max-bytes", 0, "size limit of a value")
+	flag.IntVar(&cfg.MaxBytes, "max-bytes", 0, "size limit of a value")
+	flag.DurationVar(&cfg.ReportInterval, "every", 300*time.Millisecond, "report interval")
 	verifyKey := flag.String("verify-key", "", "trusted keys, a PEM file")
+	words := flag.String("capabilities", "", "capabilities with commas, or none; not stated without the flag")
 	flag.Parse()
-	if err := serve(flag.Arg(0), *n, *maxBytes, *verifyKey); err != nil {
+	if *words == "none" {
+		cfg.Capabilities = []fleetdial.Capability{}
+	} else if *words != "" {
+		for word := range strings.SplitSeq(*words, ",") {
+			cfg.Capabilities = append(cfg.Capabilities, fleetdial.Capability(word))
+		}
+	}
+	if err := serve(flag.Arg(0), *n, cfg, *verifyKey); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func serve(name string, n, maxBytes int, verifyKey string) error {
+func serve(name string, n int, cfg fleetdial.SubscriberConfig, verifyKey string) error {
 	opts, err := fleetdial.ParseURL(os.Getenv("FLEETDIAL_REDIS_URL"))
 	if err != nil {
 		return err
 	}
-	var keys []ed25519.PublicKey
 	if verifyKey != "" {
-		if keys, err = readVerifyKeys([]string{verifyKey}); err != nil {
+		if cfg.VerifyKeys, err = readVerifyKeys([]string{verifyKey}); err != nil {
 			return err
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for i := range n {
-		cfg := fleetdial.SubscriberConfig{
-			Instance: name, MaxBytes: maxBytes, Labels: map[string]string{"zone": "a"}, ReportInterval: 300 * time.Millisecond,
-			ResyncInterval: time.Second, Logger: slog.New(slog.DiscardHandler), VerifyKeys: keys,
-		}
+		cfg.Instance = name
 		if n > 1 {
 			cfg.Instance = fmt.Sprintf("%s-%02d", name, i)
 		}

@@ -19,12 +19,13 @@ import (
 type statusFlags struct {
 	wide, watch bool
 	failOn      []string
+	pending     time.Duration
 }
 
 // instanceStates lists the states in the order of the summary.
 var instanceStates = []fleetdial.InstanceState{
-	fleetdial.InstanceSynced, fleetdial.InstanceStale, fleetdial.InstanceRejected, fleetdial.InstanceNever,
-	fleetdial.InstanceGone,
+	fleetdial.InstanceSynced, fleetdial.InstancePending, fleetdial.InstanceStale, fleetdial.InstanceRejected,
+	fleetdial.InstanceNever, fleetdial.InstanceGone,
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -36,10 +37,13 @@ func (a *app) statusCommand() *cobra.Command {
 states are:
 
   SYNCED    the instance has the current revision
-  STALE     the instance has another revision, or is not live, or its report is invalid
+  PENDING   the instance is live, and the revision was published less than --pending ago
+  STALE     the instance has another revision, or is not live, or its report is missing
+            or invalid
   REJECTED  the instance rejected the current revision
   NEVER     the instance has not applied any revision
-  GONE      the instance stopped reporting within the last hour, without leaving
+  GONE      the instance stopped reporting within the last hour, without leaving; the row
+            shows its last report
 
 WANT is the current version. LAG is the time from publishing the instance's revision
 until the instance applied it. SKEW is the offset of Redis' clock from the instance's
@@ -58,9 +62,7 @@ report of the instance, and --fail-on applies to that instance only.`,
 				if f.wide || f.watch {
 					return usagef("--wide and --watch: not available with an INSTANCE")
 				}
-				return a.withPublisher(cmd.Context(), func(ctx context.Context, p *fleetdial.Publisher) error {
-					return a.instance(ctx, p, args[0], f)
-				})
+				return a.instance(cmd.Context(), args[0], f)
 			}
 			return a.status(cmd.Context(), f)
 		},
@@ -69,7 +71,9 @@ report of the instance, and --fail-on applies to that instance only.`,
 	cmd.Flags().BoolVar(&f.wide, "wide", false, "more columns of the roster")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "refresh of the roster each second until Ctrl-C")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "states that make the command fail (default none)")
-	completeWith(cmd, "fail-on", "stale", "rejected", "never", "gone")
+	cmd.Flags().DurationVar(&f.pending, "pending", fleetdial.DefaultPendingTime,
+		"time after a publish in which a live instance is PENDING and not STALE; 0 disables PENDING")
+	completeWith(cmd, "fail-on", "pending", "stale", "rejected", "never", "gone")
 	return cmd
 }
 
@@ -77,14 +81,25 @@ func (f *statusFlags) check() error {
 	for i, name := range f.failOn {
 		f.failOn[i] = strings.ToUpper(name)
 		if !slices.Contains(instanceStates[1:], fleetdial.InstanceState(f.failOn[i])) {
-			return usagef("--fail-on: unknown state %q (stale, rejected, never or gone)", name)
+			return usagef("--fail-on: unknown state %q (pending, stale, rejected, never or gone)", name)
 		}
+	}
+	if f.pending < 0 {
+		return usagef("--pending: must not be negative")
 	}
 	return nil
 }
 
+// publisherConfig returns the configuration of a publisher that judges as the flags say.
+func (f *statusFlags) publisherConfig() fleetdial.PublisherConfig {
+	if f.pending == 0 {
+		return fleetdial.PublisherConfig{PendingTime: -1}
+	}
+	return fleetdial.PublisherConfig{PendingTime: f.pending}
+}
+
 func (a *app) status(ctx context.Context, f statusFlags) error {
-	p, done, err := a.publisher(fleetdial.PublisherConfig{})
+	p, done, err := a.publisher(f.publisherConfig())
 	if err != nil {
 		return err
 	}
@@ -226,6 +241,9 @@ func want(roster fleetdial.Roster) string {
 }
 
 func age(roster fleetdial.Roster, in fleetdial.Instance) string {
+	if in.LastSeen.IsZero() {
+		return ""
+	}
 	return max(0, roster.Now.Sub(in.LastSeen)).Round(100 * time.Millisecond).String()
 }
 
@@ -238,16 +256,26 @@ func lag(applied *fleetdial.Applied) string {
 	return max(0, applied.At.Sub(applied.PublishedAt)).Round(time.Millisecond).String()
 }
 
+// statusError returns why an instance is not SYNCED, and whether it shares its name.
 func statusError(in fleetdial.Instance) string {
+	text := ""
 	switch {
 	case in.Err != nil:
-		return in.Err.Error()
+		text = in.Err.Error()
 	case in.Report == nil:
-		return ""
 	case in.State == fleetdial.InstanceRejected:
-		return in.Report.Rejected.Error
+		text = in.Report.Rejected.Error
+	default:
+		text = in.Report.Error
 	}
-	return in.Report.Error
+	if in.Shared == "" {
+		return text
+	}
+	shared := "the name " + in.Shared + " is used by two instances"
+	if text == "" {
+		return shared
+	}
+	return shared + "; " + text
 }
 
 func labelText(labels map[string]string) string {

@@ -67,7 +67,10 @@ func (a *app) waitCommand() *cobra.Command {
 		Short: "Wait until the fleet has applied the revision",
 		Long: `wait follows the roster until every instance that is not GONE has applied the revision
 or a newer one. The exit code is 6 as soon as an instance rejects the revision, and 5
-after --wait-timeout. wait names the instances that rejected or lack the revision.`,
+after --wait-timeout. wait names the instances that rejected or lack the revision.
+
+An instance that is GONE, or becomes GONE, is left out: it does not change the exit code
+if other instances apply the revision, and wait names it with its last version.`,
 		Example: `  publish wait --threshold 99% --wait-timeout 30s`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -179,7 +182,8 @@ func (v *waitView) show(s fleetdial.WaitStatus) {
 	v.shown = line
 }
 
-// end shows the result, and each instance that left, rejected the revision or lacks it.
+// end shows the result, and each instance that left, is GONE, rejected the revision or lacks
+// it.
 func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.live {
 		fmt.Fprint(v.app.stderr, tui.ClearLine)
@@ -190,6 +194,9 @@ func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	}
 	for _, in := range s.Left {
 		v.app.messagef("  %s left the fleet", tui.Printable(in.Name))
+	}
+	for _, in := range s.Gone {
+		fmt.Fprintf(v.app.stderr, "  left out: %s\n", lacking(in))
 	}
 	for _, in := range s.Rejected {
 		fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
@@ -209,6 +216,9 @@ func waitLine(s fleetdial.WaitStatus) string {
 	}
 	if len(s.Left) > 0 {
 		line += fmt.Sprintf(", %d left", len(s.Left))
+	}
+	if len(s.Gone) > 0 {
+		line += fmt.Sprintf(", %d gone", len(s.Gone))
 	}
 	if s.Overtaken > 0 {
 		line += fmt.Sprintf(", overtaken by version %d", s.Overtaken)
@@ -231,6 +241,9 @@ func lacking(in fleetdial.Instance) string {
 	case r != nil:
 		line += ", no revision applied"
 	}
+	if in.LastSeen.IsZero() {
+		return line
+	}
 	return line + ", last seen " + formatTime(in.LastSeen)
 }
 
@@ -244,16 +257,40 @@ type waitJSON struct {
 	Rejected  []string `json:"rejected"`
 	Pending   []string `json:"pending"`
 	Left      []string `json:"left"`
-	ElapsedMS int64    `json:"elapsed_ms"`
-	Done      bool     `json:"done"`
-	Error     string   `json:"error,omitempty"`
+	// Gone are the instances that were left out.
+	Gone      []goneJSON `json:"gone"`
+	ElapsedMS int64      `json:"elapsed_ms"`
+	Done      bool       `json:"done"`
+	Error     string     `json:"error,omitempty"`
+}
+
+// goneJSON is an instance that is GONE, with the version that it reported last, 0 if it is not
+// known.
+type goneJSON struct {
+	Instance string `json:"instance"`
+	Version  int64  `json:"version"`
+	LastSeen string `json:"last_seen,omitempty"`
+}
+
+func newGoneJSON(gone []fleetdial.Instance) []goneJSON {
+	out := make([]goneJSON, len(gone))
+	for i, in := range gone {
+		out[i].Instance = in.Name
+		if in.Report != nil && in.Report.Applied != nil {
+			out[i].Version = in.Report.Applied.Version
+		}
+		if !in.LastSeen.IsZero() {
+			out[i].LastSeen = formatTime(in.LastSeen)
+		}
+	}
+	return out
 }
 
 func newWaitJSON(s fleetdial.WaitStatus, err error, done bool) waitJSON {
 	out := waitJSON{
 		Version: s.Version, Expected: s.Expected, Applied: s.Applied, Joined: s.Joined, Overtaken: s.Overtaken,
 		Rejected: instanceNames(s.Rejected), Pending: instanceNames(s.Pending), Left: instanceNames(s.Left),
-		ElapsedMS: s.Elapsed.Milliseconds(), Done: done,
+		Gone: newGoneJSON(s.Gone), ElapsedMS: s.Elapsed.Milliseconds(), Done: done,
 	}
 	if err != nil {
 		out.Error = err.Error()

@@ -27,7 +27,12 @@ func LibraryVersion() string {
 	return ""
 }
 
-// InstanceName returns the host's name and the process id, as a name for the roster.
+// suffixDigits is how many random hex digits end the name of an instance.
+const suffixDigits = 6
+
+// InstanceName returns another name for the roster with each call: the host's name, the process
+// id and random digits. Host and process id alone name no instance, because each container
+// counts its processes from 1, and containers may have the host name of their node.
 func InstanceName() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
@@ -39,6 +44,6 @@ func InstanceName() string {
 		}
 		return r
 	}, host)
-	pid := "-" + strconv.Itoa(os.Getpid())
-	return host[:min(len(host), wire.MaxInstanceBytes-len(pid))] + pid
+	suffix := "-" + strconv.Itoa(os.Getpid()) + "-" + wire.NewID()[:suffixDigits]
+	return host[:min(len(host), wire.MaxInstanceBytes-len(suffix))] + suffix
 }

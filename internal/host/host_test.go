@@ -1,6 +1,8 @@
 package host
 
 import (
+	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -38,6 +40,13 @@ func TestSuspended_DoesNotMove(t *testing.T) {
 func TestInstanceName_IsValid(t *testing.T) {
 	t.Parallel()
 	assert.NoError(t, wire.CheckInstance(InstanceName()))
+}
+
+func TestInstanceName_IsUnique(t *testing.T) {
+	t.Parallel()
+	a, b := InstanceName(), InstanceName()
+	assert.NotEqual(t, a, b, "two of one process")
+	assert.Regexp(t, fmt.Sprintf("-%d-[0-9a-f]{6}$", os.Getpid()), a)
 }
 
 func TestSuspensions_WallClockAlone(t *testing.T) {

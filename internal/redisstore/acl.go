@@ -6,7 +6,7 @@ import "strings"
 // ACL SETUSER. Each list begins with reset, and sets no password: until one is set, nobody
 // can log in.
 type ACL struct {
-	// Proxy may read the key, subscribe and write its own row of the roster.
+	// Proxy may read the key, subscribe, and read and write rows of the roster.
 	Proxy []string
 	// Publisher may do all that the publish command does, except bench.
 	Publisher []string
@@ -22,7 +22,8 @@ func NewACL(fleet string) (ACL, error) {
 	const connection = "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time "
 	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +strlen +exists +multi +exec "
 	return ACL{
-		Proxy: rules(k, "%R~", "%W~", "%W~", "", connection+follow+"+set +del +zadd +zrem +zremrangebyscore"),
+		Proxy: rules(k, "%R~", "%W~", "%RW~", "", connection+follow+
+			"+watch +unwatch +set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
 			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub +pubsub|shardnumsub "+
 			"+llen +lindex +zrevrange +scan"),

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -16,6 +17,11 @@ const (
 	MaxInstances = 20_000
 	// RosterMemory is how long the roster remembers an instance that vanished.
 	RosterMemory = time.Hour
+	// MaxAhead is how far ahead of the clock of Redis a time in the roster may be. A time further
+	// ahead is forged, or from before the clock was put right.
+	MaxAhead = time.Minute
+	// maxScore keeps a score within the times that a report may have.
+	maxScore = 1e14
 	// reportsAtOnce is how many reports are read in one round trip.
 	reportsAtOnce = 500
 )
@@ -35,7 +41,7 @@ func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	members := make([]Member, len(found))
 	for i, m := range found {
 		name, _ := m.Member.(string)
-		members[i] = Member{Name: name, LastSeen: time.UnixMilli(int64(m.Score))}
+		members[i] = Member{Name: name, LastSeen: time.UnixMilli(int64(min(max(m.Score, 0), maxScore)))}
 	}
 	return members, nil
 }
@@ -64,17 +70,25 @@ func (c *Client) Reports(ctx context.Context, names []string, each func(i int, r
 	return nil
 }
 
+// ReportHead returns the first bytes of the report of an instance. They are empty if there is
+// none.
+func (c *Client) ReportHead(ctx context.Context, name string, bytes int) ([]byte, error) {
+	return c.client.GetRange(ctx, c.keys.instance+name, 0, int64(bytes-1)).Bytes()
+}
+
 // WriteReport writes the report of an instance, which expires after life, and the time at
 // which the instance was seen. If prune is set, it also removes what the roster need not
-// remember.
+// remember, and times that no instance can have been seen at.
 func (c *Client) WriteReport(
 	ctx context.Context, name string, report []byte, life time.Duration, now time.Time, prune bool,
 ) error {
+	millis := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 	cmds, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.Set(ctx, c.keys.instance+name, report, life)
 		p.ZAdd(ctx, c.keys.fleet, redis.Z{Score: float64(now.UnixMilli()), Member: name})
 		if prune {
-			p.ZRemRangeByScore(ctx, c.keys.fleet, "-inf", strconv.FormatInt(now.Add(-RosterMemory).UnixMilli(), 10))
+			p.ZRemRangeByScore(ctx, c.keys.fleet, "-inf", millis(now.Add(-RosterMemory)))
+			p.ZRemRangeByScore(ctx, c.keys.fleet, "("+millis(now.Add(MaxAhead)), "+inf")
 		}
 		return nil
 	})
@@ -84,12 +98,32 @@ func (c *Client) WriteReport(
 	return err
 }
 
-// RemoveReport removes an instance from the roster.
-func (c *Client) RemoveReport(ctx context.Context, name string) error {
-	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, c.keys.instance+name)
+// RemoveReport removes an instance from the roster, if isOwn accepts the first bytes of its
+// report. A report that is written meanwhile stays. If Redis denies the read, the report is
+// removed.
+func (c *Client) RemoveReport(ctx context.Context, name string, bytes int, isOwn func(head []byte) bool) error {
+	key := c.keys.instance + name
+	remove := func(p redis.Pipeliner) error {
+		p.Del(ctx, key)
 		p.ZRem(ctx, c.keys.fleet, name)
 		return nil
-	})
+	}
+	err := c.client.Watch(ctx, func(tx *redis.Tx) error {
+		head, err := tx.GetRange(ctx, key, 0, int64(bytes-1)).Bytes()
+		if err == nil && !isOwn(head) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.TxPipelined(ctx, remove)
+		return err
+	}, key)
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		_, err = c.client.Pipelined(ctx, remove)
+	}
+	if errors.Is(err, redis.TxFailedErr) {
+		return nil // another instance has the name now
+	}
 	return err
 }

@@ -22,9 +22,9 @@ const (
 	// took, and longestJitter at most: the longer that took, the busier Redis is with the
 	// fetches of other instances.
 	jitterFactor, longestJitter = 10, 250 * time.Millisecond
-	// GoneAfter is after how many report intervals without a report an instance counts as gone.
-	// Its report lives as long.
-	GoneAfter = 3
+	// goneAfter is after how many report intervals without a report an instance counts as gone.
+	// Of a longer interval than longestInterval, only that counts.
+	goneAfter, longestInterval = 3, 24 * time.Hour
 	// pruneEvery is after how many reports an instance prunes the roster.
 	pruneEvery = 100
 	// reportTimeout bounds each report, and leaveTimeout the removal of the row by Close.
@@ -40,33 +40,49 @@ type View struct {
 	RoundTrip time.Duration
 }
 
-// Config configures a Reporter. All of it is required, except Labels.
+// byRedis returns a local time by the clock of Redis, in whole milliseconds.
+func (v *View) byRedis(local time.Time) time.Time {
+	return time.UnixMilli(max(0, local.Sub(v.Epoch).Milliseconds()))
+}
+
+// Config configures a Reporter. All of it is required, except Labels, Capabilities and Verifies.
 type Config struct {
 	Client *redisstore.Client
-	// Name and Labels are the instance's, and Interval is how often it reports.
-	Name     string
-	Labels   map[string]string
-	Interval time.Duration
-	View     func() *View
-	Log      *slog.Logger
+	// Name, Labels and Capabilities are the instance's, and Interval is how often it reports.
+	// Verifies says that it applies signed revisions only.
+	Name         string
+	Labels       map[string]string
+	Capabilities []wire.Capability
+	Verifies     bool
+	Interval     time.Duration
+	View         func() *View
+	Log          *slog.Logger
 }
 
 // Reporter writes reports on a goroutine of its own. It waits for nobody, and nobody for it.
 type Reporter struct {
 	Config
 	began   time.Time
+	run     string        // random, and of this reporter only
 	version string        // of fleetdial
 	wake    chan struct{} // has room for one
 
+	// startedAt is began by the clock of Redis, and row the name that the reporter reports under.
+	startedAt time.Time
+	row       string
+
 	// written counts the reports, attempted says that there may be a row to remove, and silenced
-	// that a rejected report has been logged.
-	written             int
-	attempted, silenced bool
+	// that a rejected report has been logged. Warned says that a shared name has been logged.
+	written                     int
+	attempted, silenced, warned bool
 }
 
 // New returns a reporter that has written nothing yet.
 func New(cfg Config) *Reporter {
-	return &Reporter{Config: cfg, began: time.Now(), version: host.LibraryVersion(), wake: make(chan struct{}, 1)}
+	return &Reporter{
+		Config: cfg, began: time.Now(), run: wire.NewRun(), version: host.LibraryVersion(), row: cfg.Name,
+		wake: make(chan struct{}, 1),
+	}
 }
 
 // Ask has a report written, soon. It never blocks.
@@ -80,30 +96,38 @@ func (r *Reporter) Ask() {
 // Run writes reports until ctx ends, and then removes the row.
 func (r *Reporter) Run(ctx context.Context) {
 	defer r.leave()
+	timer := time.NewTimer(r.pause())
+	defer timer.Stop()
 	for {
-		every := r.Interval
-		timer := time.NewTimer(every - rand.N(every/5+1))
+		asked := false
 		select {
 		case <-r.wake:
+			asked = true
 			pace.Sleep(ctx, rand.N(min(jitterFactor*r.View().RoundTrip, longestJitter)+1))
 		case <-timer.C:
+			timer.Reset(r.pause())
 		case <-ctx.Done():
 		}
-		timer.Stop()
 		if ctx.Err() != nil {
 			return
 		}
-		r.report()
-		if !pace.Sleep(ctx, min(reportGap, every)) {
+		r.report(asked)
+		if !pace.Sleep(ctx, min(reportGap, r.Interval)) {
 			return
 		}
 	}
 }
 
+// pause returns the time until the next report that nobody asks for.
+func (r *Reporter) pause() time.Duration { return r.Interval - rand.N(r.Interval/5+1) }
+
 // report writes the row. Connection errors are not logged here, because Status reports them.
 // If Redis rejects the write, for example because the ACL user is read-only, report logs that
 // once.
-func (r *Reporter) report() {
+//
+// The first report, and each that nobody asked for, first finds out whose row that is. A report
+// after an apply takes one round trip, because a publish waits for it.
+func (r *Reporter) report(asked bool) {
 	v := r.View()
 	if v.Epoch.IsZero() {
 		return // nothing has been read yet
@@ -112,38 +136,46 @@ func (r *Reporter) report() {
 	// the removal of the row.
 	ctx, cancel := context.WithTimeout(context.Background(), reportTimeout)
 	defer cancel()
+	r.begin(v)
+	if !asked || !r.attempted {
+		r.choose(ctx, v)
+	}
 	r.attempted = true
-	now := time.UnixMilli(time.Since(v.Epoch).Milliseconds())
-	err := r.Client.WriteReport(ctx, r.Name, wire.EncodeReport(r.compose(v)),
-		GoneAfter*r.Interval, now, r.written%pruneEvery == 0)
+	now := v.byRedis(time.Now())
+	// The report outlives the instance, so that the roster can tell what it had applied.
+	life := max(redisstore.RosterMemory, Silence(r.Interval))
+	err := r.Client.WriteReport(ctx, r.row, wire.EncodeReport(r.compose(v)), life, now, r.written%pruneEvery == 0)
 	switch {
 	case err == nil:
 		r.silenced = false
 		r.written++
 	case redisstore.IsReply(err) && !r.silenced:
 		r.silenced = true
-		r.Log.Warn("fleetdial: report rejected by Redis", "instance", r.Name, "err", err)
+		r.Log.Warn("fleetdial: report rejected by Redis", "instance", r.row, "err", err)
 	}
 }
 
-// leave removes the row.
+// leave removes the row, if it is still the reporter's.
 func (r *Reporter) leave() {
 	if !r.attempted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	_ = r.Client.RemoveReport(ctx, r.Name)
+	_ = r.Client.RemoveReport(ctx, r.row, wire.OwnerBytes, r.isOwn)
 }
 
 // compose returns what the status says, by the clock of Redis.
 func (r *Reporter) compose(v *View) *wire.Report {
-	byRedis := func(local time.Time) time.Time { return time.UnixMilli(max(0, local.Sub(v.Epoch).Milliseconds())) }
 	s := &v.Status
 	out := &wire.Report{
-		Instance: r.Name, Fleetdial: r.version, Labels: r.Labels, StartedAt: byRedis(r.began),
-		WrittenAt: byRedis(time.Now()), Every: r.Interval, State: s.State, Since: byRedis(s.Since),
+		Instance: r.row, Run: r.run, Fleetdial: r.version, Labels: r.Labels, StartedAt: r.startedAt,
+		WrittenAt: v.byRedis(time.Now()), Every: r.Interval, State: s.State, Since: v.byRedis(s.Since),
 		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
+		Capabilities: r.Capabilities, Verifies: r.Verifies, MaxFormat: wire.Format,
+	}
+	if r.row != r.Name {
+		out.Shared = r.Name
 	}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
@@ -151,7 +183,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 	if s.Source != wire.SourceStart {
 		out.Applied = &wire.Applied{
 			Version: s.Revision.Version, ID: s.Revision.ID, PublishedAt: s.Revision.PublishedAt,
-			At: byRedis(s.AppliedAt), Digest: s.Digest,
+			At: v.byRedis(s.AppliedAt), Digest: s.Digest,
 		}
 		if s.Revision.Verified {
 			out.Applied.SignedBy = s.Revision.SignedBy
@@ -159,7 +191,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 	}
 	if j := s.Rejected; j != nil {
 		out.Rejected = &wire.Rejected{
-			Version: j.Version, ID: j.ID, Reason: j.Reason, Error: j.Err.Error(), At: byRedis(j.At),
+			Version: j.Version, ID: j.ID, Reason: j.Reason, Error: j.Err.Error(), At: v.byRedis(j.At),
 		}
 	}
 	return out

@@ -22,12 +22,36 @@ const (
 	MaxErrorBytes = 512
 	// maxWordBytes bounds states, sources, reasons and versions of fleetdial, maxCounters the counters.
 	maxWordBytes, maxCounters = 64, 32
+	// maxCapabilities bounds the capabilities.
+	maxCapabilities = 16
+	// OwnerBytes is how many bytes of a report [DecodeOwner] needs.
+	OwnerBytes = 256
+	// reportFormat is the format of reports. A build that adds keys keeps it, because readers
+	// ignore keys that they do not know.
+	reportFormat = 1
+	// A run is named by runDigits hex digits, of which asideDigits are in an instance's name.
+	runDigits, asideDigits = 16, 6
+)
+
+// Capability is something that an instance can do with a decision.
+type Capability string
+
+// The capabilities that a directive may need.
+const (
+	CapabilityCaptures   Capability = "captures"
+	CapabilityRingBuffer Capability = "ring_buffer"
 )
 
 // Report is what an instance says of itself. Its times are by the clock of Redis, in whole
 // milliseconds.
 type Report struct {
 	Instance string
+	// Run is the id of the Subscriber, random and its own. It is empty in reports of builds that
+	// write none.
+	Run string
+	// Shared is the name that the instance is configured with, if another instance has that
+	// name too and reports under it. Otherwise, it is empty.
+	Shared string
 	// Fleetdial is the version of the library.
 	Fleetdial string
 	Labels    map[string]string
@@ -44,6 +68,12 @@ type Report struct {
 	Error       string
 	ClockOffset time.Duration
 	Counters    map[string]int64
+	// Capabilities is what the instance can do, nil if it does not state that.
+	Capabilities []Capability
+	// Verifies says that the instance applies only revisions that a trusted key signed.
+	Verifies bool
+	// MaxFormat is the highest format that the instance reads, 0 if it does not state that.
+	MaxFormat int
 }
 
 // Applied is the revision that an instance has applied. Version 0 and no id stand for the
@@ -69,36 +99,30 @@ type Rejected struct {
 	At      time.Time
 }
 
-// reportKeys are the keys of a report, in their order. Applied and rejected may be missing.
-var reportKeys = []string{
-	"format", "instance", "fleetdial", "labels", "started_at", "written_at", "every_ms", "state", "since", "source",
-	"applied", "rejected", "error", "clock_offset_ms", "counters",
-}
-
 // EncodeReport returns the value that Redis holds for a report. It truncates texts that are too
-// long: labels and the name were checked when the subscriber began.
+// long: labels and the name were checked when the subscriber began. The fields of [Owner] come
+// first. Fields that are empty and not in every report are left out.
 func EncodeReport(r *Report) []byte {
 	var buf bytes.Buffer
 	e := encoder{msgpack.NewEncoder(&buf)}
-	fields := len(reportKeys)
-	if r.Applied == nil {
-		fields--
-	}
-	if r.Rejected == nil {
-		fields--
-	}
-	_ = e.EncodeMapLen(fields)
-	e.integer("format", Format)
+	_ = e.EncodeMapLen(13 + optionalFields(r))
+	e.integer("format", reportFormat)
 	e.text("instance", r.Instance)
+	if r.Run != "" {
+		e.text("run", r.Run)
+	}
+	e.integer("started_at", r.StartedAt.UnixMilli())
+	e.integer("written_at", r.WrittenAt.UnixMilli())
+	e.integer("every_ms", r.Every.Milliseconds())
+	if r.Shared != "" {
+		e.text("shared", r.Shared)
+	}
 	e.text("fleetdial", truncate(r.Fleetdial, maxWordBytes))
 	_ = e.EncodeString("labels")
 	_ = e.EncodeMapLen(len(r.Labels))
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		e.text(name, r.Labels[name])
 	}
-	e.integer("started_at", r.StartedAt.UnixMilli())
-	e.integer("written_at", r.WrittenAt.UnixMilli())
-	e.integer("every_ms", r.Every.Milliseconds())
 	e.text("state", string(r.State))
 	e.integer("since", r.Since.UnixMilli())
 	e.text("source", string(r.Source))
@@ -115,7 +139,37 @@ func EncodeReport(r *Report) []byte {
 	for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
 		e.integer(name, r.Counters[name])
 	}
+	e.abilities(r)
 	return buf.Bytes()
+}
+
+// optionalFields returns how many fields of a report are written that may be left out.
+func optionalFields(r *Report) (n int) {
+	for _, written := range []bool{
+		r.Run != "", r.Shared != "", r.Applied != nil, r.Rejected != nil, r.Capabilities != nil, r.Verifies,
+		r.MaxFormat != 0,
+	} {
+		if written {
+			n++
+		}
+	}
+	return n
+}
+
+func (e encoder) abilities(r *Report) {
+	if r.Capabilities != nil {
+		_ = e.EncodeString("capabilities")
+		_ = e.EncodeArrayLen(len(r.Capabilities))
+		for _, c := range r.Capabilities {
+			_ = e.EncodeString(string(c))
+		}
+	}
+	if r.Verifies {
+		e.boolean("verifies", true)
+	}
+	if r.MaxFormat != 0 {
+		e.integer("max_format", int64(r.MaxFormat))
+	}
 }
 
 func (e encoder) applied(a *Applied) {
@@ -162,12 +216,47 @@ func CheckInstance(name string) error {
 	if name == "" || len(name) > MaxInstanceBytes {
 		return invalid("instance", fmt.Sprintf("must be 1 to %d bytes", MaxInstanceBytes))
 	}
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c > '~' {
-			return invalid("instance", "must be printable ASCII without spaces")
+	if !isPrintable(name) {
+		return invalid("instance", "must be printable ASCII without spaces")
+	}
+	return nil
+}
+
+// NewRun returns the id of a run.
+func NewRun() string { return NewID()[:runDigits] }
+
+// AsideName returns the name under which a run reports while another instance reports under
+// its own name.
+func AsideName(name, run string) string {
+	suffix := "~" + run[:min(len(run), asideDigits)]
+	return name[:min(len(name), MaxInstanceBytes-len(suffix))] + suffix
+}
+
+// CheckCapabilities returns a *directive.ValidationError if capabilities are too many, repeated
+// or no words.
+func CheckCapabilities(all []Capability) error {
+	if len(all) > maxCapabilities {
+		return invalid("capabilities", fmt.Sprintf("are %d, the limit is %d", len(all), maxCapabilities))
+	}
+	for i, c := range all {
+		if c == "" || len(c) > maxWordBytes || !isPrintable(string(c)) {
+			return invalid("capabilities", fmt.Sprintf("must be 1 to %d bytes of printable ASCII without spaces", maxWordBytes))
+		}
+		if slices.Contains(all[:i], c) {
+			return invalid("capabilities", "has a repeated item")
 		}
 	}
 	return nil
+}
+
+// isPrintable reports whether a text is printable ASCII without spaces.
+func isPrintable(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // CheckLabels returns a *directive.ValidationError if labels are too many, too long, not UTF-8 or empty.

@@ -2,13 +2,16 @@ package wire
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// DecodeReport returns the report that an instance wrote. It is as strict as [Decode], and so
-// are its errors.
+// DecodeReport returns the report that an instance wrote. The fields may be in any order. Unknown
+// fields are ignored, because a newer build may have written the report. DecodeReport is
+// otherwise as strict as [Decode], and so are its errors.
 func DecodeReport(value []byte) (*Report, error) {
 	if len(value) > MaxReportBytes {
 		return nil, invalid("", fmt.Sprintf("the report is more than %d bytes", MaxReportBytes))
@@ -24,211 +27,204 @@ func DecodeReport(value []byte) (*Report, error) {
 	return out, nil
 }
 
-// reportReader reads the fields of a map one after another, and keeps the first error. After an
-// error, everything reads as zero.
+// Owner says which run wrote a report, and when.
+type Owner struct {
+	Run                  string
+	StartedAt, WrittenAt time.Time
+	Every                time.Duration
+}
+
+// DecodeOwner returns the owner of a report from its first [OwnerBytes]. It returns false if the
+// report names no run.
+func DecodeOwner(head []byte) (Owner, bool) {
+	d := &reportReader{reader: reader{in: string(head)}}
+	r := &Report{}
+	pairs, err := d.mapLen("")
+	seen := 0
+	for ; err == nil && d.err == nil && pairs > 0 && seen < 4; pairs-- {
+		var key string
+		if key, err = d.text(""); err != nil {
+			break
+		}
+		switch key {
+		case "run", "started_at", "written_at", "every_ms":
+			d.head(key, r)
+			seen++
+		default:
+			d.skip()
+		}
+	}
+	return Owner{r.Run, r.StartedAt, r.WrittenAt, r.Every}, seen == 4 && d.err == nil
+}
+
+// reportReader reads the fields of a report, and keeps the first error. After an error,
+// everything reads as zero.
 type reportReader struct {
 	reader
 	err error
-	// next is a key that has been read, but did not come next.
-	ahead   string
-	isAhead bool
-	left    int // pairs of the map that is being read
 }
 
-func (d *reportReader) report() *Report {
-	r := &Report{}
-	d.begin("")
-	if n := d.integerOf("format", 0, directive.MaxMillis); d.err == nil && n != Format {
-		d.err = invalid("format", fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
+// The fields that a report, and its maps, must have.
+var (
+	reportFields = []string{
+		"format", "instance", "fleetdial", "labels", "started_at", "written_at", "every_ms", "state", "since", "source",
+		"error", "clock_offset_ms", "counters",
 	}
-	r.Instance = d.textOf("instance", MaxInstanceBytes)
-	if d.err == nil {
-		d.err = CheckInstance(r.Instance)
-	}
-	r.Fleetdial = d.textOf("fleetdial", maxWordBytes)
-	r.Labels = d.labels()
-	r.StartedAt = d.timeOf("started_at")
-	r.WrittenAt = d.timeOf("written_at")
-	r.Every = time.Duration(d.integerOf("every_ms", 0, maxMillis)) * time.Millisecond
-	r.State = State(d.textOf("state", maxWordBytes))
-	r.Since = d.timeOf("since")
-	r.Source = Source(d.textOf("source", maxWordBytes))
-	if d.has("applied") {
-		r.Applied = d.applied()
-	}
-	if d.has("rejected") {
-		r.Rejected = d.rejected()
-	}
-	r.Error = d.textOf("error", MaxErrorBytes)
-	r.ClockOffset = time.Duration(d.integerOf("clock_offset_ms", -maxMillis, maxMillis)) * time.Millisecond
-	r.Counters = d.counters()
-	d.end()
-	return r
-}
+	appliedFields  = []string{"version", "id", "published_at", "at"}
+	rejectedFields = []string{"version", "id", "reason", "error", "at"}
+)
 
 // maxMillis keeps milliseconds within a Duration.
 const maxMillis = int64(1<<63-1) / int64(time.Millisecond)
 
+func (d *reportReader) report() *Report {
+	r := &Report{}
+	d.fields(reportFields, func(key string) bool { return d.head(key, r) || d.body(key, r) })
+	return r
+}
+
+// fields reads a map. It calls read with each key, and skips the value if read does not know the
+// key. A repeated key is an error, and so is the lack of a required one.
+func (d *reportReader) fields(required []string, read func(key string) bool) {
+	pairs := 0
+	if d.err == nil {
+		pairs, d.err = d.mapLen("")
+	}
+	var seen []string
+	for ; d.err == nil && pairs > 0; pairs-- {
+		var key string
+		if key, d.err = d.text(""); d.err != nil {
+			return
+		}
+		switch {
+		case slices.Contains(seen, key):
+			d.err = invalid(key, "is repeated")
+		case read(key):
+			seen = append(seen, key)
+		default:
+			d.skip()
+		}
+	}
+	for _, key := range required {
+		if d.err == nil && !slices.Contains(seen, key) {
+			d.err = invalid(key, "is missing")
+		}
+	}
+}
+
+// skip passes over a value of any type.
+func (d *reportReader) skip() {
+	if d.err == nil {
+		var end int
+		if end, d.err = scanValue(d.in, d.pos); d.err == nil {
+			d.pos = end
+		}
+	}
+}
+
+// head reads the value of a field that tells who wrote the report, and when. It returns false
+// for any other key.
+func (d *reportReader) head(key string, r *Report) bool {
+	switch key {
+	case "format":
+		if n := d.number(key, 0, directive.MaxMillis); d.err == nil && n != reportFormat {
+			d.err = invalid(key, fmt.Sprintf("is %d, this fleetdial reads %d", n, reportFormat))
+		}
+	case "instance":
+		r.Instance = d.name(key)
+	case "run":
+		r.Run = d.digits(key, runDigits/2)
+	case "shared":
+		r.Shared = d.name(key)
+	case "started_at":
+		r.StartedAt = d.time(key)
+	case "written_at":
+		r.WrittenAt = d.time(key)
+	case "every_ms":
+		r.Every = time.Duration(d.number(key, 0, maxMillis)) * time.Millisecond
+	default:
+		return false
+	}
+	return true
+}
+
+// body reads the value of any other field of a report. It returns false for an unknown key.
+func (d *reportReader) body(key string, r *Report) bool {
+	switch key {
+	case "fleetdial":
+		r.Fleetdial = d.note(key, maxWordBytes)
+	case "labels":
+		r.Labels = d.labels()
+	case "state":
+		r.State = State(d.note(key, maxWordBytes))
+	case "since":
+		r.Since = d.time(key)
+	case "source":
+		r.Source = Source(d.note(key, maxWordBytes))
+	case "applied":
+		r.Applied = d.applied()
+	case "rejected":
+		r.Rejected = d.rejected()
+	case "error":
+		r.Error = d.note(key, MaxErrorBytes)
+	case "clock_offset_ms":
+		r.ClockOffset = time.Duration(d.number(key, -maxMillis, maxMillis)) * time.Millisecond
+	case "counters":
+		r.Counters = d.counters()
+	case "capabilities":
+		r.Capabilities = d.capabilities()
+	case "verifies":
+		r.Verifies = d.flag(key)
+	case "max_format":
+		r.MaxFormat = int(d.number(key, 0, math.MaxInt32))
+	default:
+		return false
+	}
+	return true
+}
+
 func (d *reportReader) applied() *Applied {
-	outer := d.enter("applied")
-	a := &Applied{Version: d.integerOf("version", 0, directive.MaxMillis), ID: d.idOf("id")}
-	a.PublishedAt, a.At = d.timeOf("published_at"), d.timeOf("at")
-	if d.has("signed_by") {
-		a.SignedBy = d.textOf("signed_by", 2*keyIDBytes)
-		if d.err == nil && !isHex(a.SignedBy, keyIDBytes) {
-			d.err = invalid("signed_by", "must be the id of a key")
+	a := &Applied{}
+	d.fields(appliedFields, func(key string) bool {
+		switch key {
+		case "version":
+			a.Version = d.number(key, 0, directive.MaxMillis)
+		case "id":
+			a.ID = d.id(key)
+		case "published_at":
+			a.PublishedAt = d.time(key)
+		case "at":
+			a.At = d.time(key)
+		case "signed_by":
+			a.SignedBy = d.digits(key, keyIDBytes)
+		case "digest":
+			a.Digest = d.digits(key, digestBytes)
+		default:
+			return false
 		}
-	}
-	if d.has("digest") {
-		a.Digest = d.textOf("digest", 2*digestBytes)
-		if d.err == nil && !isHex(a.Digest, digestBytes) {
-			d.err = invalid("digest", "must be 16 hex digits in lower case")
-		}
-	}
-	d.leave(outer)
+		return true
+	})
 	return a
 }
 
 func (d *reportReader) rejected() *Rejected {
-	outer := d.enter("rejected")
-	j := &Rejected{Version: d.integerOf("version", 0, directive.MaxMillis), ID: d.idOf("id")}
-	j.Reason = RejectReason(d.textOf("reason", maxWordBytes))
-	j.Error = d.textOf("error", MaxErrorBytes)
-	j.At = d.timeOf("at")
-	d.leave(outer)
-	return j
-}
-
-func (d *reportReader) labels() map[string]string {
-	n := d.mapOf("labels", MaxLabels)
-	labels := make(map[string]string, n)
-	for range n {
-		name := d.note("labels", MaxLabelBytes)
-		if _, twice := labels[name]; twice && d.err == nil {
-			d.err = invalid("labels", "has a repeated name")
-		}
-		labels[name] = d.note("labels", MaxLabelValueBytes)
-	}
-	return labels
-}
-
-func (d *reportReader) counters() map[string]int64 {
-	n := d.mapOf("counters", maxCounters)
-	counters := make(map[string]int64, n)
-	for range n {
-		name := d.note("counters", maxWordBytes)
-		if _, twice := counters[name]; twice && d.err == nil {
-			d.err = invalid("counters", "has a repeated name")
-		}
-		if d.err == nil {
-			counters[name], d.err = d.integer("counters", 0, directive.MaxMillis)
-		}
-	}
-	return counters
-}
-
-// begin reads the length of a map, and end checks that all of it was read.
-func (d *reportReader) begin(field string) {
-	if d.err == nil {
-		d.left, d.err = d.mapLen(field)
-	}
-}
-
-func (d *reportReader) end() {
-	if d.err == nil && d.left > 0 {
-		d.err = invalid("", "has an unknown or a repeated field")
-	}
-}
-
-// enter begins the map that is the value of a key which has been read; leave ends it.
-func (d *reportReader) enter(field string) (outer int) {
-	outer, d.isAhead = d.left-1, false
-	d.begin(field)
-	return outer
-}
-
-func (d *reportReader) leave(outer int) {
-	d.end()
-	d.left = outer
-}
-
-// has reports whether that key comes next. It stays to be read by enter.
-func (d *reportReader) has(want string) bool {
-	if d.err != nil || d.left == 0 {
-		return false
-	}
-	if !d.isAhead {
-		if d.ahead, d.err = d.text(""); d.err != nil {
+	j := &Rejected{}
+	d.fields(rejectedFields, func(key string) bool {
+		switch key {
+		case "version":
+			j.Version = d.number(key, 0, directive.MaxMillis)
+		case "id":
+			j.ID = d.id(key)
+		case "reason":
+			j.Reason = RejectReason(d.note(key, maxWordBytes))
+		case "error":
+			j.Error = d.note(key, MaxErrorBytes)
+		case "at":
+			j.At = d.time(key)
+		default:
 			return false
 		}
-		d.isAhead = true
-	}
-	return d.ahead == want
-}
-
-// key reads the key that has to come next.
-func (d *reportReader) key(want string) bool {
-	if d.err != nil {
-		return false
-	}
-	if !d.has(want) {
-		if d.err == nil {
-			d.err = invalid(want, "is missing or in another place")
-		}
-		return false
-	}
-	d.isAhead = false
-	d.left--
-	return true
-}
-
-func (d *reportReader) integerOf(key string, low, high int64) (n int64) {
-	if d.key(key) {
-		n, d.err = d.integer(key, low, high)
-	}
-	return n
-}
-
-func (d *reportReader) timeOf(key string) time.Time {
-	return time.UnixMilli(d.integerOf(key, 0, directive.MaxMillis))
-}
-
-func (d *reportReader) textOf(key string, limit int) string {
-	if !d.key(key) {
-		return ""
-	}
-	return d.note(key, limit)
-}
-
-// note reads a text.
-func (d *reportReader) note(field string, limit int) (text string) {
-	if d.err != nil {
-		return ""
-	}
-	if text, d.err = d.text(field); d.err == nil {
-		d.err = CheckNote(field, text, limit)
-	}
-	return text
-}
-
-// idOf reads a revision's id, which may be empty.
-func (d *reportReader) idOf(key string) string {
-	id := d.textOf(key, 2*idBytes)
-	if d.err == nil && id != "" {
-		d.err = checkID(id)
-	}
-	return id
-}
-
-func (d *reportReader) mapOf(key string, limit int) (n int) {
-	if !d.key(key) {
-		return 0
-	}
-	if n, d.err = d.mapLen(key); d.err == nil && n > limit {
-		d.err = invalid(key, fmt.Sprintf("are %d, the limit is %d", n, limit))
-	}
-	if d.err != nil {
-		return 0
-	}
-	return n
+		return true
+	})
+	return j
 }

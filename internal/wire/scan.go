@@ -38,9 +38,17 @@ const (
 	noMap          = "expected a map"
 )
 
-// scanMap returns the end of the msgpack map that begins at start. It accepts every type
-// that Redis' Lua can unpack. It does not recurse and does not allocate.
+// scanMap returns the end of the msgpack map that begins at start.
 func scanMap(b string, start int) (end int, err error) {
+	if t, reason := readToken(b[start:]); reason == "" && !t.isMap {
+		return 0, &MalformedError{start, noMap}
+	}
+	return scanValue(b, start)
+}
+
+// scanValue returns the end of the msgpack value that begins at start. It accepts every type
+// that Redis' Lua can unpack. It does not recurse and does not allocate.
+func scanValue(b string, start int) (end int, err error) {
 	fail := func(at int, reason string) (int, error) { return 0, &MalformedError{at, reason} }
 	var open [maxDepth]int // the number of values that are still to come, by depth
 	depth, pos := 0, start
@@ -48,9 +56,6 @@ func scanMap(b string, start int) (end int, err error) {
 		t, reason := readToken(b[pos:])
 		if reason != "" {
 			return fail(pos, reason)
-		}
-		if pos == start && !t.isMap {
-			return fail(start, noMap)
 		}
 		at := pos
 		pos += t.size

@@ -51,6 +51,9 @@ func EncodeSnapshot(s *Snapshot) []byte {
 	return buf.Bytes()
 }
 
+// snapshotFields are the fields of a snapshot.
+var snapshotFields = []string{"format", "key", "taken_at", "local_at", "boot", "uptime_ms", "sha256"}
+
 var errDigest = errors.New("the value does not match its digest")
 
 // DecodeSnapshot returns the snapshot that [EncodeSnapshot] wrote. It checks the digest
@@ -61,16 +64,30 @@ func DecodeSnapshot(b []byte) (*Snapshot, error) {
 		return nil, invalid("", fmt.Sprintf("the snapshot is more than %d bytes", MaxSnapshotBytes))
 	}
 	d := &reportReader{reader: reader{in: string(b)}}
-	d.begin("")
-	if n := d.integerOf("format", 0, directive.MaxMillis); d.err == nil && n != Format {
-		d.err = invalid("format", fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
-	}
-	s := &Snapshot{Name: d.textOf("key", MaxReasonBytes)}
-	s.TakenAt, s.LocalAt = d.timeOf("taken_at"), d.timeOf("local_at")
-	s.Boot = d.textOf("boot", maxWordBytes)
-	s.Uptime = time.Duration(d.integerOf("uptime_ms", 0, maxMillis)) * time.Millisecond
-	digest := d.textOf("sha256", 2*sha256.Size)
-	d.end()
+	s, digest := &Snapshot{}, ""
+	d.fields(snapshotFields, func(key string) bool {
+		switch key {
+		case "format":
+			if n := d.number(key, 0, directive.MaxMillis); d.err == nil && n != Format {
+				d.err = invalid(key, fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
+			}
+		case "key":
+			s.Name = d.note(key, MaxReasonBytes)
+		case "taken_at":
+			s.TakenAt = d.time(key)
+		case "local_at":
+			s.LocalAt = d.time(key)
+		case "boot":
+			s.Boot = d.note(key, maxWordBytes)
+		case "uptime_ms":
+			s.Uptime = time.Duration(d.number(key, 0, maxMillis)) * time.Millisecond
+		case "sha256":
+			digest = d.note(key, 2*sha256.Size)
+		default:
+			d.err = invalid(key, "is unknown")
+		}
+		return true
+	})
 	if d.err != nil {
 		return nil, d.err
 	}

@@ -1,0 +1,209 @@
+package fleetdial
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/report"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// InstanceState says how an instance stands to the current revision.
+type InstanceState string
+
+const (
+	// InstanceSynced has applied the current revision, and follows the key.
+	InstanceSynced InstanceState = "SYNCED"
+	// InstancePending follows the key, but had not applied the current revision when it last
+	// reported. That is normal for a moment after a publish: see PublisherConfig.PendingTime.
+	InstancePending InstanceState = "PENDING"
+	// InstanceStale has applied another revision or another value of the same id, cannot tell
+	// whether its revision is the current one, or its report is missing or cannot be read.
+	InstanceStale InstanceState = "STALE"
+	// InstanceRejected has rejected the current revision.
+	InstanceRejected InstanceState = "REJECTED"
+	// InstanceNever has not applied any revision.
+	InstanceNever InstanceState = "NEVER"
+	// InstanceGone has vanished without leaving, or hangs: it has not been heard of for three of
+	// its report intervals.
+	InstanceGone InstanceState = "GONE"
+)
+
+// Instance is one row of a [Roster].
+type Instance struct {
+	// Name is the instance's name, and State how it stands to the current revision.
+	Name  string
+	State InstanceState
+	// LastSeen is when the instance last reported, by the clock of Redis. It is zero if the roster
+	// holds only times that are more than a minute ahead of that clock, which are forged.
+	LastSeen time.Time
+	// Report is what the instance last reported. The roster keeps it for an hour, also if the
+	// instance is gone. It is nil if it cannot be read, or if Redis has evicted it. A forged report
+	// spoils its own row and no other.
+	Report *Report
+	// Err is why the report cannot be read or the instance is stale, if there is a reason.
+	Err error
+	// Shared is a name that this instance and another one use, empty if no other instance that
+	// is not gone uses its name. Both rows have it: the one of that name, and the one that moved
+	// aside, see SubscriberConfig.Instance.
+	Shared string
+
+	scored time.Time // when it was last seen by the sorted set
+}
+
+func (in *Instance) read(report []byte, wrongType bool) {
+	in.Report, in.Err = nil, nil
+	if wrongType {
+		in.Err = errors.New("the report is of another type")
+		return
+	}
+	if len(report) == 0 {
+		return
+	}
+	got, err := wire.DecodeReport(report)
+	if err == nil && got.Instance != in.Name {
+		err = errors.New("the report is of another instance")
+	}
+	if err != nil {
+		in.Err = fmt.Errorf("the report cannot be read: %w", err)
+		return
+	}
+	in.Report = got
+}
+
+var (
+	errOtherValue    = errors.New("the instance has applied another value under the id of the current revision")
+	errReportMissing = errors.New("its report is missing: Redis may have evicted it (see maxmemory-policy)")
+)
+
+// judge sets when an instance was last seen, and how it stands to the current revision.
+func (r *Roster) judge(in *Instance) {
+	r.see(in)
+	in.State = r.stateOf(in)
+	if in.State != InstanceStale || in.Err != nil {
+		return
+	}
+	switch {
+	case in.Report == nil:
+		in.Err = errReportMissing
+	case in.Report.Applied.ID == r.ID && r.differs(in.Report.Applied):
+		in.Err = errOtherValue
+	}
+}
+
+// see sets LastSeen to the later of what the sorted set and the report say, except times ahead
+// of the clock of Redis.
+func (r *Roster) see(in *Instance) {
+	in.LastSeen = time.Time{}
+	times := []time.Time{in.scored}
+	if in.Report != nil {
+		times = append(times, in.Report.WrittenAt)
+	}
+	for _, at := range times {
+		if at.After(in.LastSeen) && at.Sub(r.Now) <= redisstore.MaxAhead {
+			in.LastSeen = at
+		}
+	}
+}
+
+// isGone reports whether an instance has not been heard of for three report intervals.
+func (r *Roster) isGone(in *Instance) bool {
+	every := r.every
+	if in.Report != nil {
+		every = in.Report.Every
+	}
+	since := in.LastSeen
+	if r.back.After(since) {
+		since = r.back
+	}
+	return since.IsZero() || r.Now.Sub(since) > report.Silence(cmp.Or(every, DefaultReportInterval))
+}
+
+// isSilent is isGone for an instance that was not judged yet.
+func (r *Roster) isSilent(in *Instance) bool {
+	r.see(in)
+	return r.isGone(in)
+}
+
+func (r *Roster) stateOf(in *Instance) InstanceState {
+	rep := in.Report
+	switch {
+	case r.isGone(in):
+		return InstanceGone
+	case in.Err != nil, rep == nil:
+		return InstanceStale
+	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == StateRejected:
+		return InstanceRejected
+	case rep.Applied == nil:
+		return InstanceNever
+	case !r.Published || rep.State != StateLive && rep.State != StateEmpty:
+		return InstanceStale
+	case rep.Applied.ID == r.ID && !r.differs(rep.Applied):
+		return InstanceSynced
+	case rep.Applied.ID != r.ID && r.isRecent():
+		return InstancePending
+	}
+	return InstanceStale
+}
+
+// DefaultPendingTime is the default of PublisherConfig.PendingTime.
+const DefaultPendingTime = 5 * time.Second
+
+func (cfg *PublisherConfig) pendingTime() time.Duration {
+	return cmp.Or(cfg.PendingTime, DefaultPendingTime)
+}
+
+// isRecent reports whether the current revision was published within the last moments.
+func (r *Roster) isRecent() bool {
+	age := r.Now.Sub(r.PublishedAt)
+	return r.Version > 0 && 0 <= age && age < r.pendingTime
+}
+
+// longestInterval returns the longest report interval of the reports that can be read, for the
+// instances whose reports are missing. A forged interval counts for no more than the time for
+// which the roster remembers.
+func longestInterval(instances []Instance) (longest time.Duration) {
+	for i := range instances {
+		if rep := instances[i].Report; rep != nil {
+			longest = max(longest, min(rep.Every, redisstore.RosterMemory/4))
+		}
+	}
+	return cmp.Or(longest, DefaultReportInterval)
+}
+
+// markShared marks the instances that use one name.
+func (r *Roster) markShared() {
+	for i := range r.Instances {
+		in := &r.Instances[i]
+		rep := in.Report
+		if rep == nil || rep.Shared == "" || in.State == InstanceGone || in.Name != wire.AsideName(rep.Shared, rep.Run) {
+			continue
+		}
+		in.Shared = rep.Shared
+		if owner, found := r.find(rep.Shared); found {
+			owner.Shared = rep.Shared
+		}
+	}
+}
+
+// find returns the instance with a name.
+func (r *Roster) find(name string) (*Instance, bool) {
+	i, found := slices.BinarySearchFunc(r.Instances, name, func(in Instance, name string) int {
+		return strings.Compare(in.Name, name)
+	})
+	if !found {
+		return nil, false
+	}
+	return &r.Instances[i], true
+}
+
+// differs reports whether an instance has applied another value than the key's, as far as the
+// digests tell.
+func (r *Roster) differs(a *Applied) bool {
+	return r.Digest != "" && a.Digest != "" && r.Digest != a.Digest
+}
