@@ -21,7 +21,7 @@ func movableClient(t *testing.T, server *testutil.Redis) (client *redis.Client, 
 	var addr atomic.Value
 	addr.Store(server.Addr())
 	client = redis.NewClient(&redis.Options{
-		Protocol: 2, PoolSize: 20,
+		Protocol: 2, PoolSize: 50,
 		Dialer: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, addr.Load().(string))
 		},
@@ -61,7 +61,7 @@ func TestPublish_NameMovesToNewMaster(t *testing.T) {
 	p := newTestPublisher(t, client, PublisherConfig{})
 	demote(t, b, a)
 	publish(t, p, "a")
-	fillPool(t, client, 12)
+	fillPool(t, client, 40)
 
 	b.Do(t, "REPLICAOF", "NO", "ONE")
 	move(b)
@@ -74,7 +74,7 @@ func TestPublish_NameMovesToNewMaster(t *testing.T) {
 	assert.Less(t, time.Since(began), readOnlyTime)
 	assert.EqualValues(t, 2, rev.Version)
 	assert.Equal(t, []int64{2, 1}, historyVersions(t, b.Client(t)))
-	for range 12 {
+	for range 40 {
 		conn := client.Conn()
 		defer conn.Close()
 		role, err := conn.Do(t.Context(), "ROLE").Slice()

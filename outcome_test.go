@@ -266,6 +266,7 @@ func TestFind_TruncatedHistory(t *testing.T) {
 		"others since, base gone":      {5, true, []int64{6}, 3, []int64{9, 8, 7}, true},
 		"older attempt counts":         {0, false, []int64{6, 3}, 3, []int64{6, 5, 4}, true},
 		"older attempt counts first":   {0, false, []int64{1, 3}, 3, []int64{5, 4, 3}, true},
+		"higher version before base":   {5, true, []int64{6}, 1, []int64{6, 5, 900}, false},
 		"no history before":            {0, false, []int64{1}, 1, []int64{1}, false},
 		"data lost":                    {5, true, []int64{6}, 0, nil, false},
 		"failover lost the base":       {5, true, []int64{6}, 1, []int64{4, 3, 2}, false},

@@ -40,7 +40,7 @@
 //	     TestClock_SetBackExtendsNothing TestClock_SuspendedMachine
 //	     TestSnapshot_ExtendsNothing
 //	     TestSnapshot_ExtendsNothingIfTheFleetsClockGoesBack
-//	     TestPublish_UsesClockOfRedis
+//	     TestPublish_UsesClockOfRedis TestPublish_ChecksClockOfRedis TestPublish_MaxTTL
 //	P5   A misspelled or empty value, or an unknown field, never makes a directive match
 //	     more requests than intended.
 //	     TestParseBody_RejectedJSON TestParseBody_RejectedYAML
@@ -62,7 +62,12 @@
 //	     TestUpdate_LostRace TestPublish_ConflictNamesCurrentRevision
 //	     TestPublish_LostReplySettledByID TestPublish_LostReplyTruncatedHistory
 //	     TestPublish_LostRequestIsPublishedOnce TestPublish_LateExecIsPublishedOnce
-//	     TestPublish_OutcomeUnknown
+//	     TestPublish_OutcomeUnknown TestPublish_OpenOutcomeGoesOnAfterEveryError
+//	     TestPublish_OpenOutcomeUntilContextEnds TestPublish_ConflictSettlesOpenOutcome
+//	     TestPublish_LostReplyFoundInHistory TestFind_TruncatedHistory
+//	     TestPublish_LostReplyAfterVersionsBeganAgain TestUpdate_WatchesKeyAndHistory
+//	     TestPublish_IfCurrent TestPublish_ConditionsKeepUnreadableValue
+//	     TestExec_AbandonedNeverBegins TestPublish_ConflictOfWholeSetEndsCommand
 //	P9   A slow, hung, missing or hostile Redis never blocks or crashes the proxy, leaks
 //	     a goroutine, spins, or floods the log.
 //	     TestFaultMatrix TestTopologies TestSoak TestDecode_HostileBytesAllocateLittle

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -33,12 +34,14 @@ func (t *Tx) dropConnections(ctx context.Context) {
 	}
 	client := t.client.client
 	_, _ = interruptibly(ctx, "close idle connections", func() (struct{}, error) {
+		// At once, because the client tries each several times, and waits in between.
+		var wg sync.WaitGroup
 		for range client.PoolStats().IdleConns {
-			if ctx.Err() != nil {
-				break
-			}
-			_ = client.Watch(ctx, func(tx *redis.Tx) error { return quit(ctx, tx) })
+			wg.Go(func() {
+				_ = client.Watch(ctx, func(tx *redis.Tx) error { return quit(ctx, tx) })
+			})
 		}
+		wg.Wait()
 		return struct{}{}, nil
 	})
 }
