@@ -129,7 +129,7 @@ func (s *Subscriber) session(ctx context.Context, number uint64) {
 func sessionEvent(number uint64, reply any) follow.Event {
 	switch reply := reply.(type) {
 	case *redis.Subscription:
-		if reply.Kind == "subscribe" || reply.Kind == "ssubscribe" {
+		if reply.Kind == "subscribe" {
 			return follow.Subscribed{Session: number}
 		}
 		return follow.Unsubscribed{Session: number}
