@@ -28,8 +28,9 @@ func TestTopologies(t *testing.T) {
 		t.Run("cluster, an owner is lost", all.clusterOwner)
 		t.Run("cluster, kinds of clients", all.clusterClients)
 		t.Run("sentinel, kinds of clients", all.sentinelClients)
+		t.Run("a name moves", all.nameMoves)
 	})
-	all.show(t, "topologies", []string{"Sentinel", "replica", "Cluster"})
+	all.show(t, "topologies", []string{"Sentinel", "replica", "Cluster", "name"})
 }
 
 // sentinel makes the master of a Sentinel deployment fail.
