@@ -96,8 +96,8 @@ func TestRotation_FailureKeepsTheSession(t *testing.T) {
 	t.Parallel()
 	denied := errors.New("NOPERM no permissions to access a channel")
 	for name, fail := range map[string]func(r *rig){
-		"refused": func(r *rig) { r.failing = errRefused },
-		"denied":  func(r *rig) { r.denied = denied },
+		"down":   func(r *rig) { r.failing = errRefused },
+		"denied": func(r *rig) { r.denied = denied },
 		"unsubscribed": func(r *rig) {
 			if r.successor != 0 {
 				r.deliver(Unsubscribed{r.successor})
