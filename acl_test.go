@@ -151,6 +151,7 @@ func TestACL_AllowsNothingElse(t *testing.T) {
 		{"GETRANGE", "fleetdial:{other}", 0, 1},
 		{"STRLEN", "fleetdial:{other}"},
 		{"SUBSCRIBE", "fleetdial:{other}"},
+		{"SSUBSCRIBE", "fleetdial:{prod}"},
 		{"ZADD", "fleetdial:{other}:fleet", 1, "x"},
 		{"GET", "fleetdial:{prod}"},
 		{"LRANGE", "fleetdial:{prod}:history", 0, 1},

@@ -42,6 +42,9 @@ func (s *Subscriber) loop() {
 			s.waiters[s.asked] = r.done
 			event = follow.Refresh{Waiter: s.asked}
 		}
+		if lost, ok := event.(follow.SessionLost); ok {
+			s.endSession(lost.Session)
+		}
 		out := s.follower.Handle(now, event)
 		s.carryOut(out)
 		// A timer that fires too early costs less than one that is set at each event.
@@ -52,7 +55,7 @@ func (s *Subscriber) loop() {
 	}
 }
 
-// carryOut does what the follower decided. A session ends before the next one begins.
+// carryOut does what the follower decided.
 func (s *Subscriber) carryOut(out follow.Effects) {
 	if out.Set != nil {
 		s.set.Store(out.Set)
@@ -61,13 +64,12 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 	if out.Applied != nil {
 		s.listeners.Tell(*out.Applied)
 	}
-	if out.EndSession {
-		s.lose()
+	for _, number := range out.EndSessions {
+		s.endSession(number)
 	}
 	if out.OpenSession != 0 {
-		s.lose() // the one before has ended
-		var ctx context.Context
-		ctx, s.lose = context.WithCancel(s.ctx)
+		ctx, end := context.WithCancel(s.ctx)
+		s.sessions[out.OpenSession] = end
 		s.remote.Go(func() { s.session(ctx, out.OpenSession) })
 	}
 	if out.Fetch != nil {
@@ -114,6 +116,14 @@ func (s *Subscriber) post(event any) {
 	}
 }
 
+// endSession ends a session, if it has not ended.
+func (s *Subscriber) endSession(number uint64) {
+	if end := s.sessions[number]; end != nil {
+		end()
+		delete(s.sessions, number)
+	}
+}
+
 // session runs one session and posts what comes of it.
 func (s *Subscriber) session(ctx context.Context, number uint64) {
 	if number > 1 {
@@ -129,7 +139,7 @@ func (s *Subscriber) session(ctx context.Context, number uint64) {
 func sessionEvent(number uint64, reply any) follow.Event {
 	switch reply := reply.(type) {
 	case *redis.Subscription:
-		if reply.Kind == "subscribe" || reply.Kind == "ssubscribe" {
+		if reply.Kind == "subscribe" {
 			return follow.Subscribed{Session: number}
 		}
 		return follow.Unsubscribed{Session: number}

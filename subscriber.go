@@ -50,6 +50,7 @@ const (
 const (
 	DefaultResyncInterval      = 30 * time.Second
 	DefaultSubscriptionTimeout = 3 * time.Second
+	DefaultSubscriptionAge     = 10 * time.Minute
 	DefaultReportInterval      = 10 * time.Second
 )
 
@@ -70,6 +71,12 @@ type SubscriberConfig struct {
 	// default is 3 s, the least is 10 ms. The Subscriber pings the server twice as often, which
 	// is most of what an idle one costs Redis.
 	SubscriptionTimeout time.Duration
+	// SubscriptionAge is after how long the subscription is replaced by another on a new
+	// connection, so that the Subscriber follows a host name that moves to another server; the
+	// default is 10 min, the least is 10 ms, and a negative value means never. Each age is shortened
+	// by up to a fifth, at random. The new subscription stands before the old one ends, so that the
+	// state stays and no announcement is missed. If it cannot be made, the old one goes on.
+	SubscriptionAge time.Duration
 	// MaxBytes is the size of the largest value that is accepted, 128 bytes to 4 MiB; the default
 	// is 4 MiB. A larger value is rejected.
 	MaxBytes int
@@ -130,11 +137,12 @@ func (cfg *SubscriberConfig) check() error {
 	}
 	cfg.ResyncInterval = cmp.Or(cfg.ResyncInterval, DefaultResyncInterval)
 	cfg.SubscriptionTimeout = cmp.Or(cfg.SubscriptionTimeout, DefaultSubscriptionTimeout)
+	cfg.SubscriptionAge = cmp.Or(cfg.SubscriptionAge, DefaultSubscriptionAge)
 	cfg.ReportInterval = cmp.Or(cfg.ReportInterval, DefaultReportInterval)
 	const shortest = 10 * time.Millisecond
 	if cfg.ResyncInterval < shortest || cfg.SubscriptionTimeout < shortest ||
-		0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
-		return fmt.Errorf("ResyncInterval, SubscriptionTimeout and ReportInterval must be at least %v", shortest)
+		0 < cfg.SubscriptionAge && cfg.SubscriptionAge < shortest || 0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
+		return fmt.Errorf("ResyncInterval, SubscriptionTimeout, SubscriptionAge and ReportInterval must be at least %v", shortest)
 	}
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, wire.MaxValueBytes)
 	if cfg.MaxBytes < wire.HeaderBytes || cfg.MaxBytes > wire.MaxValueBytes {
@@ -156,7 +164,7 @@ func (cfg *SubscriberConfig) check() error {
 // Redis. A Subscriber is a [Store]. All methods are safe for concurrent use.
 //
 // A Subscriber uses two connections of its client: one for its subscription and, while it
-// fetches the key, one from the pool.
+// fetches the key, one from the pool. While it replaces its subscription, it has two of them.
 type Subscriber struct {
 	cfg    SubscriberConfig
 	client *redisstore.Client
@@ -171,8 +179,8 @@ type Subscriber struct {
 	events      chan any
 	fetches     chan follow.Fetch // has room for one
 	waiters     map[uint64]chan<- error
-	asked       uint64             // the number of the last waiter
-	lose        context.CancelFunc // ends the current session
+	asked       uint64                        // the number of the last waiter
+	sessions    map[uint64]context.CancelFunc // ends each open session, by its number
 	suspensions host.Suspensions
 	started     chan error // has room for one: how the first attempt ended
 
@@ -236,11 +244,12 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 	s := &Subscriber{
 		cfg: cfg, client: client,
 		follower: follow.New(follow.Config{
-			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout, MaxBytes: cfg.MaxBytes,
-			Keys: keys, Key: client.Key(), Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+			ResyncInterval: cfg.ResyncInterval, SubscriptionTimeout: cfg.SubscriptionTimeout,
+			SubscriptionAge: max(0, cfg.SubscriptionAge), MaxBytes: cfg.MaxBytes, Keys: keys, Key: client.Key(),
+			Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
 		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspensions: host.NewSuspensions(),
-		started: make(chan error, 1), lose: func() {},
+		started: make(chan error, 1), sessions: make(map[uint64]context.CancelFunc),
 	}
 	s.logs, s.log = newLogSwitch(cfg.Logger)
 	s.log = s.log.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet))

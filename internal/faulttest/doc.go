@@ -21,6 +21,8 @@
 //	     TestSubscriber_HungServerMakesItStale TestSubscriber_HungFetchMakesItStale
 //	     TestSession_FetchAfterTheSubscription TestFetch_AnnouncementDuringFetch
 //	     TestResync_ReadsHeaderAndEachTenthTimeTheValue
+//	     TestRotation_OldSessionStaysUntilTheSuccessorIsReliable
+//	     TestSubscriber_SubscriptionAge TestFollower_ForgedVersionHidesNoLoss
 //	P3   A value that does not decode, does not verify or exceeds the limits is never
 //	     applied. The subscriber keeps its set, and reports the rejection.
 //	     TestFaultMatrix TestDecode_RejectedFields TestDecode_HostileBytesAllocateLittle

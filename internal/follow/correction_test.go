@@ -21,7 +21,7 @@ func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
 		require.NotNil(t, r.handle(Timer{}).Fetch)
 		require.NotNil(t, r.reply(r.revision(version, "b", noon.Add(time.Hour))).Applied)
 		r.now = r.now.Add(2 * announcementGrace)
-		assert.False(t, r.handle(Timer{}).EndSession)
+		assert.Empty(t, r.handle(Timer{}).EndSessions)
 	}
 	assert.Zero(t, r.Status().Counters.Corrections)
 
@@ -36,7 +36,7 @@ func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
 		require.NotNil(t, r.handle(Timer{}).Fetch)
 		require.NotNil(t, r.reply(r.revision(version, "b", noon.Add(time.Hour))).Applied)
 		r.now = r.now.Add(2 * announcementGrace)
-		assert.False(t, r.handle(Timer{}).EndSession)
+		assert.Empty(t, r.handle(Timer{}).EndSessions)
 	}
 	assert.Zero(t, r.Status().Counters.Corrections)
 
@@ -44,6 +44,6 @@ func TestFollower_ResyncFindsOlderRevision(t *testing.T) {
 	require.NotNil(t, r.handle(Timer{}).Fetch)
 	require.NotNil(t, r.reply(r.revision(3, "c", noon.Add(time.Hour))).Applied)
 	r.now = r.now.Add(2 * announcementGrace)
-	assert.True(t, r.handle(Timer{}).EndSession, "the announcement of version 3 was lost")
+	assert.NotEmpty(t, r.handle(Timer{}).EndSessions, "the announcement of version 3 was lost")
 	assert.Equal(t, int64(1), r.Status().Counters.Corrections)
 }

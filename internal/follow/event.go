@@ -54,10 +54,11 @@ type Effects struct {
 	Set *directive.Set
 	// Applied, if not nil, is a revision that has just been applied.
 	Applied *wire.Revision
-	// OpenSession, if not 0, is the number of the session to open. EndSession ends the current
-	// session, whose end has to be confirmed by SessionLost.
+	// EndSessions are the numbers of the sessions to end. The end of each has to be confirmed by
+	// SessionLost. OpenSession, if not 0, is the number of the session to open. Up to three are
+	// open at once: the one that counts, its successor, and one whose end is not confirmed yet.
+	EndSessions []uint64
 	OpenSession uint64
-	EndSession  bool
 	// Fetch, if not nil, is the fetch to begin. There is never more than one under way.
 	Fetch *Fetch
 	// Answers are the answers to Refresh.

@@ -41,11 +41,13 @@ var (
 	emptySet   = &directive.Set{}
 )
 
-// Config configures a follower. All of it is required, except Keys.
+// Config configures a follower. All of it is required, except SubscriptionAge and Keys.
 type Config struct {
 	// ResyncInterval is the longest time between two fetches, SubscriptionTimeout how long the
 	// server may be silent.
 	ResyncInterval, SubscriptionTimeout time.Duration
+	// SubscriptionAge is after how long a session is replaced, 0 for never.
+	SubscriptionAge time.Duration
 	// MaxBytes is the size of the largest value that is accepted.
 	MaxBytes int
 	// Keys are the trusted keys. With any, values have to be signed for the Redis key Key.
@@ -75,10 +77,14 @@ type Follower struct {
 	found    wire.State
 	fetchErr error
 
-	session       session
-	subscriptions int
-	openAt        time.Time
-	sessionRetry  pace.Backoff
+	// session is the session that counts. successor is the one that is to replace it, if that is
+	// open, and retired the number of the one that was replaced, until its end is confirmed.
+	session, successor session
+	retired            uint64
+	sessions           uint64 // how many were opened
+	subscriptions      int
+	openAt             time.Time
+	sessionRetry       pace.Backoff
 
 	// next is the fetch to come, and current the one under way.
 	next                    *request
@@ -88,8 +94,10 @@ type Follower struct {
 	resyncAt                time.Time
 	resyncs                 int
 
-	// heard counts the messages. newest is the last announcement that told of something new.
+	// heard counts the messages. newest is the last announcement that told of something new, and
+	// announced are the ids of the last ones.
 	heard       int64
+	announced   recentIDs
 	newest      wire.Announcement
 	newestAt    time.Time
 	unannounced *unannounced
@@ -136,22 +144,22 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	f.now, f.out, f.outcome = now, Effects{}, nil
 	switch e := event.(type) {
 	case Subscribed:
-		if f.isCurrent(e.Session) {
-			f.subscribed()
+		if s := f.replied(e.Session); s != nil {
+			f.subscribed(s)
 		}
 	case Unsubscribed:
-		if f.isCurrent(e.Session) {
-			f.endSession(errUnsubscribed)
+		if s := f.replied(e.Session); s != nil {
+			f.endSession(s, errUnsubscribed)
 		}
 	case Message:
-		if f.isCurrent(e.Session) {
+		if f.replied(e.Session) != nil {
 			f.message(e.Payload)
 		}
 	case Pong:
-		f.isCurrent(e.Session)
+		f.replied(e.Session)
 	case ErrorReply:
-		if f.isCurrent(e.Session) {
-			f.errorReply(e.Err)
+		if s := f.replied(e.Session); s != nil {
+			f.errorReply(s, e.Err)
 		}
 	case SessionLost:
 		f.sessionLost(e)
@@ -164,6 +172,8 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	case Timer:
 	}
 	f.tendSession()
+	f.rotate()
+	f.checkUnannounced()
 	f.resync()
 	f.dispatch()
 	changed := f.updateState()
@@ -254,11 +264,16 @@ func (f *Follower) wakeAt() time.Time {
 			at = t
 		}
 	}
-	switch {
-	case !f.session.isOpen:
+	if !f.session.isOpen {
 		earlier(f.openAt)
-	case !f.session.ending:
-		earlier(f.session.lastReply.Add(f.cfg.SubscriptionTimeout))
+	}
+	for _, s := range []*session{&f.session, &f.successor} {
+		if s.isOpen && !s.ending {
+			earlier(s.lastReply.Add(f.cfg.SubscriptionTimeout))
+		}
+	}
+	if f.mayRotate() {
+		earlier(f.session.rotateAt)
 	}
 	if f.unannounced != nil {
 		earlier(f.unannounced.at)

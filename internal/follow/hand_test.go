@@ -32,12 +32,23 @@ type hand struct {
 
 // newHand returns a follower with an open session whose first fetch is under way.
 func newHand(t *testing.T) *hand {
+	t.Helper()
+	return newHandWith(t, nil)
+}
+
+// newHandWith is newHand with another configuration.
+func newHandWith(t *testing.T, change func(*Config)) *hand {
+	t.Helper()
 	start := time.Unix(1000, 0)
 	r := &hand{t: t, start: start, now: start, set: &directive.Set{}}
-	r.Follower = New(Config{
+	cfg := Config{
 		ResyncInterval: time.Hour, SubscriptionTimeout: 10 * time.Hour, MaxBytes: wire.MaxValueBytes,
 		Rand: rand.New(rand.NewPCG(1, 2)),
-	}, start)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	r.Follower = New(cfg, start)
 	require.Equal(t, uint64(1), r.handle(Timer{}).OpenSession)
 	require.NotNil(t, r.handle(Subscribed{Session: 1}).Fetch)
 	return r

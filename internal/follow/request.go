@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"slices"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/wire"
@@ -103,7 +104,7 @@ func (f *Follower) message(payload string) {
 		return
 	}
 	f.status.Counters.Announcements++
-	f.session.newest = max(f.session.newest, a.Version)
+	f.announced.add(a.ID)
 	if f.applied.isOf(a.ID) || f.rejected.isOf(a.ID) {
 		return
 	}
@@ -118,6 +119,22 @@ func (f *Follower) message(payload string) {
 	}
 	f.request(request{cause: causeAnnounced, full: true, announced: a, notBefore: notBefore})
 }
+
+// recentIDs remembers the ids of the revisions that were announced last. More than that are
+// announced only by a storm. Forgetting one costs a new session at most.
+type recentIDs struct {
+	ids  [16]string
+	next int
+}
+
+func (r *recentIDs) add(id string) {
+	if !r.has(id) {
+		r.ids[r.next] = id
+		r.next = (r.next + 1) % len(r.ids)
+	}
+}
+
+func (r *recentIDs) has(id string) bool { return id != "" && slices.Contains(r.ids[:], id) }
 
 // dispatch begins the fetch that is due. A measurement of the clock alone waits for no request,
 // because each fetch measures the clock.
@@ -185,12 +202,7 @@ func (f *Follower) fetched(e Fetched) {
 	err := f.take(c, e.Reading)
 	f.fetchErr = nil
 	f.fetchRetry.Reset()
-	if c.session != 0 && c.session == f.session.number && f.session.subscribed {
-		f.session.reliable = true
-		if f.found == wire.StateLive {
-			f.session.newest = max(f.session.newest, f.status.Revision.Version)
-		}
-	}
+	f.confirm(c.session)
 	switch {
 	case f.status.Counters.Applies != applies:
 		// What was found may only be announced afterwards, so finding it pays for a fetch that

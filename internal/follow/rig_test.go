@@ -47,6 +47,7 @@ type script struct {
 	wall               time.Duration // how far the machine's wall clock is ahead of the local one
 	noTime             error         // why TIME fails
 	failing            error         // why sessions fail
+	denied             error         // why sessions are not subscribed
 	silent             bool          // sessions get no reply
 }
 
@@ -56,7 +57,8 @@ type trace struct {
 	fetches   []Mode
 	fetchedAt []time.Time // when each fetch began
 	sessions  int
-	session   uint64 // the session that is open, 0 for none
+	session   uint64 // the session that counts, 0 for none
+	successor uint64 // the one that is to replace it, 0 for none
 	answers   map[uint64]error
 	lines     []Line
 	saves     []Save
@@ -148,7 +150,7 @@ func (r *rig) until(within time.Duration, what string, ok func() bool) {
 // deliver hands an event to the follower now, unless it is of a session that has ended.
 func (r *rig) deliver(event Event) {
 	if pong, ok := event.(Pong); ok {
-		if pong.Session != r.session {
+		if pong.Session != r.session && pong.Session != r.successor {
 			return
 		}
 		r.later(r.f.cfg.SubscriptionTimeout/2, pong)
@@ -170,9 +172,9 @@ func (r *rig) carryOut(out Effects) {
 	if out.Applied != nil {
 		r.applied = append(r.applied, out.Applied.ID)
 	}
-	if out.EndSession {
-		r.later(0, SessionLost{r.session, context.Canceled})
-		r.session = 0
+	for _, number := range out.EndSessions {
+		r.later(0, SessionLost{number, context.Canceled})
+		r.forget(number)
 	}
 	if out.OpenSession != 0 {
 		r.open(out.OpenSession)
@@ -196,23 +198,39 @@ func (r *rig) carryOut(out Effects) {
 }
 
 func (r *rig) open(number uint64) {
-	require.Zero(r.t, r.session, "a session is open already")
+	require.Zero(r.t, r.successor, "two sessions are open already")
 	r.sessions++
 	if r.failing != nil {
 		r.later(0, SessionLost{number, r.failing})
 		return
 	}
-	r.session = number
+	if r.session == 0 {
+		r.session = number
+	} else {
+		r.successor = number
+	}
+	if r.denied != nil {
+		r.later(0, ErrorReply{number, r.denied})
+		return
+	}
 	if !r.silent {
 		r.later(0, Subscribed{number})
 		r.later(r.f.cfg.SubscriptionTimeout/2, Pong{number})
 	}
 }
 
+// forget notes that a session has ended. Its successor, if any, is in its place.
+func (r *rig) forget(number uint64) {
+	if number == r.session {
+		r.session = r.successor
+	}
+	r.successor = 0
+}
+
 // lose ends the session from outside.
 func (r *rig) lose(err error) {
 	number := r.session
-	r.session = 0
+	r.forget(number)
 	r.deliver(SessionLost{number, err})
 }
 

@@ -178,11 +178,11 @@ func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 	f.status.Counters.Applies++
 	f.out.Applied, f.out.Report = &rev, true
 	// A replica that lags may show a revision that was announced or applied before.
-	isNew := rev.Version > f.session.newest && rev.ID != f.newest.ID && !wasOf.isOf(rev.ID)
+	isNew := rev.Version > f.session.newest && !f.announced.has(rev.ID) && !wasOf.isOf(rev.ID)
 	if c.cause&causeResync != 0 && !c.cause.isHinted() && f.session.reliable && isNew {
 		f.unannounced = &unannounced{session: f.session.number, heard: c.heard, at: f.now.Add(announcementGrace)}
 	}
-	f.session.newest = max(f.session.newest, rev.Version)
+	f.session.newest, f.successor.newest = max(f.session.newest, rev.Version), max(f.successor.newest, rev.Version)
 	line := Line{Message: "revision applied", Attrs: []any{
 		"version", rev.Version, "id", rev.ID, "directives", rev.Set.Len(), "author", rev.PublishedBy, "reason", rev.Reason,
 	}}

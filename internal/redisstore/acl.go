@@ -20,12 +20,12 @@ func NewACL(fleet string) (ACL, error) {
 	}
 	// For the connection: a client name, a database, and the topology of a Cluster.
 	const connection = "+ping +hello +select +client|setname +cluster|slots +cluster|shards +command +time "
-	const follow = "+subscribe +unsubscribe +ssubscribe +sunsubscribe +getrange +strlen +exists +multi +exec "
+	const follow = "+subscribe +unsubscribe +getrange +strlen +exists +multi +exec "
 	return ACL{
 		Proxy: rules(k, "%R~", "%W~", "%RW~", "", connection+follow+
 			"+watch +unwatch +set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
-			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub +pubsub|shardnumsub "+
+			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub "+
 			"+llen +lindex +zrevrange +scan"),
 	}, nil
 }

@@ -18,10 +18,32 @@ import (
 type Client struct {
 	reader
 	client redis.UniversalClient
-	// cluster is the client, if it is one of a Cluster.
-	cluster *redis.ClusterClient
+	// cluster is the client, if it can name the node of a key.
+	cluster clusterClient
+	// sharded says that announcements also go to the sharded channel, see isCluster.
+	sharded bool
 	// lost says that the node of a Cluster that was asked last could not be reached.
 	lost atomic.Bool
+}
+
+// clusterClient is what a client of several nodes can do beyond a [redis.UniversalClient]. A
+// struct that embeds *redis.ClusterClient can do it too.
+type clusterClient interface {
+	MasterForKey(ctx context.Context, key string) (*redis.Client, error)
+	ForEachMaster(ctx context.Context, fn func(context.Context, *redis.Client) error) error
+}
+
+// isCluster reports whether the client is one of a Redis Cluster. [redis.NewUniversalClient]
+// returns a *redis.ClusterClient for Sentinel too. That one has a function for the slots.
+func isCluster(client redis.UniversalClient) bool {
+	c, ok := client.(interface{ Options() *redis.ClusterOptions })
+	return ok && c.Options().ClusterSlots == nil
+}
+
+// isSingle reports whether all commands of the client go to the same server.
+func isSingle(client redis.UniversalClient) bool {
+	_, ok := client.(interface{ Options() *redis.Options })
+	return ok
 }
 
 var errRing = errors.New("a Ring spreads keys over servers that know nothing of each other: use another client")
@@ -38,8 +60,8 @@ func New(client redis.UniversalClient, fleet string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cluster, _ := client.(*redis.ClusterClient)
-	return &Client{reader: reader{client, k}, client: client, cluster: cluster}, nil
+	cluster, _ := client.(clusterClient)
+	return &Client{reader: reader{client, k}, client: client, cluster: cluster, sharded: isCluster(client)}, nil
 }
 
 func isNil(client redis.UniversalClient) bool {
@@ -50,16 +72,33 @@ func isNil(client redis.UniversalClient) bool {
 // Key returns the name of the key that holds the revision. Signatures are bound to it.
 func (c *Client) Key() string { return c.keys.revision }
 
-// pipeliner is what reads a fleet's keys: the client itself or, on Cluster, the client of the
-// one node that they are on, because a command without a key, such as TIME, goes to any.
-type pipeliner interface {
+// nodeClient reads a fleet's keys: the client itself or, on Cluster, the client of the one node that
+// they are on, because a command without a key, such as TIME, goes to any.
+type nodeClient interface {
 	Pipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
 	TxPipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
 }
 
-func (c *Client) node(ctx context.Context) (pipeliner, error) {
+// opaqueNode is a client that does not tell whether it hides a Cluster. All commands of a
+// transaction go to the node of its keys, TIME among them.
+type opaqueNode struct{ redis.UniversalClient }
+
+// Pipelined sends the commands in a transaction. If Redis rejects the transaction, it sends
+// them without one, so that a user who may not call TIME can read.
+func (n opaqueNode) Pipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error) {
+	cmds, err := n.TxPipelined(ctx, fn)
+	if len(cmds) == 0 || !IsReply(cmds[0].Err()) {
+		return cmds, err
+	}
+	return n.UniversalClient.Pipelined(ctx, fn)
+}
+
+func (c *Client) node(ctx context.Context) (nodeClient, error) {
 	if c.cluster == nil {
-		return c.client, nil
+		if isSingle(c.client) {
+			return c.client, nil
+		}
+		return opaqueNode{c.client}, nil
 	}
 	if c.lost.Swap(false) {
 		c.RefreshTopology(ctx)
@@ -151,7 +190,7 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 // readNothing tells an empty value from a missing key. Both commands have to see the same
 // moment: if a publish came in between, the new revision would be taken for an order to clear
 // the fleet.
-func (c *Client) readNothing(ctx context.Context, node pipeliner, limit int, out *store.Reading) error {
+func (c *Client) readNothing(ctx context.Context, node nodeClient, limit int, out *store.Reading) error {
 	var exists *redis.IntCmd
 	var value *redis.StringCmd
 	_, err := node.TxPipelined(ctx, func(p redis.Pipeliner) error {
@@ -180,6 +219,9 @@ func (c *Client) ReadClock(ctx context.Context) (store.Measurement, error) {
 	sent := time.Now()
 	_, err = node.Pipelined(ctx, func(p redis.Pipeliner) error {
 		clock = p.Time(ctx)
+		if _, ok := node.(opaqueNode); ok {
+			p.Exists(ctx, c.keys.revision) // it names the node
+		}
 		return nil
 	})
 	if err != nil && !IsReply(err) {

@@ -8,18 +8,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Subscribe subscribes to the fleet's channel on a connection of its own, and calls reply for
+// Subscribe subscribes to the fleet's channel on a new connection of its own, and calls reply for
 // each reply of the server, in order and on the goroutine of the caller: a
 // *redis.Subscription, a *redis.Message, a *redis.Pong or an error with which the server
 // answered. Once the subscription stands, Subscribe pings the server after each interval, so
 // that silence shows.
+//
+// The subscription is a plain one on every topology, also on Cluster, whose nodes pass each
+// PUBLISH on to all others. So a subscriber hears every publisher, and redis-cli, whatever type
+// of client either has.
 //
 // Subscribe returns when ctx ends or the connection is lost. go-redis would repair it in
 // silence, and the messages in between would be lost in silence. All that it started has
 // ended then.
 func (c *Client) Subscribe(ctx context.Context, interval time.Duration, reply func(any)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	ps, subscribe := c.pubSub(ctx)
+	ps := c.client.Subscribe(ctx) // without a channel, because Subscribe with one drops its error
 	confirmed := make(chan struct{})
 	var wg sync.WaitGroup
 	// Close wakes Receive, which a context does not. Close waits for a lock that Receive may hold
@@ -31,7 +35,7 @@ func (c *Client) Subscribe(ctx context.Context, interval time.Duration, reply fu
 	wg.Go(func() { ping(ctx, ps, confirmed, interval) })
 	defer wg.Wait()
 	defer cancel()
-	if err := subscribe(ctx, c.keys.channel); err != nil {
+	if err := ps.Subscribe(ctx, c.keys.channel); err != nil {
 		return Classify("follow the channel", err)
 	}
 	stands := false
@@ -52,15 +56,6 @@ func (c *Client) Subscribe(ctx context.Context, interval time.Duration, reply fu
 			return Classify("follow the channel", err)
 		}
 	}
-}
-
-func (c *Client) pubSub(ctx context.Context) (*redis.PubSub, func(context.Context, ...string) error) {
-	if c.cluster != nil {
-		ps := c.cluster.SSubscribe(ctx)
-		return ps, ps.SSubscribe
-	}
-	ps := c.client.Subscribe(ctx)
-	return ps, ps.Subscribe
 }
 
 // ping asks for replies, once the subscription is confirmed.

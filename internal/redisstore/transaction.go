@@ -120,12 +120,8 @@ func (t *Tx) found(ctx context.Context, tx *redis.Tx, limit int) (Found, error) 
 	var exists, revisions *redis.IntCmd
 	var value *redis.StringCmd
 	var subscribers *redis.MapStringIntCmd
-	count := redis.Pipeliner.PubSubNumSub
-	if t.client.cluster != nil {
-		count = redis.Pipeliner.PubSubShardNumSub
-	}
 	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
-		subscribers = count(p, ctx, t.keys.channel)
+		subscribers = p.PubSubNumSub(ctx, t.keys.channel)
 		now = p.Time(ctx)
 		exists = p.Exists(ctx, t.keys.revision)
 		value = p.GetRange(ctx, t.keys.revision, 0, int64(limit-1))
@@ -174,16 +170,16 @@ func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement [
 }
 
 func (t *Tx) send(ctx context.Context, tx *redis.Tx, value []byte, history int, announcement []byte) error {
-	announce := redis.Pipeliner.Publish
-	if t.client.cluster != nil {
-		announce = redis.Pipeliner.SPublish
-	}
 	var set *redis.StatusCmd
 	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		set = p.Set(ctx, t.keys.revision, value, 0)
 		p.LPush(ctx, t.keys.history, value)
 		p.LTrim(ctx, t.keys.history, 0, int64(history-1))
-		announce(p, ctx, t.keys.channel, announcement)
+		p.Publish(ctx, t.keys.channel, announcement)
+		if t.client.sharded {
+			// Subscribers of earlier releases use SSUBSCRIBE on a Cluster.
+			p.SPublish(ctx, t.keys.channel, announcement)
+		}
 		return nil
 	})
 	switch {

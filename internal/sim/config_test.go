@@ -22,9 +22,11 @@ const (
 type config struct {
 	machines, publishers int
 	resync, timeout      time.Duration
-	isSigned             bool
-	publishEvery         time.Duration
-	latency              time.Duration
+	// age is after how long a session is replaced, 0 for never.
+	age          time.Duration
+	isSigned     bool
+	publishEvery time.Duration
+	latency      time.Duration
 	// lag is by how much replicas are always behind, and replicaReads how often of 1 they are read.
 	lag          time.Duration
 	replicaReads float64
@@ -44,6 +46,7 @@ func newConfig(seed uint64, r *rand.Rand) config {
 		publishers:   1 + r.IntN(2),
 		resync:       pick(r, 30*time.Second, 10*time.Second, 5*time.Second),
 		timeout:      pick(r, 3*time.Second, 3*time.Second, time.Second),
+		age:          pick(r, 0, 2*time.Second, 10*time.Second, 40*time.Second),
 		isSigned:     r.IntN(4) == 0,
 		publishEvery: pick(r, 2*time.Second, 15*time.Second, 45*time.Second, 45*time.Second),
 		latency:      pick(r, 200*time.Microsecond, time.Millisecond, 4*time.Millisecond),
@@ -54,11 +57,14 @@ func newConfig(seed uint64, r *rand.Rand) config {
 	if seed <= uint64(len(faultKinds)) {
 		c.forced = &faultKinds[seed-1]
 		c.isSigned = c.isSigned || c.forced.isSigned
+		if c.forced.isOfAge && c.age == 0 {
+			c.age = 10 * time.Second
+		}
 	}
 	share := pick(r, 0.08, 0.2, 0.5)
 	for i := range faultKinds {
 		kind := &faultKinds[i]
-		if r.Float64() < share && (!kind.isSigned || c.isSigned) || kind == c.forced {
+		if r.Float64() < share && (!kind.isSigned || c.isSigned) && (!kind.isOfAge || c.age > 0) || kind == c.forced {
 			c.faults = append(c.faults, kind)
 			c.isClockClean = c.isClockClean && !kind.isOfClock
 		}

@@ -43,8 +43,8 @@ func describeEffects(m *machine, fx *follow.Effects) string {
 	if fx.OpenSession != 0 {
 		fmt.Fprintf(&b, "; open session %d", fx.OpenSession)
 	}
-	if fx.EndSession {
-		b.WriteString("; end the session")
+	if len(fx.EndSessions) > 0 {
+		fmt.Fprintf(&b, "; end sessions %v", fx.EndSessions)
 	}
 	if fx.Fetch != nil {
 		fmt.Fprintf(&b, "; fetch %s", [...]string{"clock", "header", "value"}[fx.Fetch.Mode])

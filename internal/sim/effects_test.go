@@ -23,88 +23,13 @@ const (
 // checkEffects checks what the follower returned for an event.
 func (m *machine) checkEffects(now time.Time, event follow.Event, in input, fx *follow.Effects, before *follow.Status) {
 	m.mustEnd(event, in, fx)
-	m.checkSession(now, event, fx, before)
+	m.checkSessions(now, event, in, fx, before)
 	m.checkValue(event, in, fx, before)
 	m.checkFetch(now, event, in, fx)
 	m.checkAnswers(event, fx, before)
 	m.checkRates(now, fx)
 	if !fx.WakeAt.After(now) {
 		m.world.fail("no spinning", "machine %d: WakeAt is %v before now", m.n, now.Sub(fx.WakeAt))
-	}
-}
-
-// checkSession checks that at most one session is open, and that none ends without a reason.
-func (m *machine) checkSession(now time.Time, event follow.Event, fx *follow.Effects, before *follow.Status) {
-	w, s := m.world, &m.shadow
-	if fx.OpenSession != 0 {
-		if s.isOpen {
-			w.fail("one session", "machine %d opens session %d while %d is open", m.n, fx.OpenSession, s.number)
-		}
-		if !s.openBy.IsZero() && now.After(s.openBy) {
-			w.fail("backoff", "machine %d: the first attempt after a long session came %v late", m.n, now.Sub(s.openBy))
-		}
-		s.openBy = time.Time{}
-		s.number, s.isOpen, s.openedAt, s.lastReply = fx.OpenSession, true, now, now
-		s.opens++
-		s.highest = m.status.Revision.Version
-		w.stats.sessions++
-	}
-	corrections := m.status.Counters.Corrections - before.Counters.Corrections
-	if corrections > 0 {
-		w.stats.corrections += corrections
-		if corrections > 1 || !m.conn.isLossy {
-			w.fail("corrections", "machine %d counted a correction, but its session lost no announcement", m.n)
-		}
-	}
-	if fx.EndSession {
-		m.checkEnd(now, event, corrections > 0)
-		s.ending, s.subscribedIn, s.reliable, s.endedAt = true, 0, false, w.now
-	}
-	if s.isOpen && !s.ending && now.Sub(s.lastReply) >= w.cfg.timeout {
-		w.fail("silence", "machine %d: the session is silent for %v and stays", m.n, now.Sub(s.lastReply))
-	}
-}
-
-func (m *machine) checkEnd(now time.Time, event follow.Event, isCorrection bool) {
-	w, s := m.world, &m.shadow
-	if !s.isOpen || s.ending {
-		w.fail("one session", "machine %d ends a session that is not open", m.n)
-	}
-	reason := isCorrection || now.Sub(s.lastReply) >= w.cfg.timeout
-	switch event.(type) {
-	case follow.Unsubscribed:
-		reason = true
-	case follow.Subscribed:
-		reason = reason || s.subscribedIn != s.step
-	case follow.ErrorReply:
-		reason = reason || s.subscribedIn == 0
-	}
-	if !reason {
-		w.fail("sessions stay", "machine %d ends its session without a reason at %T", m.n, event)
-	}
-}
-
-// mustEnd checks that a session ends after an event that shows it to be of no use.
-func (m *machine) mustEnd(event follow.Event, in input, fx *follow.Effects) {
-	s := &m.shadow
-	if in.conn == nil || in.conn.number != s.number || !s.isOpen || s.ending {
-		return
-	}
-	switch event.(type) {
-	case follow.Unsubscribed:
-	case follow.Subscribed:
-		if s.subscribedIn == s.step {
-			return
-		}
-	case follow.ErrorReply:
-		if s.subscribedIn != 0 {
-			return
-		}
-	default:
-		return
-	}
-	if !fx.EndSession {
-		m.world.fail("lost subscription", "machine %d keeps its session after %T", m.n, event)
 	}
 }
 

@@ -36,29 +36,42 @@ var linkFaults = []faultKind{
 	{name: "session killed", do: func(w *world, m *machine) { m.kill() }},
 }
 
-// halfOpen makes the current connection one on which nothing arrives.
+// halfOpen makes the connections ones on which nothing arrives.
 func (m *machine) halfOpen() {
 	m.hard(m.world.now)
-	if m.conn != nil {
-		m.conn.isDead, m.conn.isLossy = true, true
+	for _, c := range m.conns {
+		c.isDead, c.isLossy = true, true
 	}
 }
 
-// kill ends the session at the server.
+// kill ends sessions at the server.
 func (m *machine) kill() {
 	m.hard(m.world.now)
-	if c := m.conn; c != nil && c.isSubscribed {
+	for _, c := range m.some() {
 		c.cut(errReset)
 	}
 }
 
-// sendAll sends an event of the server on the current session.
+// sendAll sends an event of the server on sessions.
 func (m *machine) sendAll(event func(c *conn) follow.Event) {
 	m.hard(m.world.now)
-	if c := m.conn; c != nil && c.isSubscribed {
+	for _, c := range m.some() {
 		c.isLossy = true
 		c.send(event(c), nil)
 	}
+}
+
+// some returns the subscribed connections, or only the newest of them.
+func (m *machine) some() (conns []*conn) {
+	for _, c := range m.conns {
+		if c.isSubscribed {
+			conns = append(conns, c)
+		}
+	}
+	if len(conns) > 1 && m.world.chance(0.7) {
+		conns = conns[len(conns)-1:]
+	}
+	return conns
 }
 
 // machineFaults are those of one machine and its process.

@@ -21,6 +21,7 @@ var serverFaults = []faultKind{
 		s.branchAt = w.now
 		s.set(lost.value, lost.lastVersion)
 	}},
+	{name: "name moved", isOfAge: true, do: func(w *world, _ *machine) { w.move() }},
 	{name: "replicas lag", do: func(w *world, _ *machine) {
 		w.server.lag = w.between(0, 5*time.Second)
 		w.server.lagUntil = w.now + w.between(0, 20*time.Second)
@@ -56,6 +57,25 @@ func (s *server) crash(saved keyState) {
 	s.hungUntil, s.branchAt = 0, w.now
 	s.cutAll(errReset)
 	s.set(saved.value, saved.lastVersion)
+}
+
+// move has the name of the server show to another server, which has the same data. The old one
+// goes on, with its connections, and gets no more publishes. Fetches go to either server until the
+// last connection of the pool is too old.
+func (w *world) move() {
+	s := &w.server
+	if len(s.oldSubs) > 0 {
+		return // there is one old server at a time
+	}
+	s.movedAt, s.old, s.oldSubs, s.subs = w.now, s.state.value, s.subs, nil
+	w.stats.moves++
+	for _, c := range s.oldSubs {
+		c.isOld = true
+	}
+	for _, m := range w.machines {
+		m.pooledUntil = m.hard(w.now + w.between(0, 20*time.Second))
+		m.pooled = pick(w.rng, 0.5, 1)
+	}
 }
 
 // storm sends many messages that lead to nothing.

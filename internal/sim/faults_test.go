@@ -8,9 +8,10 @@ import (
 // faultKind is something that goes wrong in some runs.
 type faultKind struct {
 	name string
-	// isOfClock says that clocks are wrong afterwards, isSigned that it concerns signed fleets.
-	isOfClock, isSigned bool
-	do                  func(w *world, m *machine)
+	// isOfClock says that clocks are wrong afterwards, isSigned that it concerns signed fleets,
+	// isOfAge that it ends only if sessions are replaced.
+	isOfClock, isSigned, isOfAge bool
+	do                           func(w *world, m *machine)
 }
 
 // faultKinds are all kinds of faults, in the order in which a run draws from them.

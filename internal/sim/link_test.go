@@ -23,6 +23,9 @@ type conn struct {
 	m       *machine
 	process int
 	number  uint64
+	// openedAt is when the name of the server was resolved, isOld says that it has moved since.
+	openedAt time.Duration
+	isOld    bool
 	// isClosed says that the machine knows of the end of the connection: nothing follows.
 	isClosed bool
 	// isSubscribed says that the server has the subscription, isDead that the connection is half
@@ -31,9 +34,8 @@ type conn struct {
 	// isLossy says that a message was lost or late on the connection, or that the key changed
 	// without a message.
 	isLossy bool
-	// isForged says that a message told of nothing, newest is the highest version that was sent.
-	isForged bool
-	newest   int64
+	// newest is the highest version that was sent.
+	newest int64
 	// lastAt is when the last reply arrives. Replies arrive in their order.
 	lastAt time.Duration
 }
@@ -41,8 +43,8 @@ type conn struct {
 // open connects and subscribes.
 func (m *machine) open(number uint64) {
 	w := m.world
-	c := &conn{m: m, process: m.process, number: number}
-	m.conn = c
+	c := &conn{m: m, process: m.process, number: number, openedAt: w.now}
+	m.conns = append(m.conns, c)
 	w.after(w.latency()+w.latency(), c.arrive)
 }
 
@@ -62,8 +64,13 @@ func (c *conn) arrive() {
 	default:
 		c.isSubscribed = true
 		// The first fetch of the session may not see a revision that was announced before.
-		c.isLossy = w.now-s.changedAt <= s.lagNow()
-		s.subs = append(s.subs, c)
+		c.isLossy = w.now-s.changedAt <= s.lagNow() || w.now < c.m.pooledUntil
+		if c.isOld = c.openedAt < s.movedAt; c.isOld {
+			c.isLossy = true
+			s.oldSubs = append(s.oldSubs, c)
+		} else {
+			s.subs = append(s.subs, c)
+		}
 		c.send(follow.Subscribed{Session: c.number}, nil)
 		w.after(w.cfg.timeout/2, c.ping)
 	}
@@ -117,7 +124,6 @@ func (c *conn) deliver(event follow.Event, v *value) {
 func (c *conn) publish(v *value, payload string) {
 	w, l := c.m.world, &c.m.link
 	event := follow.Message{Session: c.number, Payload: payload}
-	c.isForged = c.isForged || v == nil
 	if c.isDead {
 		c.isLossy = true
 		return
@@ -157,7 +163,7 @@ func (c *conn) lose(err error) {
 	w.at(at, func() {
 		c.m.receive(c.process, func() {
 			if !c.isClosed {
-				c.isClosed = true
+				c.m.close(c)
 				c.m.handle(follow.SessionLost{Session: c.number, Err: err}, input{conn: c})
 			}
 		})
@@ -218,9 +224,18 @@ func (c *call) arrive() {
 	case w.now < s.loadingUntil:
 		c.answer(store.Reading{}, nil, errLoading)
 	default:
-		r, v := s.read(c.mode)
+		r, v := c.read()
 		c.answer(r, v, nil)
 	}
+}
+
+// read reads from the server, or from the old one while the pool has connections to it.
+func (c *call) read() (store.Reading, *value) {
+	w := c.m.world
+	if w.now < c.m.pooledUntil && w.chance(c.m.pooled) {
+		return w.server.readOld(c.mode)
+	}
+	return w.server.read(c.mode)
 }
 
 func (c *call) answer(r store.Reading, v *value, err error) {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/clock"
@@ -35,13 +36,20 @@ type machine struct {
 	status  follow.Status
 	set     *directive.Set
 	wakeAt  time.Duration
-	conn    *conn
-	file    *file
+	// conns are the connections of sessions that have not ended.
+	conns []*conn
+	file  *file
 	// tap, if set, gets the events in place of the follower.
 	tap func(follow.Event)
 	// worstRoundTrip is the longest round trip of a fetch on this machine.
 	worstRoundTrip time.Duration
-	refreshes      uint64
+	// pooledUntil is until when the pool has connections to a server whose name has moved, and
+	// pooled how often of 1 they are used.
+	pooledUntil time.Duration
+	pooled      float64
+	// leftAt is when a session was last with a server whose name has moved.
+	leftAt    time.Duration
+	refreshes uint64
 
 	shadow
 }
@@ -93,17 +101,13 @@ func (m *machine) start(fromSnapshot bool) {
 	m.process++
 	m.hardUntil = max(m.hardUntil, w.now)
 	cfg := follow.Config{
-		ResyncInterval: w.cfg.resync, SubscriptionTimeout: w.cfg.timeout, MaxBytes: maxBytes, Key: redisKey,
+		ResyncInterval: w.cfg.resync, SubscriptionTimeout: w.cfg.timeout, SubscriptionAge: w.cfg.age, MaxBytes: maxBytes, Key: redisKey,
 		Rand: rand.New(rand.NewPCG(w.rng.Uint64(), w.rng.Uint64())),
 	}
 	if w.cfg.isSigned {
 		cfg.Keys = keyring()
 	}
-	if m.conn != nil {
-		m.conn.isClosed = true
-		w.server.unsubscribe(m.conn)
-		m.conn = nil
-	}
+	m.closeAll()
 	m.f = follow.New(cfg, m.local())
 	m.set = &directive.Set{}
 	m.status = m.f.Status()
@@ -119,11 +123,32 @@ func (m *machine) start(fromSnapshot bool) {
 func (m *machine) stop() {
 	m.f = nil
 	m.process++
-	if m.conn != nil {
-		m.conn.isClosed = true
-		m.world.server.unsubscribe(m.conn)
-		m.conn = nil
+	m.closeAll()
+}
+
+// close notes that the machine knows of the end of a connection.
+func (m *machine) close(c *conn) {
+	c.isClosed = true
+	m.world.server.unsubscribe(c)
+	if i := slices.Index(m.conns, c); i >= 0 {
+		m.conns = slices.Delete(m.conns, i, i+1)
 	}
+}
+
+func (m *machine) closeAll() {
+	for len(m.conns) > 0 {
+		m.close(m.conns[0])
+	}
+}
+
+// conn returns the connection of a session, nil if it has ended.
+func (m *machine) conn(number uint64) *conn {
+	for _, c := range m.conns {
+		if c.number == number {
+			return c
+		}
+	}
+	return nil
 }
 
 // restore starts from the snapshot file.
@@ -235,11 +260,11 @@ func (m *machine) carryOut(now time.Time, in input, fx *follow.Effects) {
 	if fx.Set != nil {
 		m.swapped(fx.Set)
 	}
+	for _, number := range fx.EndSessions {
+		m.endSession(m.conn(number))
+	}
 	if fx.OpenSession != 0 {
 		m.open(fx.OpenSession)
-	}
-	if fx.EndSession {
-		m.endSession()
 	}
 	if fx.Fetch != nil {
 		m.fetch(fx.Fetch)
@@ -251,9 +276,9 @@ func (m *machine) carryOut(now time.Time, in input, fx *follow.Effects) {
 	m.wakeAt = w.now + fx.WakeAt.Sub(now)
 }
 
-// endSession closes the current session. Its end is confirmed a moment later.
-func (m *machine) endSession() {
-	w, c := m.world, m.conn
+// endSession closes a session. Its end is confirmed a moment later.
+func (m *machine) endSession(c *conn) {
+	w := m.world
 	w.server.unsubscribe(c)
 	c.isSubscribed = false
 	d := w.between(0, 2*time.Millisecond)
@@ -264,7 +289,7 @@ func (m *machine) endSession() {
 	w.after(d, func() {
 		m.receive(c.process, func() {
 			if !c.isClosed {
-				c.isClosed = true
+				m.close(c)
 				m.handle(follow.SessionLost{Session: c.number, Err: errReset}, input{conn: c})
 			}
 		})

@@ -4,25 +4,25 @@ package sim
 var mutations = []mutation{
 	{
 		"an unsubscribe is ignored", "follow/follower.go",
-		`f.endSession(errUnsubscribed)`, `_ = errUnsubscribed`,
+		`f.endSession(s, errUnsubscribed)`, `_ = errUnsubscribed`,
 	},
 	{
 		"an error reply to a ping ends the session", "follow/session.go",
-		`	if !f.session.subscribed {
-		f.endSession(err)`, `	if true {
-		f.endSession(err)`,
+		`	if !s.subscribed {
+		f.endSession(s, err)`, `	if true {
+		f.endSession(s, err)`,
 	},
 	{
 		"an error before the subscription is ignored", "follow/session.go",
-		`	if !f.session.subscribed {
-		f.endSession(err)`, `	if !f.session.subscribed {
+		`	if !s.subscribed {
+		f.endSession(s, err)`, `	if !s.subscribed {
 		_ = err`,
 	},
 	{
 		"a second confirmation is accepted", "follow/session.go",
-		`	if f.session.subscribed {
-		f.endSession(errSubscribed)
-		return`, `	if f.session.subscribed {
+		`	if s.subscribed {
+		f.endSession(s, errSubscribed)
+		return`, `	if s.subscribed {
 		_ = errSubscribed
 		return`,
 	},
@@ -43,20 +43,20 @@ var mutations = []mutation{
 `,
 	},
 	{
-		"a fetch of an old session makes the new one reliable", "follow/request.go",
-		`if c.session != 0 && c.session == f.session.number && f.session.subscribed {`, `if f.session.subscribed {`,
+		"a fetch of an old session makes the new one reliable", "follow/session.go",
+		`	case number == 0:
+		return
+	case number == f.session.number && f.session.subscribed:`, `	case f.session.subscribed && !f.session.reliable:`,
 	},
 	{
 		"a session is reliable without a fetch", "follow/session.go",
-		`	f.session.subscribed = true
-`, `	f.session.subscribed, f.session.reliable = true, true
+		`	s.subscribed = true
+`, `	s.subscribed, s.reliable = true, true
 `,
 	},
 	{
 		"no fetch when the session begins", "follow/session.go",
-		`	f.request(request{
-		cause: causeSession,`, `	_ = (request{
-		cause: causeSession,`,
+		`	f.request(request{cause: causeSession,`, `	_ = (request{cause: causeSession,`,
 	},
 	{
 		"a fetch without TIME replaces a good clock", "clock/clock.go",
@@ -74,7 +74,7 @@ var mutations = []mutation{
 	},
 	{
 		"a revision that was announced before counts as unannounced", "follow/value.go",
-		`isNew := rev.Version > f.session.newest && rev.ID`, `isNew := rev.ID`,
+		`isNew := rev.Version > f.session.newest && !f.announced.has(rev.ID) && `, `isNew := `,
 	},
 	{
 		"the identification of the last rejection survives an apply", "follow/value.go",
@@ -281,13 +281,11 @@ var mutations = []mutation{
 	},
 	{
 		"the watchdog is missing", "follow/session.go",
-		`	case f.now.Sub(s.lastReply) >= f.cfg.SubscriptionTimeout:
-`, `	case false:
-`,
+		`if s.isOpen && !s.ending && f.now.Sub(s.lastReply) >= f.cfg.SubscriptionTimeout {`, `if false {`,
 	},
 	{
 		"replies of an old session count", "follow/session.go",
-		`if !s.isOpen || s.ending || s.number != number {`, `if !s.isOpen || s.ending {`,
+		`if s.isOpen && !s.ending && s.number == number {`, `if s.isOpen && !s.ending {`,
 	},
 	{
 		"the hint of an announcement heard during a fetch is lost", "follow/request.go",

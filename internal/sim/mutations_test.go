@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,8 @@ type mutation struct{ name, file, old, new string }
 // TestMutations checks that each rule of the table stands in the source. With -sim.mutations, it
 // also shows that TestSim finds a follower without the rule, which takes up to a minute each.
 func TestMutations(t *testing.T) {
-	for _, m := range mutations {
+	all := slices.Concat(mutations, rotationMutations)
+	for _, m := range all {
 		source, err := os.ReadFile(filepath.Join("..", m.file))
 		require.NoError(t, err)
 		assert.Equal(t, 1, strings.Count(string(source), m.old), "%s: the text in %s has to be there once", m.name, m.file)
@@ -30,7 +32,7 @@ func TestMutations(t *testing.T) {
 	if !*mutationsFlag || t.Failed() {
 		return
 	}
-	for _, m := range mutations {
+	for _, m := range all {
 		t.Run(m.name, func(t *testing.T) { m.run(t) })
 	}
 }

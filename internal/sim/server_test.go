@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,11 @@ type server struct {
 	// writes counts the writes of the key, as WATCH sees them.
 	writes int64
 	subs   []*conn
+	// movedAt is when the name moved to this server. The old one holds the value old, and has the
+	// connections oldSubs.
+	movedAt time.Duration
+	old     *value
+	oldSubs []*conn
 
 	// changedAt is when the key last changed. isAnnounced says that a message told of it.
 	changedAt   time.Duration
@@ -113,7 +119,7 @@ func (s *server) set(v *value, lastVersion int64) {
 			s.badUntil = w.now
 		}
 		s.changedAt, s.isAnnounced = w.now, false
-		for _, c := range s.subs {
+		for _, c := range slices.Concat(s.subs, s.oldSubs) {
 			c.isLossy = true // until publish says otherwise
 		}
 	}
@@ -183,6 +189,16 @@ func (s *server) read(mode follow.Mode) (store.Reading, *value) {
 	return r, state.value
 }
 
+// readOld returns what a fetch gets from the old server.
+func (s *server) readOld(mode follow.Mode) (r store.Reading, v *value) {
+	r.Clock.Time, r.Clock.Err = s.readClock()
+	if mode == follow.FetchClock {
+		return r, nil
+	}
+	fill(&r, s.old, mode)
+	return r, s.old
+}
+
 // lagNow returns by how much the replicas are behind.
 func (s *server) lagNow() time.Duration {
 	if s.world.now < s.lagUntil {
@@ -204,17 +220,16 @@ func fill(r *store.Reading, v *value, mode follow.Mode) {
 
 // unsubscribe forgets a subscription.
 func (s *server) unsubscribe(c *conn) {
-	for i, other := range s.subs {
-		if other == c {
-			s.subs = append(s.subs[:i], s.subs[i+1:]...)
-			return
+	for _, subs := range []*[]*conn{&s.subs, &s.oldSubs} {
+		if i := slices.Index(*subs, c); i >= 0 {
+			*subs = slices.Delete(*subs, i, i+1)
 		}
 	}
 }
 
-// cutAll ends all sessions, as the end of the process does.
+// cutAll ends all sessions, as the end of the process does. Those of an old server end too.
 func (s *server) cutAll(err error) {
-	for len(s.subs) > 0 {
-		s.subs[0].cut(err)
+	for _, c := range slices.Concat(s.subs, s.oldSubs) {
+		c.cut(err)
 	}
 }

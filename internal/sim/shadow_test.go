@@ -22,15 +22,14 @@ type shadow struct {
 	signedVersion int64
 	signedID      string
 
-	// The session: ending says that its end was asked for, subscribed in which step it was
-	// confirmed, reliable that a fetch that began since then has succeeded.
-	number       uint64
-	isOpen       bool
-	ending       bool
-	subscribedIn int64
-	reliable     bool
-	openedAt     time.Time
-	lastReply    time.Time
+	// current is the session that counts, successor the one that is to replace it. retired is the
+	// number of the one that was replaced, until its end is confirmed, and retiring that number in
+	// the step in which it was replaced. rotateBy is when a rotation that failed comes again.
+	current, successor sessionShadow
+	retired, retiring  uint64
+	rotateBy           time.Time
+	// subscriptions counts those of the session that counts, after a time without.
+	subscriptions int64
 
 	// The fetch under way: mode, when it began, and in which step the first of its parts did.
 	fetching    bool
@@ -86,6 +85,29 @@ type shadow struct {
 	applyLines  int
 }
 
+// sessionShadow is what the checks know of a session: ending says that its end was asked for,
+// subscribedIn in which step it was confirmed, reliable that a fetch that began since then has
+// succeeded.
+type sessionShadow struct {
+	number       uint64
+	isOpen       bool
+	ending       bool
+	subscribedIn int64
+	reliable     bool
+	openedAt     time.Time
+	lastReply    time.Time
+}
+
+// session returns the open session of a number from which something counts, or nil.
+func (s *shadow) session(number uint64) *sessionShadow {
+	for _, sh := range []*sessionShadow{&s.current, &s.successor} {
+		if sh.isOpen && !sh.ending && sh.number == number {
+			return sh
+		}
+	}
+	return nil
+}
+
 // loss is an announcement that was lost.
 type loss struct {
 	value  *value
@@ -126,32 +148,29 @@ func (m *machine) observe(now time.Time, event follow.Event, in input, before *f
 		s.hints++
 		s.hintAt = m.world.now
 	}
-	isCurrent := in.conn != nil && s.isOpen && !s.ending && in.conn.number == s.number
+	var session *sessionShadow
+	if in.conn != nil {
+		session = s.session(in.conn.number)
+	}
+	s.retiring = 0
 	switch e := event.(type) {
 	case follow.Subscribed:
-		if isCurrent {
-			s.lastReply = now
-			if s.subscribedIn == 0 {
-				s.subscribedIn = s.step
+		if session != nil {
+			session.lastReply = now
+			if session.subscribedIn == 0 {
+				session.subscribedIn = s.step
 				s.fetchesPaid++
+				if session == &s.current {
+					s.subscriptions++
+				}
 			}
 		}
-	case follow.Message, follow.Unsubscribed, follow.ErrorReply:
-		if isCurrent {
-			s.lastReply = now
-		}
-	case follow.Pong:
-		if isCurrent {
-			s.lastReply = now
+	case follow.Message, follow.Unsubscribed, follow.ErrorReply, follow.Pong:
+		if session != nil {
+			session.lastReply = now
 		}
 	case follow.SessionLost:
-		if s.isOpen && e.Session == s.number {
-			if now.Sub(s.openedAt) > m.world.cfg.timeout {
-				s.openBy = now.Add(firstBackoff)
-			}
-			s.isOpen, s.ending, s.subscribedIn, s.reliable = false, false, 0, false
-			s.endedAt = m.world.now
-		}
+		m.observeLost(now, e.Session)
 	case follow.Refresh:
 		s.waiters = append(s.waiters, waiter{e.Waiter, s.step})
 		s.fetchesPaid++
@@ -159,6 +178,31 @@ func (m *machine) observe(now time.Time, event follow.Event, in input, before *f
 		m.wasStanding(e.For)
 	case follow.Fetched:
 		m.observeFetched(now, e, in)
+	}
+}
+
+// observeLost takes in the end of a session.
+func (m *machine) observeLost(now time.Time, number uint64) {
+	s := &m.shadow
+	switch {
+	case number == s.retired:
+		s.retired = 0
+	case s.successor.isOpen && number == s.successor.number:
+		s.successor = sessionShadow{}
+		s.rotateBy = now.Add(max(firstBackoff, m.world.cfg.age/5))
+	case s.current.isOpen && number == s.current.number && s.successor.isOpen:
+		s.current, s.successor = s.successor, sessionShadow{}
+		if s.current.subscribedIn != 0 {
+			s.subscriptions++
+		}
+		s.endedAt = m.world.now
+	case s.current.isOpen && number == s.current.number:
+		if now.Sub(s.current.openedAt) > m.world.cfg.timeout {
+			s.openBy = now.Add(firstBackoff)
+		}
+		c := &s.current
+		c.isOpen, c.ending, c.subscribedIn, c.reliable = false, false, 0, false
+		s.endedAt = m.world.now
 	}
 }
 
@@ -200,8 +244,16 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 		return // the whole value follows
 	}
 	s.fetchFailed = false
-	if s.isOpen && !s.ending && s.subscribedIn != 0 && s.fetchStep >= s.subscribedIn {
-		s.reliable = true
+	if n := &s.successor; n.isOpen && !n.ending && n.subscribedIn != 0 && s.fetchStep >= n.subscribedIn {
+		s.retired, s.retiring = s.current.number, s.current.number
+		if s.current.ending {
+			s.retiring = 0
+		}
+		s.current, s.successor = s.successor, sessionShadow{}
+		m.world.stats.rotations++
+	}
+	if c := &s.current; c.isOpen && !c.ending && c.subscribedIn != 0 && s.fetchStep >= c.subscribedIn {
+		c.reliable = true
 	}
 }
 
@@ -214,7 +266,7 @@ func (m *machine) isKnown(v *value) bool {
 // sign of the revision.
 func (m *machine) lost(c *conn, v *value) {
 	isNew := v != nil && v.version > c.newest && v.version > m.highest
-	if isNew && m.reliable && c.number == m.number && !c.isForged {
+	if isNew && m.current.reliable && c.number == m.current.number {
 		m.loss = loss{v, c.number, m.hints}
 	}
 }

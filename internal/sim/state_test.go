@@ -30,7 +30,7 @@ func (w *world) shortBound() time.Duration {
 func (m *machine) expectedState(now time.Time) wire.State {
 	s := &m.shadow
 	switch {
-	case s.fetching && now.Sub(s.fetchBegan) >= m.world.cfg.timeout, s.fetchFailed, !s.reliable:
+	case s.fetching && now.Sub(s.fetchBegan) >= m.world.cfg.timeout, s.fetchFailed, !s.current.reliable:
 		return wire.StateStale
 	}
 	return s.found
@@ -66,7 +66,7 @@ func (m *machine) checkFreshness() {
 		return
 	}
 	isDue := w.now > max(s.changedAt, hard)+w.longBound()
-	quiet := max(calm, w.softUntil+5*time.Second, m.softUntil+5*time.Second)
+	quiet := max(calm, w.softUntil+5*time.Second, m.softUntil+5*time.Second, m.leftAt+w.settle())
 	if s.isAnnounced && !m.wasSetBack() && s.changedAt > quiet && w.now > s.changedAt+w.shortBound() {
 		isDue = true
 	}

@@ -15,6 +15,7 @@ type stats struct {
 	runs, events, publishes, sessions, applies, regressions int64
 	corrections, lossesFound, answers, logLines, restores   int64
 	readings, evaluations, converged, jumps                 int64
+	rotations, moves                                        int64
 	virtual                                                 time.Duration
 	fetches                                                 [3]int64
 	states                                                  map[wire.State]int64
@@ -46,6 +47,8 @@ func (s *stats) add(o *stats) {
 		{&s.evaluations, &o.evaluations},
 		{&s.converged, &o.converged},
 		{&s.jumps, &o.jumps},
+		{&s.rotations, &o.rotations},
+		{&s.moves, &o.moves},
 		{&s.fetches[0], &o.fetches[0]},
 		{&s.fetches[1], &o.fetches[1]},
 		{&s.fetches[2], &o.fetches[2]},
@@ -80,8 +83,9 @@ func (s *stats) String() string {
 		s.publishes, s.applies, s.regressions, s.converged)
 	fmt.Fprintf(&b, "fetches: %d of the clock, %d of a header, %d of a value; %d readings of the clock, %d jumps\n",
 		s.fetches[0], s.fetches[1], s.fetches[2], s.readings, s.jumps)
-	fmt.Fprintf(&b, "%d sessions, %d corrections (%d of losses that nothing else told of), %d refreshes, %d snapshots restored\n",
-		s.sessions, s.corrections, s.lossesFound, s.answers, s.restores)
+	fmt.Fprintf(&b, "%d sessions, %d replaced when they were old, %d moves of the name; ", s.sessions, s.rotations, s.moves)
+	fmt.Fprintf(&b, "%d corrections (%d of losses that nothing else told of), %d refreshes, %d snapshots restored\n",
+		s.corrections, s.lossesFound, s.answers, s.restores)
 	fmt.Fprintf(&b, "%d log lines, %d requests evaluated\n", s.logLines, s.evaluations)
 	fmt.Fprintf(&b, "states:%s\nrejections:%s\nfaults:%s", counts(s.states), counts(s.rejections), counts(s.faults))
 	return b.String()

@@ -92,6 +92,9 @@ func (w *world) phase() {
 	for _, m := range w.machines {
 		calm = max(calm, m.hardUntil, m.softUntil)
 	}
+	if s.movedAt > 0 {
+		calm += w.cfg.age + w.cfg.age/5
+	}
 	w.runUntil(calm + w.longBound() + time.Second)
 	w.isPaused = true
 	w.runUntil(w.now + 4*w.cfg.latency) // what is being published
