@@ -210,11 +210,7 @@ func (s *Shared) lease(key string, e *sharedSubscriber) *Lease {
 // release gives one reference back. The last one closes the Subscriber.
 func (s *Shared) release(key string, e *sharedSubscriber) (err error) {
 	s.mu.Lock()
-	if e.refs == 0 { // open failed
-		s.mu.Unlock()
-		return nil
-	}
-	e.refs--
+	e.refs-- // below 0 after open failed, so that nothing is closed then
 	last := e.refs == 0
 	s.mu.Unlock()
 	if !last {
