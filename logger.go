@@ -46,14 +46,9 @@ func (h *switchedHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.current().Enabled(ctx, level)
 }
 
-// Handle hands the record to the current handler. A record that the handler would not have
-// accepted is dropped, because the handler may have been replaced since Enabled.
+// Handle hands the record to the current handler.
 func (h *switchedHandler) Handle(ctx context.Context, r slog.Record) error {
-	current := h.current()
-	if !current.Enabled(ctx, r.Level) {
-		return nil
-	}
-	return current.Handle(ctx, r)
+	return h.current().Handle(ctx, r)
 }
 
 // WithAttrs returns a handler that adds the attributes to each record.

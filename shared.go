@@ -71,8 +71,9 @@ var _ StatusStore = (*Lease)(nil)
 // that is closed closes the Subscriber and then the client.
 //
 // Two configurations are the same if all fields except Logger are equal. The Subscriber uses
-// the Logger of the newest lease that is still open. Two configurations that differ in any other
-// field, but have the same SnapshotFile or Instance, must not be in use at the same time.
+// the Logger of the newest lease that is still open. If a reload changes any other field, two
+// Subscribers run until the old lease is closed. They need different SnapshotFiles. If they
+// have the same Instance, the roster does not show it from that moment until its next report.
 //
 // Ctx bounds the wait, as in [Subscribe]. The error is that of ParseURL or Subscribe, or wraps
 // ctx.Err(). It contains no part of the URL.
@@ -209,11 +210,7 @@ func (s *Shared) lease(key string, e *sharedSubscriber) *Lease {
 // release gives one reference back. The last one closes the Subscriber.
 func (s *Shared) release(key string, e *sharedSubscriber) (err error) {
 	s.mu.Lock()
-	if e.refs == 0 { // open failed
-		s.mu.Unlock()
-		return nil
-	}
-	e.refs--
+	e.refs-- // below 0 after open failed, so that nothing is closed then
 	last := e.refs == 0
 	s.mu.Unlock()
 	if !last {
