@@ -96,7 +96,7 @@ func (a *app) writeExplanation(e fleetdial.Explanation, now time.Time) error {
 		line += ", capture"
 	}
 	fmt.Fprintf(a.stdout, "%s; the request id has bucket %d (0 to 999)\n", line, e.Bucket)
-	w := tui.NewTable(a.stdout)
+	w := a.newTable()
 	fmt.Fprintln(w, "DIRECTIVE\tLEVEL\tAPPLIES\tWHY NOT")
 	for _, g := range e.Directives {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", tui.Printable(g.Directive.ID), g.Directive.Level,

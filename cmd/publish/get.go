@@ -33,8 +33,7 @@ publish -f accepts after editing.`,
 					return a.noRevisionError(err)
 				}
 				if asBody {
-					_, err := a.stdout.Write(fleetdial.AppendBody(nil, rev.Set))
-					return err
+					return a.writeBody(rev.Set)
 				}
 				if a.json() {
 					return a.writeRevision(rev)
@@ -44,7 +43,7 @@ publish -f accepts after editing.`,
 					return err
 				}
 				fmt.Fprintln(a.stdout, a.headline(rev, now))
-				return a.writeTable(rev.Set, now)
+				return a.writeTable(rev.Set, now, nil)
 			})
 		},
 	}

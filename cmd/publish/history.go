@@ -37,7 +37,7 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
 	if len(entries) == 0 {
 		return a.noRevisionError(fleetdial.ErrNoRevision)
 	}
-	w := tui.NewTable(a.stdout)
+	w := a.newTable()
 	fmt.Fprintln(w, "VERSION\tPUBLISHED\tBY\tDIRECTIVES\tCHANGED\tREASON")
 	for i, e := range entries {
 		rev := e.Revision
@@ -52,8 +52,8 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher) error {
 			changed = differences(fleetdial.DiffSets(nil, rev.Set))
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", rev.Version, rev.PublishedAt.UTC().Format(time.RFC3339),
-			tui.Printable(tui.OrDash(rev.PublishedBy)), rev.Set.Len(), tui.OrDash(changed),
-			tui.Printable(tui.OrDash(rev.Reason)))
+			tui.Cell(rev.PublishedBy), rev.Set.Len(), tui.DashIfEmpty(changed),
+			tui.Cell(rev.Reason))
 	}
 	return w.Flush()
 }
@@ -62,9 +62,9 @@ func (a *app) writeHistoryJSON(entries []fleetdial.HistoryEntry) error {
 	out := make([]any, len(entries))
 	for i, e := range entries {
 		if e.Err != nil {
-			out[i] = map[string]any{"version": e.Revision.Version, "error": e.Err.Error()}
+			out[i] = a.withFleet(map[string]any{"version": e.Revision.Version, "error": e.Err.Error()})
 		} else {
-			out[i] = json.RawMessage(e.Revision.AppendJSON(nil))
+			out[i] = a.withFleet(json.RawMessage(e.Revision.AppendJSON(nil)))
 		}
 	}
 	return a.writeJSON(out)

@@ -32,9 +32,9 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
-	w := tui.NewTable(a.stdout)
+	w := a.newTable()
 	row := func(name, value string) {
-		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Printable(tui.OrDash(value)))
+		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Cell(value))
 	}
 	row("instance", in.Name)
 	row("state", string(in.State))

@@ -33,7 +33,7 @@ func TestStatus_ForgedTextAddsNoRow(t *testing.T) {
 		},
 	}
 	var out bytes.Buffer
-	a := &app{stdout: &out, output: "table"}
+	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
 	text, err := a.statusText(roster, statusFlags{wide: true})
 	require.NoError(t, err)
 	assert.Equal(t, 4, strings.Count(text, "\n"), "want a header, two rows and a summary:\n%s", text)
@@ -54,8 +54,8 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	require.NoError(t, err)
 	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
-	a := &app{stdout: &out, output: "table"}
-	require.NoError(t, a.writeTable(set, now))
+	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
+	require.NoError(t, a.writeTable(set, now, nil))
 	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
 	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
 	diff := fleetdial.DiffSets(nil, set)

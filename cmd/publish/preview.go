@@ -32,7 +32,7 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		a.messagef("%schanges from version %d: none", dryRun, from.Version)
 	} else {
 		a.messagef("%schanges from version %d:", dryRun, from.Version)
-		a.messageLines(changeLines(diff, tui.PaletteFor(a.stderr)))
+		a.messageLines(changeLines(diff, a.palette(a.stderr)))
 		a.messageLines(effects(diff))
 	}
 	broad := broadDirectives(diff)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
@@ -34,10 +33,9 @@ a TTL counts from the time of this machine's clock.`,
 			}
 			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
 			if a.json() {
-				_, err := a.stdout.Write(fleetdial.AppendBody(nil, set))
-				return err
+				return a.writeBody(set)
 			}
-			return a.writeTable(set, now)
+			return a.writeTable(set, now, nil)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file to check, JSON or YAML; - for stdin")

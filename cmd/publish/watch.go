@@ -115,13 +115,13 @@ func differences(diff fleetdial.Diff) string {
 	const limit = 8
 	var names []string
 	for _, d := range diff.Added {
-		names = append(names, "+"+tui.Printable(d.ID))
+		names = append(names, "+"+tui.Word(d.ID))
 	}
 	for _, c := range diff.Changed {
-		names = append(names, "~"+tui.Printable(c.After.ID))
+		names = append(names, "~"+tui.Word(c.After.ID))
 	}
 	for _, d := range diff.Removed {
-		names = append(names, "-"+tui.Printable(d.ID))
+		names = append(names, "-"+tui.Word(d.ID))
 	}
 	if more := len(names) - limit; more > 0 {
 		names = append(names[:limit], fmt.Sprintf("and %d more", more))

@@ -133,7 +133,7 @@ func (a *app) publishDirectly(
 	case a.json():
 		err = a.writeRevision(rev)
 	case w.dryRun:
-		err = a.writeTable(rev.Set, rev.PublishedAt)
+		err = a.writeTable(rev.Set, rev.PublishedAt, nil)
 	}
 	if err != nil || w.dryRun || !w.wait.wait {
 		return err
