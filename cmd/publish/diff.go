@@ -81,6 +81,11 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		if err != nil {
 			return a.noRevisionError(err)
 		}
+		if from.Version > 0 {
+			if err := a.notVerified(from); err != nil {
+				return err
+			}
+		}
 		return a.writeDiff(fleetdial.DiffSets(from.Set, to))
 	})
 }
@@ -92,6 +97,9 @@ func (a *app) diffTarget(
 ) (*fleetdial.Set, error) {
 	if b == nil {
 		rev, err := a.revision(ctx, p, version)
+		if err == nil {
+			err = a.notVerified(rev)
+		}
 		return rev.Set, err
 	}
 	now, err := p.Now(ctx)

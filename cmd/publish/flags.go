@@ -31,9 +31,10 @@ var (
 )
 
 func (f *strictFlag) Set(s string) error {
-	isList := strings.HasSuffix(f.Type(), "Slice")
+	isSlice := strings.HasSuffix(f.Type(), "Slice")
+	isList := isSlice || strings.HasSuffix(f.Type(), "Array")
 	switch {
-	case s == "", isList && slices.Contains(strings.Split(s, ","), ""):
+	case s == "", isSlice && slices.Contains(strings.Split(s, ","), ""):
 		return errEmptyFlag
 	case f.given && !isList:
 		return errRepeated

@@ -32,18 +32,10 @@ publish -f accepts after editing.`,
 				if err != nil {
 					return a.noRevisionError(err)
 				}
-				if asBody {
-					return a.writeBody(rev.Set)
-				}
-				if a.json() {
-					return a.writeRevision(rev)
-				}
-				now, err := p.Now(ctx)
-				if err != nil {
+				if err := a.show(ctx, p, rev, asBody); err != nil {
 					return err
 				}
-				fmt.Fprintln(a.stdout, a.headline(rev, now))
-				return a.writeTable(rev.Set, now, nil)
+				return a.notVerified(rev)
 			})
 		},
 	}
@@ -51,6 +43,22 @@ publish -f accepts after editing.`,
 	cmd.Flags().Int64Var(&version, "version", 0, "version from the history (default the current version)")
 	completeFrom(cmd, "version", a.completeVersions)
 	return cmd
+}
+
+// show writes a revision: as a table, as JSON or as a publish body.
+func (a *app) show(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, asBody bool) error {
+	if asBody {
+		return a.writeBody(rev.Set)
+	}
+	if a.json() {
+		return a.writeRevision(rev)
+	}
+	now, err := p.Now(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, a.headline(rev, now))
+	return a.writeTable(rev.Set, now, nil)
 }
 
 // revision returns the revision with that version, and the current revision for 0.

@@ -56,7 +56,7 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
 	require.NoError(t, a.writeTable(set, now, nil))
-	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
+	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), fleetdial.Request{}, now))
 	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
 	diff := fleetdial.DiffSets(nil, set)
 	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
