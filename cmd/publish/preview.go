@@ -34,6 +34,7 @@ func (a *app) preview(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		a.messagef("%schanges from version %d:", dryRun, from.Version)
 		a.messageLines(changeLines(diff, a.palette(a.stderr)))
 		a.messageLines(effects(diff))
+		a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 	}
 	broad := broadDirectives(diff)
 	if from.SignedBy != "" && to.SignedBy == "" {

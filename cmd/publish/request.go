@@ -53,7 +53,9 @@ func (f *requestFlags) request(changed func(flag string) bool) (req fleetdial.Re
 		flag, value string
 		to          *string
 	}{
-		{"tenant", f.tenant, &req.Tenant}, {"index", f.index, &req.Index}, {"principal", f.principal, &req.Principal},
+		{"tenant", f.tenant, &req.Tenant},
+		{"index", f.index, &req.Index},
+		{"principal", f.principal, &req.Principal},
 		{"request-id", f.id, &req.ID},
 	} {
 		if field.value == "" {

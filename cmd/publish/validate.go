@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
@@ -32,6 +33,8 @@ a TTL counts from the time of this machine's clock.`,
 				return err
 			}
 			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
+			diff := fleetdial.DiffSets(nil, set)
+			a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 			if a.json() {
 				return a.writeBody(set)
 			}
