@@ -135,11 +135,11 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 		d.ID = "d-" + hex.EncodeToString(random[:])
 	}
 	if d.Level, err = fleetdial.ParseLevel(f.level); err != nil {
-		return d, fmt.Errorf("--level: %w", err)
+		return d, fmt.Errorf("--level: %w%s", err, didYouMean("", f.level, levelNames()))
 	}
 	if f.endpoint != "" {
 		if d.Match.Endpoint, err = fleetdial.ParseEndpoint(f.endpoint); err != nil {
-			return d, fmt.Errorf("--endpoint: %w", err)
+			return d, fmt.Errorf("--endpoint: %w%s", err, didYouMean("", f.endpoint, endpointNames()))
 		}
 	}
 	return d, nil

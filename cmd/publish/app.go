@@ -166,10 +166,33 @@ func operator() string {
 	return name + "@" + host
 }
 
-// noRevisionError replaces [fleetdial.ErrNoRevision] by an error that names the fleet.
+// noRevisionError replaces [fleetdial.ErrNoRevision] by an error that names the fleet, and
+// the fleet that may be meant.
 func (a *app) noRevisionError(err error) error {
 	if errors.Is(err, fleetdial.ErrNoRevision) {
-		return fmt.Errorf("fleet %q: no current revision", a.fleet)
+		// The context of the request may have ended. The search takes a second at most.
+		return fmt.Errorf("fleet %q: no current revision%s", a.fleet, hint(a.fleet, a.completeFleets(context.Background())))
 	}
 	return err
+}
+
+// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory].
+func noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
+	if !errors.Is(err, fleetdial.ErrNotInHistory) {
+		return err
+	}
+	entries, historyErr := p.History(ctx)
+	if historyErr != nil || len(entries) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))
+}
+
+// versionsHeld names the versions of the history.
+func versionsHeld(entries []fleetdial.HistoryEntry) string {
+	newest, oldest := entries[0].Revision.Version, entries[len(entries)-1].Revision.Version
+	if newest == oldest {
+		return fmt.Sprintf("the history holds version %d", newest)
+	}
+	return fmt.Sprintf("the history holds versions %d to %d", oldest, newest)
 }

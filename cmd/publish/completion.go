@@ -55,11 +55,15 @@ func (a *app) completeIDs(ctx context.Context) []string {
 		if err != nil {
 			return nil
 		}
-		for _, d := range rev.Set.Directives() {
-			ids = append(ids, d.ID)
-		}
-		return ids
+		return idsOf(rev.Set)
 	})
+}
+
+func idsOf(set *fleetdial.Set) (ids []string) {
+	for _, d := range set.Directives() {
+		ids = append(ids, d.ID)
+	}
+	return ids
 }
 
 func (a *app) completeVersions(ctx context.Context) []string {

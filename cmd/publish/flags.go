@@ -181,6 +181,14 @@ func didYouMean(prefix, word string, known []string) string {
 	return ""
 }
 
+// hint is [didYouMean] for the middle of an error.
+func hint(word string, known []string) string {
+	if likely := suggest.Closest(word, known); likely != "" {
+		return fmt.Sprintf(" (did you mean %s?)", tui.Printable(likely))
+	}
+	return ""
+}
+
 // perMille is the value of --sample: an integer per mille, a percentage or a fraction.
 type perMille struct{ to *int }
 

@@ -69,7 +69,8 @@ func (a *app) revision(ctx context.Context, p *fleetdial.Publisher, version int6
 	case version == 0:
 		return p.Current(ctx)
 	}
-	return p.Find(ctx, version)
+	rev, err := p.Find(ctx, version)
+	return rev, noVersionError(ctx, p, err)
 }
 
 // headline describes a revision in one line.
