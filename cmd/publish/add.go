@@ -134,6 +134,9 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 		rand.Read(random[:])
 		d.ID = "d-" + hex.EncodeToString(random[:])
 	}
+	if err := f.checkNames(); err != nil {
+		return d, err
+	}
 	if d.Level, err = fleetdial.ParseLevel(f.level); err != nil {
 		return d, fmt.Errorf("--level: %w%s", err, didYouMean("", f.level, levelNames()))
 	}

@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -187,40 +185,4 @@ func hint(word string, known []string) string {
 		return fmt.Sprintf(" (did you mean %s?)", tui.Printable(likely))
 	}
 	return ""
-}
-
-// perMille is the value of --sample: an integer per mille, a percentage or a fraction.
-type perMille struct{ to *int }
-
-func (p perMille) String() string {
-	if p.to == nil {
-		return ""
-	}
-	return strconv.Itoa(*p.to)
-}
-func (p perMille) Type() string { return "sample" }
-
-var sampleForm = regexp.MustCompile(`^([0-9]+|[0-9]*\.[0-9]+|[0-9]+(\.[0-9]+)?%)$`)
-
-func (p perMille) Set(s string) error {
-	number, isPercent := strings.CutSuffix(s, "%")
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !sampleForm.MatchString(s) {
-		return errors.New("must be a number per mille (100), a percentage (10%) or a fraction (0.1)")
-	}
-	switch {
-	case isPercent:
-		n *= 10
-	case strings.Contains(number, "."):
-		n *= 1000
-	}
-	whole := math.Round(n)
-	if n > 1000 {
-		return &rejectedError{errors.New("must be 0 to 1000 per mille")}
-	}
-	if math.Abs(n-whole) > 1e-9 {
-		return errors.New("must be a whole number per mille, such as 1, 0.1% or 0.001")
-	}
-	*p.to = int(whole)
-	return nil
 }

@@ -32,7 +32,7 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
-	w := a.newTable()
+	w := a.newList()
 	row := func(name, value string) {
 		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Cell(value))
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +27,7 @@ func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
 // writeBody writes a set as a publish body. A body has no fleet, so that it can be
 // published to every fleet.
 func (a *app) writeBody(set *fleetdial.Set) error {
-	_, err := a.stdout.Write(tui.EscapeJSON(fleetdial.AppendBody(nil, set)))
+	_, err := a.stdout.Write(tui.EscapeBody(fleetdial.AppendBody(nil, set)))
 	return err
 }
 
@@ -99,6 +101,13 @@ func (a *app) newTable() *tui.Table {
 	return w
 }
 
+// newList returns a table of names and values on stdout, which are never shortened.
+func (a *app) newList() *tui.Table {
+	w := tui.NewTable(a.stdout)
+	w.Width = 0
+	return w
+}
+
 // width returns the number of columns of a table, and 0 for no limit: with -o wide, and if
 // stdout is not a terminal.
 func (a *app) width() int {
@@ -129,27 +138,57 @@ func (a *app) redrawn(stream io.Writer) io.Writer {
 	return stream
 }
 
-// writeTable writes a table with a row for each directive. added, if not nil, returns the
-// cell of the column ADDED BY.
-func (a *app) writeTable(set *fleetdial.Set, now time.Time, added func(id string) string) error {
-	header, row := []string{"ID", "LEVEL", "SAMPLE", "TENANT", "INDEX", "PRINCIPAL", "ENDPOINT", "RING", "CAPTURE", "ENDS"}, wideRow
-	if a.width() > 0 {
-		header, row = []string{"ID", "ENDS", "LEVEL", "SAMPLE", "ALSO", "MATCH"}, narrowRow
-	}
-	if added != nil {
-		header = append(header, "ADDED BY")
-	}
+// origin is who added a directive, and the version that added it.
+type origin struct {
+	by      string
+	version int64
+}
+
+// writeTable writes a table with a row for each directive. origins, if not nil, tells who
+// added the directives. On a terminal, the table leaves out what no directive has.
+func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]origin) error {
 	w := a.newTable()
+	all := set.Directives()
+	header, row := wideHeader, wideRow
+	if w.Width > 0 {
+		header, row = narrowHeader, narrowRow
+		if slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.RingBuffer || d.Capture }) {
+			header, row = append(narrowHeader[:4:4], "ALSO", "MATCH"), narrowRowWithAlso
+		}
+		w.Long = []int{0, len(header) - 1}
+	}
+	if origins != nil {
+		w.Long = append(w.Long, len(header))
+		header = append(header[:len(header):len(header)], "ADDED BY")
+	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, d := range set.Directives() {
+	for _, d := range all {
 		cells := row(d, now)
-		if added != nil {
-			cells = append(cells, added(d.ID))
+		if origins != nil {
+			cells = append(cells, originCell(origins, d.ID, w.Width == 0))
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
 }
+
+func originCell(origins map[string]origin, id string, wide bool) string {
+	o, known := origins[id]
+	switch {
+	case !known:
+		return "-"
+	case wide:
+		return fmt.Sprintf("%s, version %d", tui.Cell(o.by), o.version)
+	}
+	return tui.Cell(o.by)
+}
+
+var (
+	wideHeader = []string{
+		"ID", "LEVEL", "SAMPLE", "TENANT", "INDEX", "PRINCIPAL", "ENDPOINT", "RING", "CAPTURE", "ENDS",
+	}
+	narrowHeader = []string{"ID", "ENDS", "LEVEL", "SAMPLE", "MATCH"}
+)
 
 func wideRow(d fleetdial.Directive, now time.Time) []string {
 	return []string{
@@ -160,17 +199,24 @@ func wideRow(d fleetdial.Directive, now time.Time) []string {
 }
 
 func narrowRow(d fleetdial.Directive, now time.Time) []string {
+	share := "all"
+	if d.SamplePerMille != 1000 {
+		share = strconv.FormatFloat(float64(d.SamplePerMille)/10, 'f', -1, 64) + "%"
+	}
+	return []string{
+		tui.Printable(d.ID), strings.TrimPrefix(remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, targets(d.Match),
+	}
+}
+
+func narrowRowWithAlso(d fleetdial.Directive, now time.Time) []string {
 	var also []string
 	if d.RingBuffer {
 		also = append(also, "ring")
 	}
 	if d.Capture {
-		also = append(also, "capture")
+		also = append(also, "cap")
 	}
-	return []string{
-		tui.Printable(d.ID), remaining(d.ExpiresAt, now), d.Level.String(), sample(d.SamplePerMille),
-		tui.DashIfEmpty(strings.Join(also, "+")), targets(d.Match),
-	}
+	return slices.Insert(narrowRow(d, now), 4, tui.DashIfEmpty(strings.Join(also, "+")))
 }
 
 // sample returns the cell of the column SAMPLE.

@@ -57,7 +57,7 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
 	require.NoError(t, a.writeTable(set, now, nil))
 	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), fleetdial.Request{}, now))
-	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
+	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)
 	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
 	lines = append(lines, a.headline(rev, now))

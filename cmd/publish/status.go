@@ -159,7 +159,9 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 		return out.String(), err
 	}
 	w := tui.NewTable(&out)
-	w.Width = a.width()
+	if w.Width = a.width(); f.wide {
+		w.Width = 0
+	}
 	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
 	header := statusHeader(f.wide || a.output == "wide")
 	if signed {

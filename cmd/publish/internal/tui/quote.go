@@ -103,12 +103,20 @@ func PrintableLines(s string) string {
 
 // EscapeJSON escapes the characters in JSON that a terminal interprets or does not show. The
 // JSON keeps its meaning.
-func EscapeJSON(text []byte) []byte {
+func EscapeJSON(text []byte) []byte { return escape(text, true) }
+
+// EscapeBody is [EscapeJSON] for JSON that is also YAML. YAML has no surrogate pairs, so the
+// characters that need them stay as they are.
+func EscapeBody(text []byte) []byte { return escape(text, false) }
+
+func escape(text []byte, surrogates bool) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
 		case r == '\n' || r != 0x7f && r < utf8.RuneSelf || unicode.IsPrint(r) && !invisible(r):
+			out = append(out, text[:size]...)
+		case r > 0xFFFF && !surrogates:
 			out = append(out, text[:size]...)
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)

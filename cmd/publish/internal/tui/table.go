@@ -12,6 +12,8 @@ type Table struct {
 	// Width is the number of columns that the table may take. If the table is wider, the
 	// longest cells are shortened in the middle. 0 is no limit.
 	Width int
+	// Long lists the columns that are shortened before any other column.
+	Long []int
 
 	out  io.Writer
 	text bytes.Buffer
@@ -43,7 +45,8 @@ func (t *Table) Flush() error {
 	}
 	t.text.Reset()
 	if t.Width > 0 {
-		narrow(widths, t.Width)
+		narrow(widths, t.Width, t.Long)
+		narrow(widths, t.Width, nil)
 	}
 	var out bytes.Buffer
 	for _, cells := range rows {
@@ -60,18 +63,23 @@ func (t *Table) Flush() error {
 	return err
 }
 
-// narrow reduces the widest columns until the table has the width, or until all columns are
-// narrow.
-func narrow(widths []int, width int) {
+// narrow reduces the widest of the given columns until the table has the width, or until
+// they are narrow. No columns are all columns.
+func narrow(widths []int, width int, given []int) {
 	const least = 7
 	total := gap * (len(widths) - 1)
 	for _, w := range widths {
 		total += w
 	}
+	if given == nil {
+		for i := range widths {
+			given = append(given, i)
+		}
+	}
 	for ; total > width; total-- {
-		widest := 0
-		for i, w := range widths {
-			if w > widths[widest] {
+		widest := given[0]
+		for _, i := range given {
+			if widths[i] > widths[widest] {
 				widest = i
 			}
 		}
