@@ -164,9 +164,9 @@ func whyNot(g fleetdial.Ground, bucket int, id string, now time.Time) string {
 	}
 	switch {
 	case id == "" && sampled(g):
-		parts = append(parts, fmt.Sprintf("the sample has %d of 1,000 request ids", g.Directive.SamplePerMille))
+		parts = append(parts, fmt.Sprintf("sample: %d of 1,000 request ids", g.Directive.SamplePerMille))
 	case id == "" && g.Directive.SamplePerMille == 0:
-		parts = append(parts, "the sample has no request id")
+		parts = append(parts, "sample: no request id")
 	case g.OutOfSample:
 		parts = append(parts, fmt.Sprintf("out of sample: bucket %d is not below %d", bucket, g.Directive.SamplePerMille))
 	}

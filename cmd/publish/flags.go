@@ -114,6 +114,9 @@ func invalidValue(e *pflag.InvalidValueError) error {
 		}
 	case "int", "int64":
 		reason = "must be an integer"
+		if digits.MatchString(value) {
+			reason = "is too large"
+		}
 	case "bool":
 		reason = "must be true or false"
 	}

@@ -155,10 +155,10 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 		if slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.RingBuffer || d.Capture }) {
 			header, row = append(narrowHeader[:4:4], "ALSO", "MATCH"), narrowRowWithAlso
 		}
-		w.Long = []int{0, len(header) - 1}
+		w.Long = [][]int{{0}, {len(header) - 1}}
 	}
 	if origins != nil {
-		w.Long = append(w.Long, len(header))
+		w.Long = append([][]int{{len(header)}}, w.Long...)
 		header = append(header[:len(header):len(header)], "ADDED BY")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
@@ -204,8 +204,18 @@ func narrowRow(d fleetdial.Directive, now time.Time) []string {
 		share = strconv.FormatFloat(float64(d.SamplePerMille)/10, 'f', -1, 64) + "%"
 	}
 	return []string{
-		tui.Printable(d.ID), strings.TrimPrefix(remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, targets(d.Match),
+		tui.Printable(d.ID), strings.TrimPrefix(remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, shortTargets(d.Match),
 	}
+}
+
+// shortTargets is targets without the word endpoint, because the name of an endpoint is no
+// other name.
+func shortTargets(m fleetdial.Match) string {
+	endpoint := endpointName(m.Endpoint)
+	if m.Endpoint = fleetdial.AnyEndpoint; m == (fleetdial.Match{}) && endpoint != "" {
+		return endpoint
+	}
+	return strings.TrimSpace(targets(m) + " " + endpoint)
 }
 
 func narrowRowWithAlso(d fleetdial.Directive, now time.Time) []string {

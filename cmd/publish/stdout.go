@@ -38,11 +38,15 @@ func (w *dataWriter) failure() error {
 	if w.err == nil {
 		return nil
 	}
-	err := w.err
+	return fmt.Errorf("write stdout: %w", unwrapped(w.err))
+}
+
+// unwrapped returns the cause of the error of a file.
+func unwrapped(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		err = path.Err
+		return path.Err
 	}
-	return fmt.Errorf("write stdout: %w", err)
+	return err
 }
 
 // orFailure returns err, with the error of the first failed write if there is one.
@@ -51,7 +55,7 @@ func (w *dataWriter) orFailure(err error) error {
 	switch {
 	case failure == nil, err != nil && strings.HasPrefix(err.Error(), failure.Error()): // err may hold the failure
 		return err
-	case err == nil, err.Error() == "", errors.Is(err, w.err), errors.Is(err, context.Canceled):
+	case err == nil, err.Error() == "", errors.Is(err, unwrapped(w.err)), errors.Is(err, context.Canceled):
 		return failure
 	}
 	return fmt.Errorf("%w; %w", failure, err)

@@ -12,8 +12,9 @@ type Table struct {
 	// Width is the number of columns that the table may take. If the table is wider, the
 	// longest cells are shortened in the middle. 0 is no limit.
 	Width int
-	// Long lists the columns that are shortened before any other column.
-	Long []int
+	// Long lists groups of columns that are shortened before other columns, one group after
+	// the other.
+	Long [][]int
 
 	out  io.Writer
 	text bytes.Buffer
@@ -45,8 +46,10 @@ func (t *Table) Flush() error {
 	}
 	t.text.Reset()
 	if t.Width > 0 {
-		narrow(widths, t.Width, t.Long)
-		narrow(widths, t.Width, nil)
+		for _, group := range t.Long {
+			narrow(widths, t.Width, group, 10)
+		}
+		narrow(widths, t.Width, nil, 7)
 	}
 	var out bytes.Buffer
 	for _, cells := range rows {
@@ -64,9 +67,8 @@ func (t *Table) Flush() error {
 }
 
 // narrow reduces the widest of the given columns until the table has the width, or until
-// they are narrow. No columns are all columns.
-func narrow(widths []int, width int, given []int) {
-	const least = 7
+// they have the least width. No columns are all columns.
+func narrow(widths []int, width int, given []int, least int) {
 	total := gap * (len(widths) - 1)
 	for _, w := range widths {
 		total += w
