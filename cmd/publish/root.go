@@ -57,6 +57,24 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(flagError)
+	a.registerGlobal(root, getenv)
+	root.Flags().StringVarP(&file, "file", "f", "", "file with the set to publish, JSON or YAML; - for stdin")
+	root.Flags().BoolVar(&version, "version", false, "version of this command")
+	a.registerWrite(root, &write)
+	write.registerMaxTTL(root)
+	root.AddCommand(
+		a.addCommand(), a.removeCommand(), a.clearCommand(), a.offCommand(), a.getCommand(), a.validateCommand(),
+		a.decodeCommand(), a.watchCommand(),
+		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
+		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+	)
+	shortenHelp(root)
+	checkArgs(root)
+	return root
+}
+
+// registerGlobal adds the flags of all commands.
+func (a *app) registerGlobal(root *cobra.Command, getenv func(string) string) {
 	flags := root.PersistentFlags()
 	a.connection.register(root, getenv)
 	flags.StringVar(&a.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"),
@@ -71,18 +89,10 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	completeWith(root, "output", outputFormats...)
 	completeWith(root, "color", "auto", "always", "never")
 	completeFrom(root, "fleet", a.completeFleets)
+}
 
-	root.Flags().StringVarP(&file, "file", "f", "", "file with the set to publish, JSON or YAML; - for stdin")
-	root.Flags().BoolVar(&version, "version", false, "version of this command")
-	a.registerWrite(root, &write)
-	write.registerMaxTTL(root)
-	root.AddCommand(
-		a.addCommand(), a.removeCommand(), a.clearCommand(), a.offCommand(), a.getCommand(), a.validateCommand(),
-		a.decodeCommand(), a.watchCommand(),
-		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
-		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
-	)
-	shortenHelp(root)
+// checkArgs makes every command check its arguments, in the words of this command.
+func checkArgs(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	forEach(root, func(cmd *cobra.Command) {
@@ -96,7 +106,6 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	})
-	return root
 }
 
 // shortenHelp hides the flags from the help of publish that the help of a subcommand
