@@ -11,9 +11,9 @@ import (
 const longHelp = `publish publishes a set of diagnostics directives to a fleet of proxies. Every proxy
 has the set within milliseconds, and each directive ends at its expiry.
 
-Exit codes: 0 done; 1 failed otherwise; 2 wrong usage; 3 the set was rejected,
-nothing was written; 4 conflict: not the expected version; 5 timed out; 6 an
-instance rejected the revision; 7 Redis is unreachable, or it denied access.`
+Exit codes: 0 done; 1 failed otherwise; 2 wrong usage, also a flag that is empty or
+repeated; 3 the set was rejected, nothing was written; 4 conflict: not the expected
+version; 5 timed out; 6 an instance rejected the revision; 7 no access to Redis.`
 
 const examplesHelp = `  publish -f incident.json --reason "slow searches"
   publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`

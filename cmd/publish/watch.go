@@ -20,7 +20,8 @@ func (a *app) watchCommand() *cobra.Command {
 		Long: `watch follows the fleet as a proxy does. It writes a line for the current revision, for
 each new revision, and for directives that end at their expiry. Times are UTC. If
 revisions arrive faster than watch can write them, watch writes only the newest.
-Connection problems, and their ends, are written to stderr.`,
+Connection problems, and their ends, are written to stderr. With -o json, each line is a
+revision, or an object with "ended", the ids of the directives that have ended.`,
 		Example: `  publish watch -o json`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
