@@ -156,7 +156,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		for n := len(args) - 1; n >= 0; n-- {
 			if check(cmd, args[:n]) == nil {
-				return usagef("%s: unexpected argument %q%s (usage: %s)", cmd.Name(), args[n],
+				return usagef("%s: unexpected argument %s%s (usage: %s)", cmd.Name(), tui.Quoted(args[n]),
 					didYouMean("", args[n], commandNames(cmd)), cmd.UseLine())
 			}
 		}

@@ -109,7 +109,7 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 		}
 	}
 	if id != "" && len(shown) == 0 {
-		return fmt.Errorf("directive %q: no change in the history%s", id, hint(id, ids))
+		return fmt.Errorf("directive %s: no change in the history%s", tui.Quoted(id), hint(id, ids))
 	}
 	if a.json() {
 		return a.writeHistoryJSON(shown)

@@ -19,7 +19,7 @@ func (a *app) instance(ctx context.Context, p *fleetdial.Publisher, name string,
 	}
 	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
-		return fmt.Errorf("instance %q: not in the roster of fleet %q%s", name, a.fleet, hint(name, instanceNames(roster.Instances)))
+		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", tui.Quoted(name), a.fleet, hint(name, instanceNames(roster.Instances)))
 	}
 	roster.Instances = roster.Instances[i : i+1]
 	if err := a.writeInstance(roster, roster.Instances[0]); err != nil {

@@ -19,9 +19,8 @@ func literalNotes(diff fleetdial.Diff) (notes []string) {
 			if !readsAsPattern(name.value) {
 				continue
 			}
-			note := fmt.Sprintf("warning: %s: %s %q is taken literally, and matches no other name",
-				tui.Word(d.ID), name.field, name.value)
-			notes = append(notes, tui.PrintableLines(note))
+			notes = append(notes, fmt.Sprintf("warning: %s: %s %s is taken literally, and matches no other name",
+				tui.Word(d.ID), name.field, tui.Quoted(name.value)))
 		}
 	}
 	return notes

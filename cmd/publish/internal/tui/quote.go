@@ -24,6 +24,14 @@ func Printable(s string) string {
 	return s
 }
 
+// Quoted is [Printable] with quotes around every text.
+func Quoted(s string) string {
+	if needsASCII(s) {
+		return strconv.QuoteToASCII(s)
+	}
+	return strconv.Quote(s)
+}
+
 // Word is [Printable] for a text inside a line that lists several. It also quotes a text
 // that would read as more than one.
 func Word(s string) string {

@@ -48,6 +48,8 @@ func TestPrintable_QuotesWhatLooksLikeAnotherText(t *testing.T) {
 	}
 	assert.Equal(t, `"a index=b"`, tui.Word("a index=b"))
 	assert.Equal(t, "acme-search", tui.Word("acme-search"))
+	assert.Equal(t, `"acme"`, tui.Quoted("acme"))
+	assert.Equal(t, `"\u0430cme"`, tui.Quoted("аcme"))
 	assert.Equal(t, "-", tui.Cell(""))
 	assert.Equal(t, `"-"`, tui.Cell("-"))
 }
