@@ -206,6 +206,20 @@ func ParseSetWith(body []byte, now time.Time, opts ParseOptions) (*Set, error) {
 	return wire.ParseBody(body, now, wire.BodyOptions(opts))
 }
 
+// BodyFault is a fault of a publish body.
+//
+//	type BodyFault struct {
+//		Path, Reason string // as in a ValidationError
+//		Line, Column int    // from 1; 0 if the fault has no place, or if Reason names the place
+//	}
+type BodyFault = wire.BodyFault
+
+// BodyFaults returns the faults of a publish body, in the order of their places and at most
+// limit. It returns none if [ParseSetWith] accepts the body.
+func BodyFaults(body []byte, now time.Time, opts ParseOptions, limit int) []BodyFault {
+	return wire.BodyFaults(body, now, wire.BodyOptions(opts), limit)
+}
+
 // AppendBody appends the publish body in JSON that describes the set, and returns the
 // extended slice. The body has absolute expiries. [ParseSet] returns the same set for the
 // body until the first directive expires.

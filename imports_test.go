@@ -34,8 +34,9 @@ var adapters = []string{"fleethttp", "fleetslog", "fleetotel", "fleetprom"}
 var layers = map[string]layer{
 	"internal/directive": {},
 	"internal/store":     {folders: []string{"internal/directive"}},
+	"internal/suggest":   {},
 	"internal/wire": {
-		folders: []string{"internal/directive"},
+		folders: []string{"internal/suggest", "internal/directive"},
 		libraries: []string{
 			"github.com/vmihailenco/msgpack/", "github.com/go-json-experiment/json/", "go.yaml.in/yaml/",
 		},
@@ -79,7 +80,8 @@ var layers = map[string]layer{
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console":   {folders: append([]string{"."}, adapters...)},
 	"cmd": {
-		folders: append([]string{".", "console", "examples", "cmd/internal"}, adapters...), libraries: []string{"*"},
+		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest"}, adapters...),
+		libraries: []string{"*"},
 	},
 	"cmd/internal": {folders: []string{".", "internal/redisurl"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},

@@ -23,8 +23,8 @@ const (
 // requestID returns the id of the request, and whether the id was generated. It generates
 // an id if the request has no id that is safe to log, and adds it to the request header.
 func requestID(r *http.Request) (id string, generated bool) {
-	if ids := r.Header[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
-		return ids[0], false
+	if id, ok := RequestID(r.Header); ok {
+		return id, false
 	}
 	ids := newRequestID()
 	if r.Header == nil {
@@ -32,6 +32,15 @@ func requestID(r *http.Request) (id string, generated bool) {
 	}
 	r.Header[RequestIDHeader] = ids
 	return ids[0], true
+}
+
+// RequestID returns the id in the header of a request, and whether the request has an id
+// that [Middleware] accepts. Otherwise the Middleware generates an id.
+func RequestID(h http.Header) (id string, ok bool) {
+	if ids := h[RequestIDHeader]; len(ids) > 0 && isRequestID(ids[0]) {
+		return ids[0], true
+	}
+	return "", false
 }
 
 func isRequestID(id string) bool {

@@ -7,15 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 )
 
@@ -86,7 +85,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	c.redis.Register(f, "redis-tls", getenv)
 	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
 	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name, process ID and a random suffix)")
-	f.StringVar(&c.tenant, "tenant", "header:X-Tenant",
+	f.StringVar(&c.tenant, "tenant", classify.DefaultTenant,
 		"source of a request's tenant: header:NAME, or path for the first path segment, which the proxy removes")
 	f.StringVar(&c.adminTokenFile, "admin-token", "", "file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
 	f.BoolVar(&c.adminPlain, "admin-plain-http", false,
@@ -115,13 +114,11 @@ func (c *config) resolve() (err error) {
 	if u := c.upstreamURL; u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return usagef("--upstream: must not have a user, query or fragment")
 	}
-	kind, name, _ := strings.Cut(c.tenant, ":")
-	switch {
-	case kind == "header" && name != "":
-		c.tenantHeader = http.CanonicalHeaderKey(name)
-	case c.tenant != "path":
-		return usagef("--tenant: must be header:NAME or path")
+	source, err := classify.New(c.tenant)
+	if err != nil {
+		return usagef("--tenant: %w", err)
 	}
+	c.tenantHeader = source.TenantHeader
 	if c.ring < 1 || c.ring > 1<<16 {
 		return usagef("--ring: must be 1 to 65536")
 	}

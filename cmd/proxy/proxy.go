@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
@@ -82,7 +83,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	tenantRemoved := false
 	if p.tenantInPath {
-		if rest, tenant := splitTenant(pr.Out.URL); tenant != "" {
+		if rest, tenant := classify.SplitTenant(pr.Out.URL); tenant != "" {
 			pr.Out.URL, tenantRemoved = rest, true
 		}
 	}

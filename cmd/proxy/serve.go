@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/fleethttp"
 	"github.com/fleetdial/fleetdial/fleetprom"
 	"github.com/fleetdial/fleetdial/fleetslog"
@@ -137,7 +138,7 @@ func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 		return p.forward, nil
 	}
 	wrap, err := fleethttp.Middleware(f.store, fleethttp.Config{
-		Classify: classifier{c.tenantHeader}.classify, TokenKey: c.tokenKey,
+		Classify: classify.Classifier{TenantHeader: c.tenantHeader}.Request, TokenKey: c.tokenKey,
 	})
 	if err != nil {
 		return nil, usagef("--token-key: %w", err)

@@ -52,7 +52,8 @@ func (f *addFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.principal, "principal", "", "principal of the matching requests (default any)")
 	flags.StringVar(&f.endpoint, "endpoint", "", "endpoint of the matching requests, such as Search (default any)")
 	flags.DurationVar(&f.ttl, "ttl", 0, "lifetime of the directive, such as 10m (required)")
-	flags.IntVar(&f.sample, "sample", 1000, "number of sampled requests per 1000")
+	f.sample = 1000
+	flags.Var(perMille{&f.sample}, "sample", "sampled requests: per 1000 (100), in percent (10%) or as a fraction (0.1)")
 	flags.BoolVar(&f.ringBuffer, "ring-buffer", false, "recording of the requests in the ring buffer")
 	flags.BoolVar(&f.capture, "capture", false, "capture of the requests' traffic")
 	completeWith(cmd, "level", levelNames()...)
@@ -132,12 +133,15 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 		rand.Read(random[:])
 		d.ID = "d-" + hex.EncodeToString(random[:])
 	}
+	if err := f.checkNames(); err != nil {
+		return d, err
+	}
 	if d.Level, err = fleetdial.ParseLevel(f.level); err != nil {
-		return d, fmt.Errorf("--level: %w", err)
+		return d, fmt.Errorf("--level: %w%s", err, didYouMean("", f.level, levelNames()))
 	}
 	if f.endpoint != "" {
 		if d.Match.Endpoint, err = fleetdial.ParseEndpoint(f.endpoint); err != nil {
-			return d, fmt.Errorf("--endpoint: %w", err)
+			return d, fmt.Errorf("--endpoint: %w%s", err, didYouMean("", f.endpoint, endpointNames()))
 		}
 	}
 	return d, nil

@@ -8,28 +8,32 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 // app is one run of the command: its streams, and the flags of all subcommands.
 type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdin  io.Reader
+	stdout *dataWriter
+	stderr io.Writer
 
 	connection connection.Flags
 	// urlIsArgument says that the URL is from the command line, not from the environment.
 	urlIsArgument bool
 
-	fleet   string
-	output  string
-	timeout time.Duration
-	quiet   bool
+	fleet    string
+	output   string
+	colour   string
+	noColour bool // NO_COLOR is set
+	dumb     bool // the terminal cannot move its cursor
+	timeout  time.Duration
+	quiet    bool
 
 	verifyFiles []string
 	verifyKeys  []ed25519.PublicKey
@@ -43,16 +47,19 @@ func run(
 ) int {
 	// The log of go-redis is discarded, because the command reports its errors.
 	redis.SetLogger(silent{})
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, defaultSignKey: getenv("FLEETDIAL_SIGN_KEY")}
-	root := a.command(getenv)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err != nil && err.Error() != "" {
-		fmt.Fprintln(stderr, "publish: "+tui.PrintableLines(err.Error()))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a := &app{
+		stdin: stdin, stdout: &dataWriter{Writer: stdout, end: cancel}, stderr: stderr,
+		defaultSignKey: getenv("FLEETDIAL_SIGN_KEY"), noColour: getenv("NO_COLOR") != "", dumb: getenv("TERM") == "dumb",
 	}
+	root := a.command(getenv)
+	if !isCompletion(args) { // cobra parses the flags of a command line that it completes twice
+		strictFlags(root)
+	}
+	root.SetArgs(args)
+	err := a.stdout.orFailure(root.ExecuteContext(ctx))
+	a.reportError(args, err)
 	return exitCode(err)
 }
 
@@ -70,8 +77,14 @@ func (a *app) messagef(format string, args ...any) {
 
 // check rejects values of flags that cobra accepts.
 func (a *app) check() error {
-	if a.output != "table" && a.output != "json" {
-		return usagef("--output: unknown format %q (table or json)", a.output)
+	if !slices.Contains(outputFormats, a.output) {
+		return usagef("--output: unknown format %q%s (table, wide or json)", a.output, didYouMean("", a.output, outputFormats))
+	}
+	if colours := []string{"auto", "always", "never"}; !slices.Contains(colours, a.colour) {
+		return usagef("--color: unknown value %q%s (auto, always or never)", a.colour, didYouMean("", a.colour, colours))
+	}
+	if slices.Contains(a.verifyFiles, "") {
+		return usagef("FLEETDIAL_VERIFY_KEY: holds an empty file name")
 	}
 	if a.timeout <= 0 {
 		return usagef("--timeout: must be positive")
@@ -82,6 +95,8 @@ func (a *app) check() error {
 	}
 	return nil
 }
+
+var outputFormats = []string{"table", "wide", "json"}
 
 func (a *app) json() bool { return a.output == "json" }
 
@@ -146,10 +161,33 @@ func operator() string {
 	return name + "@" + host
 }
 
-// noRevisionError replaces [fleetdial.ErrNoRevision] by an error that names the fleet.
+// noRevisionError replaces [fleetdial.ErrNoRevision] by an error that names the fleet, and
+// the fleet that may be meant.
 func (a *app) noRevisionError(err error) error {
 	if errors.Is(err, fleetdial.ErrNoRevision) {
-		return fmt.Errorf("fleet %q: no current revision", a.fleet)
+		// The context of the request may have ended. The search takes a second at most.
+		return fmt.Errorf("fleet %q: no current revision%s", a.fleet, hint(a.fleet, a.completeFleets(context.Background())))
 	}
 	return err
+}
+
+// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory].
+func noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
+	if !errors.Is(err, fleetdial.ErrNotInHistory) {
+		return err
+	}
+	entries, historyErr := p.History(ctx)
+	if historyErr != nil || len(entries) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))
+}
+
+// versionsHeld names the versions of the history.
+func versionsHeld(entries []fleetdial.HistoryEntry) string {
+	newest, oldest := entries[0].Revision.Version, entries[len(entries)-1].Revision.Version
+	if newest == oldest {
+		return fmt.Sprintf("the history holds version %d", newest)
+	}
+	return fmt.Sprintf("the history holds versions %d to %d", oldest, newest)
 }

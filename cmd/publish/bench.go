@@ -87,7 +87,7 @@ func (a *app) bench(ctx context.Context, f benchFlags) error {
 	cfg := bench.Config{
 		Fleet: a.fleet, Client: client, Publisher: p, Connect: a.connect,
 		Subscribers: f.subscribers, Directives: f.directives, Publishes: f.publishes,
-		Timeout: a.timeout, Messages: a.stderr,
+		Timeout: a.timeout, Messages: a.redrawn(a.stderr),
 	}
 	if f.embedded {
 		cfg.RedisName = "embedded Redis"

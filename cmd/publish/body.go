@@ -139,11 +139,48 @@ func inputName(file string) string {
 	return file
 }
 
-// parse returns the set that the body describes, with TTLs that count from now.
+// maxFaults bounds the faults of a file in an error.
+const maxFaults = 20
+
+// parse returns the set that the body describes, with TTLs that count from now. Its error
+// lists the faults of the body.
 func (b *body) parse(now time.Time, maxTTL time.Duration) (*fleetdial.Set, error) {
-	set, err := fleetdial.ParseSetWith(b.data, now, fleetdial.ParseOptions{MaxTTL: maxTTL, YAML: b.yaml})
+	opts := fleetdial.ParseOptions{MaxTTL: maxTTL, YAML: b.yaml}
+	set, err := fleetdial.ParseSetWith(b.data, now, opts)
 	if err != nil {
-		return nil, &rejectedError{fmt.Errorf("%s: %w", inputName(b.file), err)}
+		return nil, &rejectedError{b.describe(fleetdial.BodyFaults(b.data, now, opts, maxFaults+1), err)}
 	}
 	return set, nil
 }
+
+// describe describes the faults of the body in one line each. err is the first fault.
+func (b *body) describe(faults []fleetdial.BodyFault, err error) error {
+	var lines []string
+	for _, f := range faults {
+		line := f.Reason
+		if f.Path != "" {
+			line = f.Path + ": " + line
+		}
+		if f.Line > 0 {
+			line += fmt.Sprintf(", at line %d, column %d", f.Line, f.Column)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 1 {
+		return &bodyError{inputName(b.file) + ": " + lines[0], err}
+	}
+	count := fmt.Sprintf("%d faults", len(lines))
+	if len(lines) > maxFaults {
+		count, lines = fmt.Sprintf("more than %d faults", maxFaults), lines[:maxFaults]
+	}
+	return &bodyError{fmt.Sprintf("%s: %s\n  %s", inputName(b.file), count, strings.Join(lines, "\n  ")), err}
+}
+
+// bodyError is the error of a body with faults.
+type bodyError struct {
+	text  string
+	first error
+}
+
+func (e *bodyError) Error() string { return e.text }
+func (e *bodyError) Unwrap() error { return e.first }

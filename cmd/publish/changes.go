@@ -17,7 +17,7 @@ func changeLines(diff fleetdial.Diff, p tui.Palette) (lines []string) {
 		lines = append(lines, p.Add+"+ "+describe(d)+p.End)
 	}
 	for _, c := range diff.Changed {
-		lines = append(lines, p.Change+"~ "+tui.Printable(c.After.ID)+": "+strings.Join(fieldChanges(c), ", ")+p.End)
+		lines = append(lines, p.Change+"~ "+tui.Word(c.After.ID)+": "+strings.Join(fieldChanges(c), ", ")+p.End)
 	}
 	for _, d := range diff.Removed {
 		lines = append(lines, p.Remove+"- "+describe(d)+p.End)
@@ -27,7 +27,7 @@ func changeLines(diff fleetdial.Diff, p tui.Palette) (lines []string) {
 
 // describe describes a directive in one line.
 func describe(d fleetdial.Directive) string {
-	words := []string{tui.Printable(d.ID) + ":", d.Level.String()}
+	words := []string{tui.Word(d.ID) + ":", d.Level.String()}
 	if d.SamplePerMille != 1000 {
 		words = append(words, sample(d.SamplePerMille))
 	}
@@ -47,7 +47,7 @@ func targets(m fleetdial.Match) string {
 		{"tenant", m.Tenant}, {"index", m.Index}, {"principal", m.Principal}, {"endpoint", endpointName(m.Endpoint)},
 	} {
 		if t.value != "" {
-			parts = append(parts, t.name+"="+tui.Printable(t.value))
+			parts = append(parts, t.name+"="+tui.Word(t.value))
 		}
 	}
 	if len(parts) == 0 {
@@ -80,13 +80,13 @@ func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
 	case fleetdial.FieldLevel:
 		return d.Level.String()
 	case fleetdial.FieldTenant:
-		return tui.Printable(orAny(d.Match.Tenant))
+		return wordOrAny(d.Match.Tenant)
 	case fleetdial.FieldIndex:
-		return tui.Printable(orAny(d.Match.Index))
+		return wordOrAny(d.Match.Index)
 	case fleetdial.FieldPrincipal:
-		return tui.Printable(orAny(d.Match.Principal))
+		return wordOrAny(d.Match.Principal)
 	case fleetdial.FieldEndpoint:
-		return orAny(endpointName(d.Match.Endpoint))
+		return wordOrAny(endpointName(d.Match.Endpoint))
 	case fleetdial.FieldSample:
 		return fmt.Sprint(d.SamplePerMille)
 	case fleetdial.FieldExpiresAt:
@@ -102,13 +102,13 @@ func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
 // them.
 func effects(diff fleetdial.Diff) (notes []string) {
 	for _, d := range diff.Added {
-		notes = append(notes, tui.Printable(d.ID)+": newly matched: "+targets(d.Match))
+		notes = append(notes, tui.Word(d.ID)+": newly matched: "+targets(d.Match))
 		if d.Capture {
-			notes = append(notes, tui.Printable(d.ID)+": capture switched on")
+			notes = append(notes, tui.Word(d.ID)+": capture switched on")
 		}
 	}
 	for _, c := range diff.Changed {
-		id := tui.Printable(c.After.ID)
+		id := tui.Word(c.After.ID)
 		if c.Before.Match != c.After.Match {
 			notes = append(notes, id+": newly matched: "+targets(c.After.Match))
 		}

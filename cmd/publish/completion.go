@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,13 +22,21 @@ func completeFrom(cmd *cobra.Command, flag string, words func(context.Context) [
 }
 
 // argumentsFrom completes arguments with words from Redis, except those that are on the
-// command line already.
+// command line already and those that a shell would interpret.
 func argumentsFrom(words func(context.Context) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-		offered := slices.DeleteFunc(words(cmd.Context()), func(word string) bool { return slices.Contains(given, word) })
+		offered := slices.DeleteFunc(words(cmd.Context()), func(word string) bool {
+			return !plainWord.MatchString(word) || slices.Contains(given, word)
+		})
 		return offered, cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// plainWord matches the words that every shell takes literally. Completion offers no other
+// word, because shells evaluate the command line that they complete: an id with a command
+// substitution would run the command of whoever published the id. A tab would begin a
+// description, which a shell shows, and a newline another word.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@%+,/-]*$`)
 
 // fetchWords fetches words from Redis. It returns none if Redis does not reply within a
 // second.
@@ -46,11 +55,15 @@ func (a *app) completeIDs(ctx context.Context) []string {
 		if err != nil {
 			return nil
 		}
-		for _, d := range rev.Set.Directives() {
-			ids = append(ids, d.ID)
-		}
-		return ids
+		return idsOf(rev.Set)
 	})
+}
+
+func idsOf(set *fleetdial.Set) (ids []string) {
+	for _, d := range set.Directives() {
+		ids = append(ids, d.ID)
+	}
+	return ids
 }
 
 func (a *app) completeVersions(ctx context.Context) []string {

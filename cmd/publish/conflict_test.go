@@ -57,7 +57,7 @@ func newOvertakenApp(t *testing.T) *overtakenApp {
 	t.Helper()
 	server := testutil.StartRedis(t)
 	a := &overtakenApp{stderr: new(bytes.Buffer)}
-	a.app = &app{stdin: strings.NewReader(""), stdout: new(bytes.Buffer), stderr: a.stderr, fleet: "default", timeout: 10 * time.Second}
+	a.app = &app{stdin: strings.NewReader(""), stdout: &dataWriter{Writer: new(bytes.Buffer), end: func() {}}, stderr: a.stderr, fleet: "default", timeout: 10 * time.Second}
 	client := server.Client(t)
 	client.AddHook(beforeEachWrite(sync.OnceFunc(func() { a.publishRival(t, "a", "rival") })))
 	var err error

@@ -16,7 +16,7 @@ fleet. demo does not contact any other Redis.`,
 		Example: `  publish demo`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo.Run(cmd.Context(), a.stdout, operator())
+			return demo.Run(cmd.Context(), a.redrawn(a.stdout), operator())
 		},
 	}
 }

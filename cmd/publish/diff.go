@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 // The exit codes of diff are the codes of diff(1).
@@ -37,10 +36,10 @@ code is 0 for no differences, 1 for differences, and 2 or more on errors.`,
 			if err == nil {
 				err = a.diff(cmd.Context(), file, cmd.Flags().Changed("file"), args, w.maxTTL)
 			}
-			if code := exitCode(err); code == exitDifferent {
-				if _, different := errors.AsType[*exitError](err); !different {
-					return &exitError{exitDiffFailed, err.Error()}
-				}
+			_, different := errors.AsType[*exitError](err)
+			err = a.stdout.orFailure(err)
+			if exitCode(err) == exitFailed && (!different || a.stdout.err != nil) {
+				return &exitError{exitDiffFailed, err.Error()}
 			}
 			return err
 		},
@@ -82,6 +81,11 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		if err != nil {
 			return a.noRevisionError(err)
 		}
+		if from.Version > 0 {
+			if err := a.notVerified(from); err != nil {
+				return err
+			}
+		}
 		return a.writeDiff(fleetdial.DiffSets(from.Set, to))
 	})
 }
@@ -93,6 +97,9 @@ func (a *app) diffTarget(
 ) (*fleetdial.Set, error) {
 	if b == nil {
 		rev, err := a.revision(ctx, p, version)
+		if err == nil {
+			err = a.notVerified(rev)
+		}
 		return rev.Set, err
 	}
 	now, err := p.Now(ctx)
@@ -108,7 +115,7 @@ func (a *app) writeDiff(diff fleetdial.Diff) error {
 			return err
 		}
 	} else {
-		for _, line := range changeLines(diff, tui.PaletteFor(a.stdout)) {
+		for _, line := range changeLines(diff, a.palette(a.stdout)) {
 			fmt.Fprintln(a.stdout, line)
 		}
 	}

@@ -12,61 +12,57 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// explainFlags describe one request and the set that decides it.
-type explainFlags struct {
-	file, tenant, index, principal, endpoint, id string
-}
-
 func (a *app) explainCommand() *cobra.Command {
-	var f explainFlags
+	var f requestFlags
 	var w writeFlags
+	var file string
 	cmd := &cobra.Command{
 		Use:   "explain",
 		Short: "Show the decision for a request, and the reasons",
 		Long: `explain evaluates the fleet's set, or the set in a file, for one request as a proxy does.
 It shows for each directive whether the directive applies, and if not, why not. A
-property of the request that is not given is empty.`,
-		Example: `  publish explain --tenant acme --endpoint Search --request-id 0d9b5a7e-3f0a-4a53`,
-		Args:    cobra.NoArgs,
+property of the request that is not given is empty. Without a request id, explain shows
+how many of 1,000 request ids get each decision.
+
+--method, --path and --header describe a request to cmd/proxy, which finds the tenant,
+index, principal, endpoint and request id in them.`,
+		Example: `  publish explain --tenant acme --endpoint Search --request-id 0d9b5a7e-3f0a-4a53
+  publish explain --method POST --path /orders/_search --header "X-Tenant: acme"`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := w.checkFileMaxTTL(cmd); err != nil {
 				return err
 			}
-			return a.explain(cmd.Context(), f, cmd.Flags().Changed("file"), w.maxTTL)
+			req, err := f.request(cmd.Flags().Changed)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("file") {
+				return a.explainFile(cmd.Context(), file, req, w.maxTTL)
+			}
+			return a.explain(cmd.Context(), req)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVarP(&f.file, "file", "f", "", "file with the set, JSON or YAML; - for stdin (default the fleet's set)")
-	flags.StringVar(&f.tenant, "tenant", "", "tenant of the request")
-	flags.StringVar(&f.index, "index", "", "index of the request")
-	flags.StringVar(&f.principal, "principal", "", "principal of the request")
-	flags.StringVar(&f.endpoint, "endpoint", "", "endpoint of the request, such as Search (default Unknown)")
-	flags.StringVar(&f.id, "request-id", "", "id of the request, which decides whether a sample contains the request")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the set, JSON or YAML; - for stdin (default the fleet's set)")
+	f.register(cmd)
 	w.registerMaxTTL(cmd)
-	completeWith(cmd, "endpoint", endpointNames()...)
 	return cmd
 }
 
-func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool, maxTTL time.Duration) error {
-	req := fleetdial.Request{Tenant: f.tenant, Index: f.index, Principal: f.principal, Endpoint: fleetdial.Unknown, ID: f.id}
-	if f.endpoint != "" {
-		var err error
-		if req.Endpoint, err = fleetdial.ParseEndpoint(f.endpoint); err != nil {
-			return usagef("--endpoint: %w", err)
-		}
+func (a *app) explainFile(ctx context.Context, file string, req fleetdial.Request, maxTTL time.Duration) error {
+	body, err := a.readBody(ctx, file)
+	if err != nil {
+		return err
 	}
-	if hasFile {
-		body, err := a.readBody(ctx, f.file)
-		if err != nil {
-			return err
-		}
-		now := time.Now()
-		set, err := body.parse(now, maxTTL)
-		if err != nil {
-			return err
-		}
-		return a.writeExplanation(set.Explain(req, now), now)
+	now := time.Now()
+	set, err := body.parse(now, maxTTL)
+	if err != nil {
+		return err
 	}
+	return a.writeExplanation(set.Explain(req, now), req, now)
+}
+
+func (a *app) explain(ctx context.Context, req fleetdial.Request) error {
 	return a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
 		rev, err := p.Current(ctx)
 		if err != nil {
@@ -76,18 +72,47 @@ func (a *app) explain(ctx context.Context, f explainFlags, hasFile bool, maxTTL 
 		if err != nil {
 			return err
 		}
-		return a.writeExplanation(rev.Set.Explain(req, now), now)
+		if err := a.writeExplanation(rev.Set.Explain(req, now), req, now); err != nil {
+			return err
+		}
+		return a.notVerified(rev)
 	})
 }
 
-func (a *app) writeExplanation(e fleetdial.Explanation, now time.Time) error {
+func (a *app) writeExplanation(e fleetdial.Explanation, req fleetdial.Request, now time.Time) error {
+	shares := decisionShares(e, req.ID != "")
 	if a.json() {
-		return a.writeExplanationJSON(e)
+		return a.writeExplanationJSON(e, req, shares)
+	}
+	fmt.Fprintln(a.stdout, "request: "+requestText(req))
+	fmt.Fprintln(a.stdout, decisionText(e, shares, req.ID))
+	w := a.newTable()
+	fmt.Fprintln(w, "DIRECTIVE\tLEVEL\tAPPLIES\tWHY NOT")
+	for _, g := range e.Directives {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", tui.Printable(g.Directive.ID), g.Directive.Level,
+			appliesText(g, req.ID), whyNot(g, e.Bucket, req.ID, now))
+	}
+	return w.Flush()
+}
+
+// decisionText describes the decision in one line.
+func decisionText(e fleetdial.Explanation, shares []decisionShare, id string) string {
+	if len(shares) > 1 {
+		var parts []string
+		for _, s := range shares[:len(shares)-1] {
+			parts = append(parts, fmt.Sprintf("%s for %d of 1,000", recordingText(s.decision), s.perMille))
+		}
+		return fmt.Sprintf("decision: depends on the request id: %s, otherwise %s",
+			strings.Join(parts, ", "), recordingText(shares[len(shares)-1].decision))
 	}
 	d := e.Decision
 	line := "decision: " + d.Level.String()
+	if id == "" { // every id has this decision
+		d = shares[0].decision
+		line = "decision: " + d.Level.String()
+	}
 	if d.By != "" {
-		line += " by " + tui.Printable(d.By)
+		line += " by " + tui.Word(d.By)
 	}
 	if d.RingBuffer {
 		line += ", ring-buffer"
@@ -95,18 +120,41 @@ func (a *app) writeExplanation(e fleetdial.Explanation, now time.Time) error {
 	if d.Capture {
 		line += ", capture"
 	}
-	fmt.Fprintf(a.stdout, "%s; the request id has bucket %d (0 to 999)\n", line, e.Bucket)
-	w := tui.NewTable(a.stdout)
-	fmt.Fprintln(w, "DIRECTIVE\tLEVEL\tAPPLIES\tWHY NOT")
-	for _, g := range e.Directives {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", tui.Printable(g.Directive.ID), g.Directive.Level,
-			tui.YesOrDash(g.Applies), whyNot(g, e.Bucket, now))
+	if id == "" {
+		return line + ", for every request id"
 	}
-	return w.Flush()
+	return fmt.Sprintf("%s; the request id has bucket %d (0 to 999)", line, e.Bucket)
+}
+
+// recordingText describes what a decision records.
+func recordingText(d fleetdial.Decision) string {
+	text := d.Level.String()
+	if d.RingBuffer {
+		text += " with ring-buffer"
+	}
+	if d.Capture {
+		text += " with capture"
+	}
+	return text
+}
+
+// appliesText returns the cell of the column APPLIES.
+func appliesText(g fleetdial.Ground, id string) string {
+	if id == "" && matches(g) && sampled(g) {
+		return "sampled"
+	}
+	return tui.YesOrDash(g.Applies)
+}
+
+func matches(g fleetdial.Ground) bool { return !g.Expired && len(g.Differs) == 0 }
+
+// sampled reports whether the request id decides whether the directive applies.
+func sampled(g fleetdial.Ground) bool {
+	return g.Directive.SamplePerMille > 0 && g.Directive.SamplePerMille < 1000
 }
 
 // whyNot returns all reasons for which a directive does not apply.
-func whyNot(g fleetdial.Ground, bucket int, now time.Time) string {
+func whyNot(g fleetdial.Ground, bucket int, id string, now time.Time) string {
 	var parts []string
 	if g.Expired {
 		parts = append(parts, fmt.Sprintf("expired %v ago", max(0, now.Sub(g.Directive.ExpiresAt)).Round(time.Second)))
@@ -114,43 +162,54 @@ func whyNot(g fleetdial.Ground, bucket int, now time.Time) string {
 	for _, field := range g.Differs {
 		parts = append(parts, fmt.Sprintf("%s is not %s", field, fieldText(g.Directive, field)))
 	}
-	if g.OutOfSample {
+	switch {
+	case id == "" && sampled(g):
+		parts = append(parts, fmt.Sprintf("sample: %d of 1,000 request ids", g.Directive.SamplePerMille))
+	case id == "" && g.Directive.SamplePerMille == 0:
+		parts = append(parts, "sample: no request id")
+	case g.OutOfSample:
 		parts = append(parts, fmt.Sprintf("out of sample: bucket %d is not below %d", bucket, g.Directive.SamplePerMille))
 	}
 	return strings.Join(parts, "; ")
 }
 
-func (a *app) writeExplanationJSON(e fleetdial.Explanation) error {
-	type ground struct {
-		ID          string            `json:"id"`
-		Applies     bool              `json:"applies"`
-		Expired     bool              `json:"expired"`
-		Differs     []fleetdial.Field `json:"differs"`
-		OutOfSample bool              `json:"out_of_sample"`
-		Sample      int               `json:"sample_per_mille"`
+// decisionShare is a decision, and the number of the 1,000 buckets of request ids that get
+// it.
+type decisionShare struct {
+	decision fleetdial.Decision
+	perMille int
+}
+
+// decisionShares returns the decisions for the buckets from 0, and how many buckets get
+// each. Buckets with the same recording are neighbours, because a bucket is in every sample
+// of a higher bucket. If the request has an id, only its decision is returned.
+func decisionShares(e fleetdial.Explanation, hasID bool) (shares []decisionShare) {
+	if hasID {
+		return []decisionShare{{e.Decision, 1000}}
 	}
-	type decision struct {
-		Level      string `json:"level"`
-		By         string `json:"by,omitempty"`
-		RingBuffer bool   `json:"ring_buffer"`
-		Capture    bool   `json:"capture"`
-	}
-	out := struct {
-		Decision   decision `json:"decision"`
-		Bucket     int      `json:"bucket"`
-		Directives []ground `json:"directives"`
-	}{
-		Decision: decision{e.Decision.Level.String(), e.Decision.By, e.Decision.RingBuffer, e.Decision.Capture},
-		Bucket:   e.Bucket, Directives: make([]ground, len(e.Directives)),
-	}
-	for i, g := range e.Directives {
-		differs := g.Differs
-		if differs == nil {
-			differs = []fleetdial.Field{}
-		}
-		out.Directives[i] = ground{
-			g.Directive.ID, g.Applies, g.Expired, differs, g.OutOfSample, g.Directive.SamplePerMille,
+	for bucket := range 1000 {
+		d := decisionOf(e, bucket)
+		last := len(shares) - 1
+		if last >= 0 && recordingText(shares[last].decision) == recordingText(d) {
+			shares[last].perMille++
+		} else {
+			shares = append(shares, decisionShare{d, 1})
 		}
 	}
-	return a.writeJSON(out)
+	return shares
+}
+
+// decisionOf returns the decision for the requests in a bucket.
+func decisionOf(e fleetdial.Explanation, bucket int) (d fleetdial.Decision) {
+	for _, g := range e.Directives {
+		if !matches(g) || bucket >= g.Directive.SamplePerMille {
+			continue
+		}
+		if g.Directive.Level > d.Level {
+			d.Level, d.By = g.Directive.Level, g.Directive.ID
+		}
+		d.RingBuffer = d.RingBuffer || g.Directive.RingBuffer
+		d.Capture = d.Capture || g.Directive.Capture
+	}
+	return d
 }

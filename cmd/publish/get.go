@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,11 +20,16 @@ func (a *app) getCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Show the current revision, or an older version",
-		Long: `get shows the fleet's current revision. With --body, get writes a publish body, which
-publish -f accepts after editing.`,
+		Long: `get shows the fleet's current revision, and who added each directive if the history tells.
+With --body, get writes a publish body, which publish -f accepts after editing. The body
+has no expired directives. With --verify-key, the exit code is 3 if no trusted key signed
+the revision.`,
 		Example: `  publish get --version 41 --body > before.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("version") && version < 1 {
+				return usagef("--version: must be a positive integer")
+			}
 			return a.withPublisher(cmd.Context(), func(ctx context.Context, p *fleetdial.Publisher) error {
 				rev, err := a.revision(ctx, p, version)
 				if isInvalid(err) {
@@ -32,19 +40,10 @@ publish -f accepts after editing.`,
 				if err != nil {
 					return a.noRevisionError(err)
 				}
-				if asBody {
-					_, err := a.stdout.Write(fleetdial.AppendBody(nil, rev.Set))
+				if err := a.show(ctx, p, rev, asBody); err != nil {
 					return err
 				}
-				if a.json() {
-					return a.writeRevision(rev)
-				}
-				now, err := p.Now(ctx)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintln(a.stdout, a.headline(rev, now))
-				return a.writeTable(rev.Set, now)
+				return a.notVerified(rev)
 			})
 		},
 	}
@@ -54,15 +53,110 @@ publish -f accepts after editing.`,
 	return cmd
 }
 
+// show writes a revision: as a table, as JSON or as a publish body.
+func (a *app) show(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, asBody bool) error {
+	if a.json() && !asBody {
+		return a.writeRevision(rev)
+	}
+	now, err := p.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if asBody {
+		return a.writePublishable(rev.Set, now)
+	}
+	fmt.Fprintln(a.stdout, a.headline(rev, now))
+	// A user of Redis who may not read the history still sees the revision.
+	entries, _ := p.History(ctx)
+	return a.writeTable(rev.Set, now, addedBy(rev, entries))
+}
+
+// addedBy returns who added the directives of the revision, as far as the history tells. It
+// returns nil if the history does not hold the revision.
+func addedBy(rev fleetdial.Revision, entries []fleetdial.HistoryEntry) map[string]origin {
+	for len(entries) > 0 && (entries[0].Revision.ID != rev.ID || entries[0].Err != nil) {
+		entries = entries[1:]
+	}
+	if len(entries) == 0 || rev.Version == 0 {
+		return nil
+	}
+	origins := make(map[string]origin)
+	for _, c := range changesOf(entries) {
+		for _, d := range c.diff.Added {
+			if _, newer := origins[d.ID]; !newer {
+				origins[d.ID] = origin{c.Revision.PublishedBy, c.Revision.Version}
+			}
+		}
+		if !c.known {
+			break // the changes before this one are unknown
+		}
+	}
+	return origins
+}
+
+// writePublishable writes the set as a body that can be published. It leaves out expired
+// directives, which no publish accepts, and names them.
+func (a *app) writePublishable(set *fleetdial.Set, now time.Time) error {
+	kept, expired := publishable(set, now)
+	text := tui.EscapeBody(fleetdial.AppendBody(nil, kept))
+	if len(text) > fleetdial.MaxBodyBytes {
+		var short bytes.Buffer
+		if err := json.Compact(&short, text); err != nil {
+			return err
+		}
+		text = append(short.Bytes(), '\n')
+	}
+	if len(text) > fleetdial.MaxBodyBytes {
+		return fmt.Errorf("the body is %d bytes, and publish accepts %d (publish rollback publishes a version of any size)",
+			len(text), fleetdial.MaxBodyBytes)
+	}
+	if _, err := a.stdout.Write(text); err != nil {
+		return err
+	}
+	if len(expired) > 0 {
+		a.messagef("left out expired directives: %s", strings.Join(words(expired), ", "))
+	}
+	if last := lastExpiry(kept).Sub(now); last > fleetdial.DefaultMaxTTL {
+		a.messagef("publish needs --max-ttl %s for this body", (last + time.Minute).Truncate(time.Minute))
+	}
+	return nil
+}
+
+// publishable returns the set without the directives that have expired, and their ids. A
+// directive that ends within the current millisecond has expired, as in a publish.
+func publishable(set *fleetdial.Set, now time.Time) (kept *fleetdial.Set, expired []string) {
+	var rest []fleetdial.Directive
+	for _, d := range set.Directives() {
+		if d.ExpiresAt.After(now.Truncate(time.Millisecond)) {
+			rest = append(rest, d)
+		} else {
+			expired = append(expired, d.ID)
+		}
+	}
+	kept, err := fleetdial.NewSet(rest)
+	if err != nil {
+		panic(err) // cannot happen: a part of a valid set is valid
+	}
+	return kept, expired
+}
+
+// lastExpiry returns the expiry of the directive that ends last.
+func lastExpiry(set *fleetdial.Set) (last time.Time) {
+	for _, d := range set.Directives() {
+		if d.ExpiresAt.After(last) {
+			last = d.ExpiresAt
+		}
+	}
+	return last
+}
+
 // revision returns the revision with that version, and the current revision for 0.
 func (a *app) revision(ctx context.Context, p *fleetdial.Publisher, version int64) (fleetdial.Revision, error) {
-	switch {
-	case version < 0:
-		return fleetdial.Revision{}, usagef("--version: must be a positive integer")
-	case version == 0:
+	if version == 0 {
 		return p.Current(ctx)
 	}
-	return p.Find(ctx, version)
+	rev, err := p.Find(ctx, version)
+	return rev, noVersionError(ctx, p, err)
 }
 
 // headline describes a revision in one line.
@@ -73,7 +167,7 @@ func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
 	line := fmt.Sprintf("fleet %s: version %d, published %s ago", a.fleet, rev.Version,
 		max(0, now.Sub(rev.PublishedAt)).Round(time.Second))
 	if rev.PublishedBy != "" {
-		line += " by " + tui.Printable(rev.PublishedBy)
+		line += " by " + tui.Word(rev.PublishedBy)
 	}
 	if rev.Reason != "" {
 		line += ": " + tui.Printable(rev.Reason)

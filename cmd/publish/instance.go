@@ -26,7 +26,7 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 	}
 	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
-		return fmt.Errorf("instance %q: not in the roster of fleet %q", name, a.fleet)
+		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", tui.Quoted(name), a.fleet, hint(name, instanceNames(roster.Instances)))
 	}
 	roster.Instances = roster.Instances[i : i+1]
 	if err := a.writeInstance(roster, roster.Instances[0]); err != nil {
@@ -39,9 +39,9 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	if a.json() {
 		return a.writeJSON(newInstanceJSON(in))
 	}
-	w := tui.NewTable(a.stdout)
+	w := a.newList()
 	row := func(name, value string) {
-		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Printable(tui.OrDash(value)))
+		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Cell(value))
 	}
 	row("instance", in.Name)
 	row("state", string(in.State))

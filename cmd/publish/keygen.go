@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) keygenCommand() *cobra.Command {
@@ -50,7 +51,8 @@ func (a *app) keygen(file string) error {
 	if a.json() {
 		return a.writeJSON(map[string]string{"key": fleetdial.KeyID(public), "private": file, "public": publicFile})
 	}
-	_, err = fmt.Fprintf(a.stdout, "key %s\nprivate %s\npublic %s\n", fleetdial.KeyID(public), file, publicFile)
+	_, err = fmt.Fprintf(a.stdout, "key %s\nprivate %s\npublic %s\n", fleetdial.KeyID(public),
+		tui.Printable(file), tui.Printable(publicFile))
 	return err
 }
 

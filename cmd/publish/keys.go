@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"os"
 
 	"github.com/fleetdial/fleetdial"
@@ -36,11 +37,21 @@ func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
 	return keys, nil
 }
 
+// notVerified returns an error if --verify-key is given and no trusted key signed the
+// revision, because proxies with these keys reject it. The exit code is that of a rejected
+// set.
+func (a *app) notVerified(rev fleetdial.Revision) error {
+	if len(a.verifyKeys) == 0 || rev.Verified {
+		return nil
+	}
+	return &exitError{exitRejected, fmt.Sprintf("version %d: %s", rev.Version, a.signature(rev))}
+}
+
 // signature describes the signature of a revision. It returns an empty string for an
 // unsigned revision without --verify-key.
 func (a *app) signature(rev fleetdial.Revision) string {
 	switch {
-	case rev.SignedBy == "" && len(a.verifyKeys) > 0 && rev.Version > 0:
+	case rev.SignedBy == "" && len(a.verifyKeys) > 0:
 		return "NOT SIGNED"
 	case rev.SignedBy == "":
 		return ""

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,50 +16,217 @@ import (
 
 // writeRevision writes a revision as indented JSON.
 func (a *app) writeRevision(rev fleetdial.Revision) error {
-	_, err := a.stdout.Write(rev.AppendJSON(nil))
-	return err
+	return a.writeJSON(json.RawMessage(rev.AppendJSON(nil)))
 }
 
 // writeRevisionLine writes a revision as JSON in one line.
 func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
-	var line bytes.Buffer
-	if err := json.Compact(&line, rev.AppendJSON(nil)); err != nil {
-		return err
-	}
-	line.WriteByte('\n')
-	_, err := a.stdout.Write(line.Bytes())
+	return a.writeJSONLine(json.RawMessage(rev.AppendJSON(nil)))
+}
+
+// writeBody writes a set as a publish body. A body has no fleet, so that it can be
+// published to every fleet.
+func (a *app) writeBody(set *fleetdial.Set) error {
+	_, err := a.stdout.Write(tui.EscapeBody(fleetdial.AppendBody(nil, set)))
 	return err
 }
 
 // writeJSON writes a value as indented JSON.
-func (a *app) writeJSON(v any) error { return encodeJSON(a.stdout, v, "  ") }
+func (a *app) writeJSON(v any) error { return a.encodeJSON(a.stdout, v, "  ") }
 
 // writeJSONLine writes a value as JSON in one line.
-func (a *app) writeJSONLine(v any) error { return encodeJSON(a.stdout, v, "") }
+func (a *app) writeJSONLine(v any) error { return a.encodeJSON(a.stdout, v, "") }
 
-func encodeJSON(out io.Writer, v any, indent string) error {
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	return e.Encode(v)
+// encodeJSON writes a value as JSON. It adds the name of the fleet to an object.
+func (a *app) encodeJSON(out io.Writer, v any, indent string) error {
+	object, err := a.withFleet(v).MarshalJSON()
+	if err != nil {
+		return err
+	}
+	shaped := bytes.NewBuffer(nil)
+	if indent == "" {
+		err = json.Compact(shaped, object)
+	} else {
+		err = json.Indent(shaped, object, "", indent)
+	}
+	if err != nil {
+		return err
+	}
+	shaped.WriteByte('\n')
+	_, err = out.Write(tui.EscapeJSON(shaped.Bytes()))
+	return err
 }
 
-// writeTable writes a table with a row for each directive.
-func (a *app) writeTable(set *fleetdial.Set, now time.Time) error {
+// fleetObject is a value that has the name of its fleet in JSON.
+type fleetObject struct {
+	value any
+	fleet string
+}
+
+func (a *app) withFleet(v any) fleetObject { return fleetObject{v, a.fleet} }
+
+// MarshalJSON adds the name of the fleet to an object that does not have it.
+func (o fleetObject) MarshalJSON() ([]byte, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(o.value); err != nil {
+		return nil, err
+	}
+	object := bytes.TrimSpace(text.Bytes())
+	inner, isObject := bytes.CutSuffix(object, []byte("}"))
+	if !isObject || hasFleet(object) {
+		return object, nil
+	}
+	inner = bytes.TrimSpace(inner)
+	comma := ","
+	if len(inner) == 1 {
+		comma = ""
+	}
+	fleet, err := json.Marshal(o.fleet)
+	return fmt.Appendf(nil, `%s%s"fleet":%s}`, inner, comma, fleet), err
+}
+
+func hasFleet(object []byte) bool {
+	var has struct {
+		Fleet *string `json:"fleet"`
+	}
+	return json.Unmarshal(object, &has) == nil && has.Fleet != nil
+}
+
+// newTable returns a table on stdout. With -o wide, its width is not limited.
+func (a *app) newTable() *tui.Table {
 	w := tui.NewTable(a.stdout)
-	fmt.Fprintln(w, "ID\tLEVEL\tSAMPLE\tTENANT\tINDEX\tPRINCIPAL\tENDPOINT\tRING\tCAPTURE\tENDS")
-	for _, d := range set.Directives() {
-		cells := []string{
-			d.ID, d.Level.String(), sample(d.SamplePerMille), orAny(d.Match.Tenant), orAny(d.Match.Index),
-			orAny(d.Match.Principal), orAny(endpointName(d.Match.Endpoint)),
-			tui.YesOrDash(d.RingBuffer), tui.YesOrDash(d.Capture), remaining(d.ExpiresAt, now),
+	w.Width = a.width()
+	return w
+}
+
+// newList returns a table of names and values on stdout, which are never shortened.
+func (a *app) newList() *tui.Table {
+	w := tui.NewTable(a.stdout)
+	w.Width = 0
+	return w
+}
+
+// width returns the number of columns of a table, and 0 for no limit: with -o wide, and if
+// stdout is not a terminal.
+func (a *app) width() int {
+	if a.output == "wide" {
+		return 0
+	}
+	return tui.Width(a.stdout)
+}
+
+// palette returns the colours for a stream.
+func (a *app) palette(stream any) tui.Palette {
+	on := a.colour == "always"
+	if a.colour == "auto" {
+		on = tui.IsTerminal(stream) && !a.dumb && !a.noColour
+	}
+	if !on {
+		return tui.Palette{}
+	}
+	return tui.Colours()
+}
+
+// redrawn returns the stream for a text that is redrawn in place. A terminal that cannot
+// move its cursor is a stream like any other.
+func (a *app) redrawn(stream io.Writer) io.Writer {
+	if a.dumb {
+		return struct{ io.Writer }{stream}
+	}
+	return stream
+}
+
+// origin is who added a directive, and the version that added it.
+type origin struct {
+	by      string
+	version int64
+}
+
+// writeTable writes a table with a row for each directive. origins, if not nil, tells who
+// added the directives. On a terminal, the table leaves out what no directive has.
+func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]origin) error {
+	w := a.newTable()
+	all := set.Directives()
+	header, row := wideHeader, wideRow
+	if w.Width > 0 {
+		header, row = narrowHeader, narrowRow
+		if slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.RingBuffer || d.Capture }) {
+			header, row = append(narrowHeader[:4:4], "ALSO", "MATCH"), narrowRowWithAlso
 		}
-		for i := range cells {
-			cells[i] = tui.Printable(cells[i])
+		w.Long = [][]int{{0}, {len(header) - 1}}
+	}
+	if origins != nil {
+		w.Long = append([][]int{{len(header)}}, w.Long...)
+		header = append(header[:len(header):len(header)], "ADDED BY")
+	}
+	fmt.Fprintln(w, strings.Join(header, "\t"))
+	for _, d := range all {
+		cells := row(d, now)
+		if origins != nil {
+			cells = append(cells, originCell(origins, d.ID, w.Width == 0))
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	return w.Flush()
+}
+
+func originCell(origins map[string]origin, id string, wide bool) string {
+	o, known := origins[id]
+	switch {
+	case !known:
+		return "-"
+	case wide:
+		return fmt.Sprintf("%s, version %d", tui.Cell(o.by), o.version)
+	}
+	return tui.Cell(o.by)
+}
+
+var (
+	wideHeader = []string{
+		"ID", "LEVEL", "SAMPLE", "TENANT", "INDEX", "PRINCIPAL", "ENDPOINT", "RING", "CAPTURE", "ENDS",
+	}
+	narrowHeader = []string{"ID", "ENDS", "LEVEL", "SAMPLE", "MATCH"}
+)
+
+func wideRow(d fleetdial.Directive, now time.Time) []string {
+	return []string{
+		tui.Printable(d.ID), d.Level.String(), sample(d.SamplePerMille), nameOrAny(d.Match.Tenant), nameOrAny(d.Match.Index),
+		nameOrAny(d.Match.Principal), nameOrAny(endpointName(d.Match.Endpoint)),
+		tui.YesOrDash(d.RingBuffer), tui.YesOrDash(d.Capture), remaining(d.ExpiresAt, now),
+	}
+}
+
+func narrowRow(d fleetdial.Directive, now time.Time) []string {
+	share := "all"
+	if d.SamplePerMille != 1000 {
+		share = strconv.FormatFloat(float64(d.SamplePerMille)/10, 'f', -1, 64) + "%"
+	}
+	return []string{
+		tui.Printable(d.ID), strings.TrimPrefix(remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, shortTargets(d.Match),
+	}
+}
+
+// shortTargets is targets without the word endpoint, because the name of an endpoint is no
+// other name.
+func shortTargets(m fleetdial.Match) string {
+	endpoint := endpointName(m.Endpoint)
+	if m.Endpoint = fleetdial.AnyEndpoint; m == (fleetdial.Match{}) && endpoint != "" {
+		return endpoint
+	}
+	return strings.TrimSpace(targets(m) + " " + endpoint)
+}
+
+func narrowRowWithAlso(d fleetdial.Directive, now time.Time) []string {
+	var also []string
+	if d.RingBuffer {
+		also = append(also, "ring")
+	}
+	if d.Capture {
+		also = append(also, "cap")
+	}
+	return slices.Insert(narrowRow(d, now), 4, tui.DashIfEmpty(strings.Join(also, "+")))
 }
 
 // sample returns the cell of the column SAMPLE.
@@ -68,12 +237,20 @@ func sample(perMille int) string {
 	return fmt.Sprintf("%d/1000", perMille)
 }
 
-// orAny returns the cell of a field of a match, "*" for an unset field.
-func orAny(name string) string {
+// nameOrAny returns a field of a match, "*" for an unset field.
+func nameOrAny(name string) string {
 	if name == "" {
 		return "*"
 	}
-	return name
+	return tui.Printable(name)
+}
+
+// wordOrAny is nameOrAny for a line that lists several fields.
+func wordOrAny(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return tui.Word(name)
 }
 
 // remaining returns the cell of the column ENDS.

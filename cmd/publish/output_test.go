@@ -33,7 +33,7 @@ func TestStatus_ForgedTextAddsNoRow(t *testing.T) {
 		},
 	}
 	var out bytes.Buffer
-	a := &app{stdout: &out, output: "table"}
+	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
 	text, err := a.statusText(roster, statusFlags{wide: true})
 	require.NoError(t, err)
 	assert.Equal(t, 4, strings.Count(text, "\n"), "want a header, two rows and a summary:\n%s", text)
@@ -54,10 +54,10 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	require.NoError(t, err)
 	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
-	a := &app{stdout: &out, output: "table"}
-	require.NoError(t, a.writeTable(set, now))
-	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), now))
-	require.NoError(t, a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: rev}))
+	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
+	require.NoError(t, a.writeTable(set, now, nil))
+	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), fleetdial.Request{}, now))
+	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)
 	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
 	lines = append(lines, a.headline(rev, now))

@@ -26,8 +26,9 @@ func (a *app) preview(
 		a.messagef("%schanges from version %d: none", dryRun, from.Version)
 	} else {
 		a.messagef("%schanges from version %d:", dryRun, from.Version)
-		a.messageLines(changeLines(diff, tui.PaletteFor(a.stderr)))
+		a.messageLines(changeLines(diff, a.palette(a.stderr)))
 		a.messageLines(effects(diff))
+		a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 	}
 	a.warnOfInstances(ctx, p, diff, to)
 	broad := broadDirectives(diff)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) removeCommand() *cobra.Command {
@@ -67,7 +68,7 @@ func removeIDs(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set,
 	all := set.Directives()
 	for _, id := range ids {
 		if !slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.ID == id }) {
-			return nil, 0, &rejectedError{fmt.Errorf("directive %q: not in the set; nothing was written", id)}
+			return nil, 0, &rejectedError{fmt.Errorf("directive %s: not in the set%s; nothing was written", tui.Quoted(id), hint(id, idsOf(set)))}
 		}
 	}
 	kept, expired := unexpired(slices.DeleteFunc(all, func(d fleetdial.Directive) bool {

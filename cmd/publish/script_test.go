@@ -59,7 +59,7 @@ func TestPublish_Scripts(t *testing.T) {
 
 type serverKey struct{}
 
-// control kills or stops the script's redis-server: server kill|stop.
+// control kills, stops or restarts the script's redis-server: server kill|stop|restart.
 func control(ts *testscript.TestScript, _ bool, args []string) {
 	server := ts.Value(serverKey{}).(*testutil.Redis)
 	switch strings.Join(args, " ") {
@@ -67,8 +67,10 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 		server.Kill()
 	case "stop":
 		server.Stop()
+	case "restart":
+		server.Restart()
 	default:
-		ts.Fatalf("usage: server kill|stop")
+		ts.Fatalf("usage: server kill|stop|restart")
 	}
 }
 

@@ -104,7 +104,7 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 		return err
 	}
 	defer done()
-	view := tui.NewPane(a.stdout)
+	view := tui.NewPane(a.redrawn(a.stdout))
 	shown := ""
 	for {
 		roster, err := a.rosterNow(ctx, p)
@@ -167,26 +167,29 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 	var out bytes.Buffer
 	if a.json() {
 		if f.watch {
-			err := encodeJSON(&out, newFleetJSON(roster), "")
+			err := a.encodeJSON(&out, newFleetJSON(roster), "")
 			return out.String(), err
 		}
-		err := encodeJSON(&out, newFleetJSON(roster), "  ")
+		err := a.encodeJSON(&out, newFleetJSON(roster), "  ")
 		return out.String(), err
 	}
 	w := tui.NewTable(&out)
+	if w.Width = a.width(); f.wide {
+		w.Width = 0
+	}
 	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
-	header := statusHeader(f.wide)
+	header := statusHeader(f.wide || a.output == "wide")
 	if signed {
 		header = append(header, "SIGNED BY")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, in := range roster.Instances {
-		cells := statusRow(roster, in, f.wide)
+		cells := statusRow(roster, in, f.wide || a.output == "wide")
 		if signed {
 			cells = append(cells, signer(in))
 		}
 		for i := range cells {
-			cells[i] = tui.Printable(tui.OrDash(cells[i]))
+			cells[i] = tui.Cell(cells[i])
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}

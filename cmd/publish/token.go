@@ -66,6 +66,8 @@ func (a *app) token(add addFlags, w writeFlags, keyFile string, changed func(fla
 	if _, err := fmt.Fprintln(a.stdout, token); err != nil {
 		return err
 	}
+	diff := fleetdial.Diff{Added: []fleetdial.Directive{d}}
+	a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 	a.messagef("token ends at %s", formatTime(d.ExpiresAt))
 	return nil
 }

@@ -33,11 +33,12 @@ a TTL counts from the time of this machine's clock.`,
 				return err
 			}
 			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
+			diff := fleetdial.DiffSets(nil, set)
+			a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 			if a.json() {
-				_, err := a.stdout.Write(fleetdial.AppendBody(nil, set))
-				return err
+				return a.writeBody(set)
 			}
-			return a.writeTable(set, now)
+			return a.writeTable(set, now, nil)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file to check, JSON or YAML; - for stdin")

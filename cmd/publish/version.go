@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -15,16 +14,19 @@ func (a *app) versionCommand() *cobra.Command {
 		Short:   "Show the version of this command",
 		Example: `  publish version -o json`,
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			version := "(devel)"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-				version = info.Main.Version
-			}
-			if a.json() {
-				return json.NewEncoder(a.stdout).Encode(map[string]string{"version": version, "go": runtime.Version()})
-			}
-			_, err := fmt.Fprintf(a.stdout, "publish %s, %s\n", version, runtime.Version())
-			return err
-		},
+		RunE:    func(*cobra.Command, []string) error { return a.version() },
 	}
+}
+
+// version writes the version of this command.
+func (a *app) version() error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	if a.json() {
+		return a.writeJSONLine(map[string]string{"version": version, "go": runtime.Version()})
+	}
+	_, err := fmt.Fprintf(a.stdout, "publish %s, %s\n", version, runtime.Version())
+	return err
 }

@@ -136,7 +136,7 @@ func (a *app) rosterToWaitFor(ctx context.Context, p *fleetdial.Publisher, w wai
 func (a *app) follow(
 	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Roster, w waitFlags,
 ) error {
-	view := &waitView{app: a, live: !a.json() && !a.quiet && tui.IsTerminal(a.stderr)}
+	view := &waitView{app: a, live: !a.json() && !a.quiet && tui.IsTerminal(a.redrawn(a.stderr))}
 	opts := fleetdial.WaitOptions{
 		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: view.show,
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,9 +17,11 @@ func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch",
 		Short: "Follow the fleet's revisions until Ctrl-C",
-		Long: `watch follows the fleet as a proxy does. It writes a line for the current revision and
-for each new revision. If revisions arrive faster than watch can write them, watch
-writes only the newest. Connection problems are logged to stderr.`,
+		Long: `watch follows the fleet as a proxy does. It writes a line for the current revision, for
+each new revision, and for directives that end at their expiry. Times are UTC. If
+revisions arrive faster than watch can write them, watch writes only the newest.
+Connection problems, and their ends, are written to stderr. With -o json, each line is a
+revision, or an object with "ended", the ids of the directives that have ended.`,
 		Example: `  publish watch -o json`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
@@ -55,76 +56,147 @@ func (a *app) watch(ctx context.Context) error {
 		}
 	})
 	defer unlisten()
-	shown := sub.Status().Revision
-	if shown.Version > 0 {
-		if err := a.writeChange(fleetdial.Change{From: fleetdial.Revision{Set: new(fleetdial.Set)}, To: shown}); err != nil {
+	return (&watcher{app: a, sub: sub}).run(ctx, changes)
+}
+
+// watcher writes what happens to a fleet's set.
+type watcher struct {
+	app   *app
+	sub   *fleetdial.Subscriber
+	shown fleetdial.Revision
+	// ended holds the ids of the directives in shown that have ended.
+	ended map[string]bool
+	// lost reports whether the last check found that Redis does not answer. reconnects
+	// counts the reconnections, some of which take less than the time between two checks.
+	lost       bool
+	reconnects int64
+}
+
+// statusInterval is the time between two checks of the connection and of the expiries.
+const statusInterval = 200 * time.Millisecond
+
+func (w *watcher) run(ctx context.Context, changes <-chan fleetdial.Change) error {
+	status := w.sub.Status()
+	if status.Revision.Version > 0 {
+		if err := w.begin(status.Revision); err != nil {
 			return err
 		}
 	}
+	ticker := time.NewTicker(statusInterval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case c := <-changes:
-			if c.To.ID == shown.ID && c.To.Version == shown.Version && c.To.Version > 0 {
+			if c.To.ID == w.shown.ID && c.To.Version == w.shown.Version && c.To.Version > 0 {
 				continue // applied after OnChange and before Status, so already shown
 			}
-			shown = c.To
-			if err := a.writeChange(c); err != nil {
+			if err := w.change(c); err != nil {
+				return err
+			}
+		case <-ticker.C:
+			if err := w.check(time.Now()); err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// begin writes the revision that the fleet has when watch starts. Its directives are not
+// shown as added.
+func (w *watcher) begin(rev fleetdial.Revision) error {
+	w.show(rev)
+	return w.app.writeChange(time.Now(), rev, listed(words(idsOf(rev.Set))))
+}
+
+func (w *watcher) change(c fleetdial.Change) error {
+	w.show(c.To)
+	return w.app.writeChange(time.Now(), c.To, differences(c.Diff()))
+}
+
+// show remembers the revision, and which of its directives have ended.
+func (w *watcher) show(rev fleetdial.Revision) {
+	w.shown, w.ended = rev, make(map[string]bool)
+	w.newlyEnded(time.Now())
+}
+
+// newlyEnded returns the ids of the directives that have ended since the last call.
+func (w *watcher) newlyEnded(now time.Time) (ids []string) {
+	if w.shown.Set.Len() == len(w.ended) {
+		return nil
+	}
+	now = now.Add(w.sub.Status().ClockOffset) // an expiry is a time of Redis' clock
+	for _, d := range w.shown.Set.Directives() {
+		if !d.ExpiresAt.After(now) && !w.ended[d.ID] {
+			w.ended[d.ID] = true
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
+}
+
+// check writes the directives that have ended, and whether Redis answers again.
+func (w *watcher) check(now time.Time) error {
+	status := w.sub.Status()
+	stale := status.State == fleetdial.StateStale
+	if again := w.lost || status.Counters.Reconnects > w.reconnects; again && !stale {
+		w.app.messagef("%s  Redis answers again", formatTime(now))
+		w.reconnects = status.Counters.Reconnects
+	}
+	w.lost = stale
+	ids := w.newlyEnded(now)
+	if len(ids) == 0 {
+		return nil
+	}
+	if w.app.json() {
+		return w.app.writeJSONLine(struct {
+			Version int64    `json:"version"`
+			Ended   []string `json:"ended"`
+			At      string   `json:"at"`
+		}{w.shown.Version, ids, formatTime(now)})
+	}
+	_, err := fmt.Fprintf(w.app.stdout, "%s  version %d  %s left  ended: %s\n", formatTime(now), w.shown.Version,
+		tui.Count(w.shown.Set.Len()-len(w.ended), "directive"), listed(words(ids)))
+	return err
+}
+
 // logger returns a logger that writes the warnings of a subscriber to stderr, except with
-// --quiet.
+// --quiet. Its times are UTC.
 func (a *app) logger() *slog.Logger {
 	var out io.Writer = a.stderr
 	if a.quiet {
 		out = io.Discard
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
+			if attr.Key == slog.TimeKey && len(groups) == 0 {
+				return slog.String(slog.TimeKey, formatTime(attr.Value.Time()))
+			}
+			return attr
+		},
+	}))
 }
 
-// writeChange writes one line for a change.
-func (a *app) writeChange(c fleetdial.Change) error {
+// writeChange writes one line for a revision, with the ids of directives.
+func (a *app) writeChange(now time.Time, to fleetdial.Revision, ids string) error {
 	if a.json() {
-		return a.writeRevisionLine(c.To)
+		return a.writeRevisionLine(to)
 	}
-	to := c.To
-	line := fmt.Sprintf("%s  version %d  %s", time.Now().Format(time.TimeOnly), to.Version, tui.Count(to.Set.Len(), "directive"))
+	line := fmt.Sprintf("%s  version %d  %s", formatTime(now), to.Version, tui.Count(to.Set.Len(), "directive"))
 	if to.Version == 0 {
-		line = time.Now().Format(time.TimeOnly) + "  empty value, no directives"
+		line = formatTime(now) + "  empty value, no directives"
 	}
-	if names := differences(c.Diff()); names != "" {
-		line += "  " + names
+	if ids != "" {
+		line += "  " + ids
 	}
 	if to.PublishedBy != "" {
-		line += "  by " + tui.Printable(to.PublishedBy)
+		line += "  by " + tui.Word(to.PublishedBy)
 	}
 	if to.Reason != "" {
 		line += ": " + tui.Printable(to.Reason)
 	}
 	_, err := fmt.Fprintln(a.stdout, line)
 	return err
-}
-
-// differences names the added (+), changed (~) and removed (-) directives.
-func differences(diff fleetdial.Diff) string {
-	const limit = 8
-	var names []string
-	for _, d := range diff.Added {
-		names = append(names, "+"+tui.Printable(d.ID))
-	}
-	for _, c := range diff.Changed {
-		names = append(names, "~"+tui.Printable(c.After.ID))
-	}
-	for _, d := range diff.Removed {
-		names = append(names, "-"+tui.Printable(d.ID))
-	}
-	if more := len(names) - limit; more > 0 {
-		names = append(names[:limit], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(names, " ")
 }

@@ -212,7 +212,7 @@ func (a *app) report(
 	case a.json():
 		err = a.writeRevision(rev)
 	case w.dryRun:
-		err = a.writeTable(rev.Set, rev.PublishedAt)
+		err = a.writeTable(rev.Set, rev.PublishedAt, nil)
 	}
 	if err != nil || w.dryRun || !w.wait.wait {
 		return err

@@ -1,12 +1,11 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
@@ -31,81 +30,86 @@ type BodyOptions struct {
 // field that is wrong or ambiguous, and quotes no value of the body, because proxies log
 // it.
 func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, error) {
-	switch {
-	case len(body) > MaxBodyBytes:
-		return nil, invalid("", fmt.Sprintf("the body is %d bytes, the limit is %d", len(body), MaxBodyBytes))
-	case len(bytes.TrimSpace(body)) == 0:
-		return nil, errEmptyBody
-	case !utf8.Valid(body):
-		return nil, invalid("", "the body is not valid UTF-8, at "+place(body, validPrefix(body)))
-	case bytes.HasPrefix(body, []byte("\uFEFF")):
-		return nil, invalid("", "the body begins with a byte order mark (save the file without it)")
+	p, directives := parse(body, now, opts, 1)
+	if len(p.faults) > 0 {
+		return nil, invalid(p.faults[0].Path, p.faults[0].Reason)
 	}
+	return directive.NewSet(directives)
+}
+
+// parse reads a body until it has found limit faults. The directives are complete only if
+// there are no faults.
+func parse(body []byte, now time.Time, opts BodyOptions, limit int) (*bodyParser, []directive.Directive) {
 	if opts.MaxTTL == 0 {
 		opts.MaxTTL = DefaultMaxTTL
+	}
+	p := &bodyParser{body: body, now: time.UnixMilli(now.UnixMilli()), maxTTL: opts.MaxTTL, limit: limit}
+	if err := checkText(body); err != nil {
+		p.add(err, position{}, "")
+		return p, nil
 	}
 	read := readJSON
 	if opts.YAML {
 		read = readYAML
 	}
-	root, err := read(body)
+	root, at, err := read(body)
 	if err != nil {
-		return nil, err
+		p.add(err, at, "")
+		return p, nil
 	}
-	p := bodyParser{now: time.UnixMilli(now.UnixMilli()), maxTTL: opts.MaxTTL}
-	directives, err := p.directives(root)
-	if err != nil {
-		return nil, err
-	}
-	return directive.NewSet(directives)
-}
-
-// validPrefix returns the number of bytes before the first one that is not valid UTF-8.
-func validPrefix(body []byte) int {
-	i := 0
-	for i < len(body) {
-		r, size := utf8.DecodeRune(body[i:])
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		i += size
-	}
-	return i
+	return p, p.directives(root)
 }
 
 type bodyParser struct {
+	body   []byte
 	now    time.Time
 	maxTTL time.Duration
+
+	limit  int
+	faults []BodyFault
+	// valid holds the nodes of the directives without faults, by their indexes. It is nil if
+	// the body has no list of directives.
+	valid map[int]node
 }
 
-func (p *bodyParser) directives(root node) ([]directive.Directive, error) {
+func (p *bodyParser) directives(root node) []directive.Directive {
 	if root.kind != object {
-		return nil, mustBe(object, root)
+		p.add(mustBe(object, root), root.at, "")
+		return nil
 	}
 	var list *node
 	for i := range root.entries {
 		e := &root.entries[i]
-		if e.name != "directives" {
-			return nil, unknownName(e.name, []string{"directives"})
+		if e.name == "directives" {
+			list = &e.value
+		} else if !p.add(unknownName(e.name, []string{"directives"}), e.at, "") {
+			return nil
 		}
-		list = &e.value
 	}
-	if list == nil {
-		return nil, invalid("directives", "is missing")
-	}
-	if list.kind != array {
-		return nil, under("directives", mustBe(array, *list))
+	switch {
+	case list == nil:
+		p.add(invalid("directives", "is missing"), root.at, "")
+		return nil
+	case list.kind != array:
+		p.add(mustBe(array, *list), list.at, "directives")
+		return nil
 	}
 	if err := directive.TooMany(len(list.items)); err != nil {
-		return nil, err
+		p.add(err, list.at, "")
+		return nil
 	}
+	p.valid = make(map[int]node)
 	out := make([]directive.Directive, len(list.items))
-	for i := range list.items {
-		if err := p.directive(list.items[i], &out[i]); err != nil {
-			return nil, directive.InDirective(i, err)
+	for i, n := range list.items {
+		before := len(p.faults)
+		if !p.directive(n, &out[i], fmt.Sprintf("directives[%d]", i)) {
+			return nil
+		}
+		if len(p.faults) == before {
+			p.valid[i] = n
 		}
 	}
-	return out, nil
+	return out
 }
 
 // bodyFields are the fields of a directive in a publish body.
@@ -114,31 +118,43 @@ var bodyFields = []string{
 	"tenant", "index", "principal", "endpoint",
 }
 
-func (p *bodyParser) directive(n node, d *directive.Directive) error {
+// directive reads a directive at a path. It returns false if the limit of faults is reached.
+func (p *bodyParser) directive(n node, d *directive.Directive, path string) (more bool) {
 	if n.kind != object {
-		return mustBe(object, n)
+		return p.add(mustBe(object, n), n.at, path)
 	}
 	d.SamplePerMille = 1000
 	has := make(map[string]bool, len(bodyFields))
 	for i := range n.entries {
 		e := &n.entries[i]
 		has[e.name] = true
-		if has["ttl_secs"] && has["expires_at"] {
-			return invalid(e.name, "ttl_secs and expires_at are both set (set only one)")
+		at, err := e.value.at, error(nil)
+		switch {
+		case has["ttl_secs"] && has["expires_at"] && (e.name == "ttl_secs" || e.name == "expires_at"):
+			at, err = e.at, invalid(e.name, "ttl_secs and expires_at are both set (set only one)")
+		default:
+			err = p.field(e.name, e.value, d)
 		}
-		if err := p.field(e.name, e.value, d); err != nil {
-			return err
+		if !slices.Contains(bodyFields, e.name) {
+			at = e.at
+		}
+		if err != nil && !p.add(err, at, path) {
+			return false
 		}
 	}
-	switch {
-	case !has["id"]:
-		return invalid("id", "is missing")
-	case !has["level"]:
-		return invalid("level", "is missing")
-	case !has["ttl_secs"] && !has["expires_at"]:
-		return invalid("ttl_secs", "is missing (set ttl_secs or expires_at)")
+	for _, missing := range []struct {
+		field, reason string
+		is            bool
+	}{
+		{"id", "is missing", !has["id"]},
+		{"level", "is missing", !has["level"]},
+		{"ttl_secs", "is missing (set ttl_secs or expires_at)", !has["ttl_secs"] && !has["expires_at"]},
+	} {
+		if missing.is && !p.add(invalid(missing.field, missing.reason), n.at, path) {
+			return false
+		}
 	}
-	return nil
+	return true
 }
 
 func (p *bodyParser) field(name string, n node, d *directive.Directive) (err error) {
@@ -152,9 +168,9 @@ func (p *bodyParser) field(name string, n node, d *directive.Directive) (err err
 	case "principal":
 		d.Match.Principal, err = nonEmpty(n)
 	case "level":
-		d.Level, err = named(n, directive.ParseLevel)
+		d.Level, err = named(p, n, directive.ParseLevel, levelWords)
 	case "endpoint":
-		d.Match.Endpoint, err = named(n, directive.ParseEndpoint)
+		d.Match.Endpoint, err = named(p, n, directive.ParseEndpoint, endpointWords)
 	case "ttl_secs":
 		var secs int64
 		secs, err = integer(n, 1, int64(p.maxTTL/time.Second))
@@ -194,12 +210,16 @@ func nonEmpty(n node) (string, error) {
 
 // named reads a name of a fixed list. An ambiguous YAML word is accepted, because the
 // level Off is such a word.
-func named[T any](n node, parse func(string) (T, error)) (out T, err error) {
+func named[T any](p *bodyParser, n node, parse func(string) (T, error), known []string) (out T, err error) {
 	if n.kind != text && n.kind != ambiguous {
 		return out, mustBe(text, n)
 	}
 	if out, err = parse(n.text); err != nil {
-		return out, invalid("", err.Error())
+		reason := err.Error()
+		if p.limit > 1 {
+			reason += didYouMean(shown(n.text), known)
+		}
+		return out, invalid("", reason)
 	}
 	return out, nil
 }
@@ -212,6 +232,22 @@ func truthValue(n node) (bool, error) {
 		return false, mustBe(boolean, n)
 	}
 	return n.text == "true", nil
+}
+
+// The names that an error suggests.
+var (
+	levelWords    = names(directive.Off, directive.ShapeRewriteDiff)
+	endpointWords = names(directive.IngestDoc, directive.Unknown)
+)
+
+func names[T interface {
+	~uint8
+	String() string
+}](first, last T) (all []string) {
+	for name := first; name <= last; name++ {
+		all = append(all, name.String())
+	}
+	return all
 }
 
 var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)

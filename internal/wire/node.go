@@ -30,6 +30,7 @@ const (
 // node is a value of a publish body. JSON and YAML bodies have the same nodes.
 type node struct {
 	kind    kind
+	at      position
 	text    string  // a string unescaped; a number, boolean or ambiguous word as written
 	items   []node  // the items of an array
 	entries []entry // the fields of an object in their order, without repeated names
@@ -37,15 +38,24 @@ type node struct {
 
 type entry struct {
 	name  string
+	at    position // of the name
 	value node
 }
 
+// position is the place of a node in a body: an offset in JSON, a line and a column in YAML.
+type position struct{ offset, line, column int } // all count from 1
+
 // builder counts the nodes that a reader makes.
-type builder struct{ nodes int }
+type builder struct {
+	nodes int
+	// fault is the position of an error whose reason does not name the place.
+	fault position
+}
 
 // enter is called before each node. It checks the depth and the number of nodes. Field
 // names are not nodes.
-func (b *builder) enter(depth int) error {
+func (b *builder) enter(depth int, at position) error {
+	b.fault = at
 	if depth > maxDepth {
 		return invalid("", "is nested too deeply")
 	}
@@ -60,7 +70,8 @@ func (b *builder) enter(depth int) error {
 const maxEntries = 64
 
 // checkName is called before the value of a field is read. It rejects a repeated name.
-func (n *node) checkName(name string) error {
+func (b *builder) checkName(n *node, name string, at position) error {
+	b.fault = at
 	if len(n.entries) == maxEntries {
 		return invalid("", fmt.Sprintf("has more than %d fields", maxEntries))
 	}
@@ -114,6 +125,11 @@ func inPath(name string) string {
 // place returns the line and the column of an offset. Both count from 1, the column in
 // bytes.
 func place(body []byte, offset int) string {
+	line, column := lineColumn(body, offset)
+	return fmt.Sprintf("line %d, column %d", line, column)
+}
+
+func lineColumn(body []byte, offset int) (line, column int) {
 	before := body[:min(offset, len(body))]
-	return fmt.Sprintf("line %d, column %d", 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n'))
+	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }

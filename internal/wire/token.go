@@ -110,7 +110,7 @@ func ParseToken(key []byte, token string, now time.Time, maxTTL time.Duration) (
 	if !hmac.Equal(mac, tokenMAC(key, payload)) {
 		return d, ErrTokenForged
 	}
-	root, err := readJSON(payload)
+	root, _, err := readJSON(payload)
 	if err != nil {
 		return d, err
 	}

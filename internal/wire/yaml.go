@@ -14,29 +14,39 @@ import (
 // strings. It rejects a plain word whose meaning depends on the version of YAML.
 type yamlReader struct{ builder }
 
-func readYAML(body []byte) (node, error) {
+func readYAML(body []byte) (node, position, error) {
 	if err := checkYAMLText(body); err != nil {
-		return node{}, err
+		return node{}, position{}, err
 	}
+	doc, err := parseYAML(body)
+	if err != nil {
+		return node{}, position{}, err
+	}
+	var r yamlReader
+	n, err := r.read(doc.Content[0], 1)
+	return n, r.fault, err
+}
+
+// parseYAML returns the document in a body that holds exactly one.
+func parseYAML(body []byte) (*yaml.Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(body))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			return node{}, errEmptyBody
+			return nil, errEmptyBody
 		}
-		return node{}, notYAML(err)
+		return nil, notYAML(err)
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		if err != nil {
-			return node{}, notYAML(err)
+			return nil, notYAML(err)
 		}
-		return node{}, invalid("", "holds more than one YAML document")
+		return nil, invalid("", "holds more than one YAML document")
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return node{}, errEmptyBody
+		return nil, errEmptyBody
 	}
-	var r yamlReader
-	return r.read(doc.Content[0], 1)
+	return &doc, nil
 }
 
 // notYAML turns an error of the library into a validation error that quotes no value of
@@ -62,15 +72,16 @@ func notYAML(err error) error {
 }
 
 func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
-	if err := r.enter(depth); err != nil {
+	if err := r.enter(depth, positionOf(y)); err != nil {
 		return node{}, err
 	}
 	if err := rejectYAML(y); err != nil {
+		r.fault = position{} // the reason names the place
 		return node{}, err
 	}
 	switch y.Kind {
 	case yaml.SequenceNode:
-		n := node{kind: array}
+		n := node{kind: array, at: positionOf(y)}
 		for i, content := range y.Content {
 			value, err := r.read(content, depth+1)
 			if err != nil {
@@ -86,23 +97,27 @@ func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
 }
 
 func (r *yamlReader) readMapping(y *yaml.Node, depth int) (node, error) {
-	n := node{kind: object}
+	n := node{kind: object, at: positionOf(y)}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		name, err := yamlName(y.Content[i])
 		if err != nil {
+			r.fault = position{} // the reason names the place
 			return node{}, err
 		}
-		if err := n.checkName(name); err != nil {
+		at := positionOf(y.Content[i])
+		if err := r.checkName(&n, name, at); err != nil {
 			return node{}, err
 		}
 		value, err := r.read(y.Content[i+1], depth+1)
 		if err != nil {
 			return node{}, under(inPath(name), err)
 		}
-		n.entries = append(n.entries, entry{name, value})
+		n.entries = append(n.entries, entry{name, at, value})
 	}
 	return n, nil
 }
+
+func positionOf(y *yaml.Node) position { return position{line: y.Line, column: y.Column} }
 
 // yamlName returns the field name that a YAML key holds.
 func yamlName(y *yaml.Node) (string, error) {

@@ -24,7 +24,7 @@ var (
 // scalar makes a node from a scalar without a tag.
 func scalar(y *yaml.Node) node {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
-	n := node{kind: text, text: y.Value}
+	n := node{kind: text, at: positionOf(y), text: y.Value}
 	switch {
 	case y.Style&quoted != 0:
 	case yamlNull.MatchString(y.Value):

@@ -85,7 +85,7 @@ func (d *demo) decisionRows() [][]string {
 		got := d.proxies[0].sub.Decide(req)
 		rows = append(rows, []string{
 			req.ID, req.Tenant, req.Endpoint.String(), got.Level.String(),
-			tui.YesOrDash(got.RingBuffer), tui.OrDash(got.By),
+			tui.YesOrDash(got.RingBuffer), tui.Cell(got.By),
 		})
 	}
 	return rows

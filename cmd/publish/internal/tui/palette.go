@@ -7,11 +7,7 @@ const ClearLine = "\r\x1b[K"
 // zero Palette colours nothing.
 type Palette struct{ Add, Change, Remove, End string }
 
-// PaletteFor returns the palette for a stream: the zero Palette if the stream is not a
-// terminal.
-func PaletteFor(stream any) Palette {
-	if !IsTerminal(stream) {
-		return Palette{}
-	}
+// Colours returns the palette of a terminal with colours.
+func Colours() Palette {
 	return Palette{Add: "\x1b[32m", Change: "\x1b[33m", Remove: "\x1b[31m", End: "\x1b[0m"}
 }

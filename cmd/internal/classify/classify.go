@@ -1,8 +1,10 @@
-package main
+// Package classify finds the fields of a request that directives match, as cmd/proxy does.
+package classify
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,27 +13,45 @@ import (
 	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
-// classifier finds the fields of a request that directives match.
-type classifier struct {
-	tenantHeader string // if empty, the tenant is the first path segment
+// DefaultTenant is the default source of a request's tenant.
+const DefaultTenant = "header:X-Tenant"
+
+// Classifier finds the fields of a request that directives match.
+type Classifier struct {
+	// TenantHeader is the header with the tenant. If it is empty, the tenant is the first
+	// path segment.
+	TenantHeader string
 }
 
-func (c classifier) classify(r *http.Request) fleetdial.Request {
+// New returns a Classifier for a source of the tenant: header:NAME or path.
+func New(tenant string) (Classifier, error) {
+	kind, name, _ := strings.Cut(tenant, ":")
+	switch {
+	case kind == "header" && name != "":
+		return Classifier{http.CanonicalHeaderKey(name)}, nil
+	case tenant == "path":
+		return Classifier{}, nil
+	}
+	return Classifier{}, errors.New("must be header:NAME or path")
+}
+
+// Request returns the fields of a request, except its id.
+func (c Classifier) Request(r *http.Request) fleetdial.Request {
 	u, tenant := r.URL, ""
-	if c.tenantHeader != "" {
-		if values := r.Header[c.tenantHeader]; len(values) == 1 {
+	if c.TenantHeader != "" {
+		if values := r.Header[c.TenantHeader]; len(values) == 1 {
 			tenant = values[0] // a request with several tenants has no tenant
 		}
 	} else {
-		u, tenant = splitTenant(u)
+		u, tenant = SplitTenant(u)
 	}
 	endpoint, index := fleethttp.OpenSearch(r.Method, u)
 	return fleetdial.Request{Tenant: tenant, Index: index, Principal: principal(r), Endpoint: endpoint}
 }
 
-// splitTenant returns the first non-empty segment of the path, and the URL without this
-// segment. If the path is not validly escaped, splitTenant returns u and no tenant.
-func splitTenant(u *url.URL) (rest *url.URL, tenant string) {
+// SplitTenant returns the first non-empty segment of the path, and the URL without this
+// segment. If the path is not validly escaped, SplitTenant returns u and no tenant.
+func SplitTenant(u *url.URL) (rest *url.URL, tenant string) {
 	escaped := strings.TrimLeft(u.EscapedPath(), "/")
 	first, after, _ := strings.Cut(escaped, "/")
 	tenant, err := url.PathUnescape(first)

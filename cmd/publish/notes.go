@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+)
+
+// literalNotes warns of the added and changed names that read as a pattern or as a word for
+// every name. Names are compared literally, so such a directive matches less than its author
+// may expect.
+func literalNotes(diff fleetdial.Diff) (notes []string) {
+	for _, d := range publishedDirectives(diff) {
+		for _, name := range []struct{ field, value string }{
+			{"tenant", d.Match.Tenant}, {"index", d.Match.Index}, {"principal", d.Match.Principal},
+		} {
+			if !readsAsPattern(name.value) {
+				continue
+			}
+			notes = append(notes, fmt.Sprintf("warning: %s: %s %s is taken literally, and matches no other name",
+				tui.Word(d.ID), name.field, tui.Quoted(name.value)))
+		}
+	}
+	return notes
+}
+
+func readsAsPattern(name string) bool {
+	switch strings.ToLower(name) {
+	case "any", "all", "none", "-", "_all":
+		return true
+	}
+	return strings.ContainsAny(name, "*?")
+}
+
+// inertNotes warns of the added and changed directives that record nothing.
+func inertNotes(diff fleetdial.Diff) (notes []string) {
+	for _, d := range publishedDirectives(diff) {
+		switch {
+		case d.SamplePerMille == 0:
+			notes = append(notes, fmt.Sprintf("warning: %s: sample 0 applies to no request", tui.Word(d.ID)))
+		case d.Level == fleetdial.Off && !d.RingBuffer && !d.Capture:
+			notes = append(notes, fmt.Sprintf(
+				"warning: %s: level Off records nothing, and does not lower the level of other directives", tui.Word(d.ID)))
+		}
+	}
+	return notes
+}
+
+// publishedDirectives returns the added and the changed directives.
+func publishedDirectives(diff fleetdial.Diff) []fleetdial.Directive {
+	out := diff.Added[:len(diff.Added):len(diff.Added)]
+	for _, c := range diff.Changed {
+		out = append(out, c.After)
+	}
+	return out
+}
