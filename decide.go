@@ -9,8 +9,11 @@ import (
 
 // Decide evaluates a request against the current set of a store, now. Like
 // [Subscriber.Decide], it never blocks and does not allocate. It reads the clock only if
-// a directive matches the request.
+// a directive matches the request. A nil store has no directives.
 func Decide(store Store, req Request) Decision {
+	if store == nil {
+		return Decision{}
+	}
 	return directive.EvaluateNow(store.Load(), &req, time.Since)
 }
 

@@ -40,3 +40,13 @@ func TestDecision_Or(t *testing.T) {
 	assert.Equal(t, fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "token", RingBuffer: true},
 		set.Or(fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "token"}))
 }
+
+// TestDecide_NilStore decides with the stores of a program that ignored the error of
+// Subscribe.
+func TestDecide_NilStore(t *testing.T) {
+	t.Parallel()
+	for _, store := range []fleetdial.Store{nil, (*fleetdial.Subscriber)(nil), (*fleetdial.Memory)(nil)} {
+		assert.Zero(t, fleetdial.Decide(store, fleetdial.Request{ID: "1"}))
+	}
+	assert.Zero(t, (*fleetdial.Subscriber)(nil).Decide(fleetdial.Request{ID: "1"}))
+}

@@ -293,12 +293,20 @@ func (s *Subscriber) restore() {
 }
 
 // Load returns the current set. It is one atomic load: it never blocks and never returns nil.
-func (s *Subscriber) Load() *Set { return s.set.Load() }
+// A nil Subscriber has an empty set.
+func (s *Subscriber) Load() *Set {
+	if s == nil {
+		return &noDirectives
+	}
+	return s.set.Load()
+}
+
+var noDirectives Set
 
 // Decide evaluates a request against the current set, now. It never blocks and does not
 // allocate. It reads the clock only if a directive matches the request.
 func (s *Subscriber) Decide(req Request) Decision {
-	return directive.EvaluateNow(s.set.Load(), &req, time.Since)
+	return directive.EvaluateNow(s.Load(), &req, time.Since)
 }
 
 // Status returns what the Subscriber knows of itself, at one moment.

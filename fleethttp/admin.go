@@ -26,7 +26,7 @@ const (
 	publishTimeout = 10 * time.Second
 )
 
-var errAdminToken = errors.New("fleethttp: Token: must be at least 16 bytes")
+var errAdminToken = errors.New("fleethttp: AdminConfig.Token: must be at least 16 bytes")
 
 // AdminConfig configures [AdminHandler].
 type AdminConfig struct {
@@ -42,7 +42,7 @@ type AdminConfig struct {
 }
 
 // AdminHandler returns a handler that shows and publishes directives, for a path such as
-// /admin/directives. The error reports a Token that is too short.
+// /admin/directives. The error reports a store that is nil, or a Token that is too short.
 //
 // GET returns the set of the store as "directives". Each directive has the fields of a
 // publish body and "expired". If the store is a [fleetdial.StatusStore], such as a
@@ -58,6 +58,9 @@ type AdminConfig struct {
 // "error" is a [Reason]. A POST that fails writes nothing, except that a POST that fails
 // with [ReasonOutcomeUnknown] may have published the set.
 func AdminHandler(store fleetdial.Store, cfg AdminConfig) (http.Handler, error) {
+	if isNil(store) {
+		return nil, fmt.Errorf("fleethttp: %w", errNoStore)
+	}
 	if cfg.Token != "" && len(cfg.Token) < minAdminTokenBytes {
 		return nil, errAdminToken
 	}

@@ -53,9 +53,14 @@ func utcOrNil(t time.Time) *time.Time {
 //
 // The JSON body has "status", which is "ok" or "degraded". "degraded" means that the
 // store is a [fleetdial.StatusStore], such as a [fleetdial.Subscriber], whose state is
-// neither live nor empty. For a StatusStore the body also has the fields of its status.
-// The body never names a server, a tenant or a directive.
+// neither live nor empty, or that the store is nil. For a StatusStore the body also has the
+// fields of its status. The body never names a server, a tenant or a directive.
 func Healthz(store fleetdial.Store) http.Handler {
+	if isNil(store) {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, "application/json", http.StatusOK, health{Status: "degraded"})
+		})
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		out := health{Status: "ok"}
 		if s, ok := store.(fleetdial.StatusStore); ok {

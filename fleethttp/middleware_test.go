@@ -162,10 +162,13 @@ func TestMiddleware_DirectiveToken(t *testing.T) {
 	assert.Empty(t, w.Header())
 }
 
-func TestMiddleware_ShortTokenKey(t *testing.T) {
+func TestMiddleware_InvalidUse(t *testing.T) {
 	t.Parallel()
 	_, err := fleethttp.Middleware(storeOf(t), fleethttp.Config{TokenKey: tokenKey[:15]})
 	require.ErrorIs(t, err, fleetdial.ErrTokenKey)
+	wrap, err := fleethttp.Middleware(storeOf(t), fleethttp.Config{})
+	require.NoError(t, err)
+	assert.PanicsWithValue(t, "fleethttp: Middleware: the next handler is nil", func() { wrap(nil) })
 }
 
 // discardWriter is a ResponseWriter that discards the response without an allocation.

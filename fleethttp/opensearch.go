@@ -45,14 +45,14 @@ func methodOf(method string) methods {
 //   - Cursor: _search/scroll, _search/point_in_time and _pit
 //   - Admin: _cat and _cluster
 func OpenSearch(method string, u *url.URL) (endpoint fleetdial.Endpoint, index string) {
-	path := u.Path
-	if u.RawPath != "" {
-		path = u.EscapedPath() // an escaped slash does not separate segments
+	path, escaped := u.Path, u.RawPath != ""
+	if escaped {
+		path = RawPath(u) // an escaped slash does not separate segments
 	}
 	name, rest := splitSegment(path)
 	if name != "" && (name[0] != '_' || name == "_all") {
 		index = name
-		if u.RawPath != "" {
+		if escaped {
 			index = unescape(name)
 		}
 		name, rest = splitSegment(rest)
@@ -60,6 +60,20 @@ func OpenSearch(method string, u *url.URL) (endpoint fleetdial.Endpoint, index s
 	sub, rest := splitSegment(rest)
 	more, _ := splitSegment(rest)
 	return endpointOf(methodOf(method), name, sub, more, index != ""), index
+}
+
+// RawPath returns the path of a URL as the client sent it. It differs from
+// [url.URL.EscapedPath] if the client sent bytes that Go would escape, such as < and {.
+// EscapedPath then escapes the whole path again, and loses the difference between a slash
+// and an escaped slash: OpenSearch's date math /<logs-{now%2Fd}>/_search becomes another
+// path.
+func RawPath(u *url.URL) string {
+	if u.RawPath != "" {
+		if plain, err := url.PathUnescape(u.RawPath); err == nil && plain == u.Path {
+			return u.RawPath
+		}
+	}
+	return u.EscapedPath()
 }
 
 // only returns the endpoint if the method is allowed, and Unknown otherwise.

@@ -20,18 +20,32 @@ const (
 	idBatch = 32
 )
 
-// requestID returns the id of the request, and whether the id was generated. It generates
-// an id if the request has no id that is safe to log, and adds it to the request header.
-func requestID(r *http.Request) (id string, generated bool) {
-	if id, ok := RequestID(r.Header); ok {
-		return id, false
+// idChange is the change that requestID made to the X-Request-Id header.
+type idChange uint8
+
+const (
+	idUnchanged idChange = iota
+	idGenerated          // the header has a generated id
+	idsRemoved           // the header had several ids, and has only the first one
+)
+
+// requestID returns the id of the request, and how requestID changed the request header.
+// It generates an id if the request has no id that is safe to log.
+func requestID(r *http.Request) (id string, change idChange) {
+	ids := r.Header[RequestIDHeader]
+	switch {
+	case len(ids) == 0 || !isRequestID(ids[0]):
+		change, ids = idGenerated, newRequestID()
+		if r.Header == nil {
+			r.Header = make(http.Header)
+		}
+		r.Header[RequestIDHeader] = ids
+	case len(ids) > 1:
+		change = idsRemoved
+		r.Header[RequestIDHeader] = ids[:1:1]
 	}
-	ids := newRequestID()
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	r.Header[RequestIDHeader] = ids
-	return ids[0], true
+	removeOption(r.Header, "Connection", RequestIDHeader)
+	return ids[0], change
 }
 
 // RequestID returns the id in the header of a request, and whether the request has an id

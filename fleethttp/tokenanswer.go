@@ -8,7 +8,8 @@ import (
 
 // tokenAnswer is the response to a request with a token. It sets the result header again
 // when the final response begins, because the handler may clear the header after an
-// informational response, as httputil.ReverseProxy does.
+// informational response, as httputil.ReverseProxy does. It also removes the result
+// header from the trailers that the handler has declared.
 type tokenAnswer struct {
 	http.ResponseWriter
 	result string
@@ -29,6 +30,7 @@ func (w *tokenAnswer) begin() {
 	if !w.begun {
 		w.begun = true
 		w.Header().Set(DirectiveHeader, w.result)
+		removeOption(w.Header(), "Trailer", DirectiveHeader)
 	}
 }
 

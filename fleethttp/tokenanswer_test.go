@@ -84,6 +84,11 @@ func TestTokenAnswer_HeaderSurvivesHandler(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, "body")
 		}), http.StatusOK, "body"},
+		"declared as a trailer": {clearThen(func(w http.ResponseWriter) {
+			w.Header().Set("Trailer", "X-Sum, x-debug-directive")
+			_, _ = io.WriteString(w, "body")
+			w.Header().Set(fleethttp.DirectiveHeader, "from the handler")
+		}), http.StatusOK, "body"},
 		"switching protocols": {clearThen(func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusSwitchingProtocols)
 			_, _ = io.WriteString(w, "")
@@ -95,6 +100,7 @@ func TestTokenAnswer_HeaderSurvivesHandler(t *testing.T) {
 			assert.Equal(t, tt.body, body)
 			require.Len(t, resp.Header[fleethttp.DirectiveHeader], 1)
 			assert.True(t, strings.HasPrefix(resp.Header.Get(fleethttp.DirectiveHeader), "rejected: "))
+			assert.NotContains(t, resp.Trailer, fleethttp.DirectiveHeader)
 		})
 	}
 }

@@ -2,6 +2,7 @@
 package fleetprom
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,13 +48,18 @@ type collector struct{ store fleetdial.Store }
 
 // NewCollector returns a collector that reports the number of directives in the store. If
 // the store is a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector
-// also reports its status.
+// also reports its status. A nil store has no directives.
 //
 // The collector reads only memory, and is safe for concurrent use. The label values are
 // fixed words for states, reasons and conditions. They never contain a name from a
 // directive. A process with several fleets registers each collector with
 // [prometheus.WrapRegistererWith] and a label for the fleet.
-func NewCollector(store fleetdial.Store) prometheus.Collector { return collector{store} }
+func NewCollector(store fleetdial.Store) prometheus.Collector {
+	if v := reflect.ValueOf(store); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		store = fleetdial.Static(nil)
+	}
+	return collector{store}
+}
 
 // Describe sends the descriptions of the metrics that Collect can send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {

@@ -49,6 +49,13 @@ fleetdial_directives{condition="expired"} 1
 
 // TestCollector_Subscriber collects the metrics of a subscriber that applied two
 // revisions, the second one after an announcement, and rejected a third value.
+func TestCollector_NilStore(t *testing.T) {
+	t.Parallel()
+	for _, store := range []fleetdial.Store{nil, (*fleetdial.Subscriber)(nil), (*fleetdial.Memory)(nil)} {
+		assert.Equal(t, 2, testutil.CollectAndCount(fleetprom.NewCollector(store), "fleetdial_directives"))
+	}
+}
+
 func TestCollector_Subscriber(t *testing.T) {
 	t.Parallel()
 	server := servers.StartRedis(t)

@@ -40,8 +40,12 @@ type Handler struct {
 var _ slog.Handler = (*Handler)(nil)
 
 // New returns a handler around next. The Handle method of next must accept records for
-// which its Enabled method returns false, as the handlers of slog do.
+// which its Enabled method returns false, as the handlers of slog do. A nil next is
+// [slog.DiscardHandler].
 func New(next slog.Handler, cfg Config) *Handler {
+	if next == nil {
+		next = slog.DiscardHandler
+	}
 	if cfg.Opens == nil {
 		cfg.Opens = map[fleetdial.Level]slog.Level{
 			fleetdial.Shape: slog.LevelInfo, fleetdial.ShapeTiming: slog.LevelDebug, fleetdial.ShapeRewriteDiff: lowestLevel,

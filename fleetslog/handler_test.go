@@ -54,6 +54,12 @@ func TestHandler_DecisionOpensLevels(t *testing.T) {
 	}
 }
 
+func TestNew_NilHandlerDiscards(t *testing.T) {
+	t.Parallel()
+	log := slog.New(fleetslog.New(nil, fleetslog.Config{}))
+	assert.NotPanics(t, func() { log.With("a", 1).WithGroup("g").InfoContext(at(fleetdial.Shape), "x") })
+}
+
 func TestHandler_KeepsAttrsAndGroups(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fleetdial/fleetdial/fleethttp"
 )
 
 const (
@@ -54,7 +56,7 @@ func newBody(m *meter) body {
 
 func newCapture(rec record, r *http.Request, e *exchange) capture {
 	return capture{
-		record: rec, Path: truncate(r.URL.EscapedPath(), maxPath), Query: truncate(r.URL.RawQuery, maxPath),
+		record: rec, Path: truncate(fleethttp.RawPath(r.URL), maxPath), Query: truncate(r.URL.RawQuery, maxPath),
 		RequestHeader: redact(r.Header), RequestBody: newBody(&e.in),
 		ResponseHeader: e.header, ResponseBody: newBody(&e.out),
 	}

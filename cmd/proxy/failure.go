@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 )
@@ -11,9 +12,11 @@ import (
 // the error, because the text of an error may quote bytes from the upstream.
 const (
 	// clientGone: the client disconnected before the end of the response, or its request
-	// body was incomplete or malformed, or the proxy shut down before the exchange
-	// finished.
+	// body was incomplete, or the proxy shut down before the exchange finished.
 	clientGone = "client_gone"
+	// malformed: the client sent a malformed request body, or a request target that is not
+	// a path.
+	malformed = "malformed_request"
 	// brokeOff: the response of the upstream was incomplete. The recorded status is the
 	// status of this response.
 	brokeOff = "upstream_broke_off"
@@ -35,9 +38,11 @@ const statusClientGone = 499
 func failureOf(ctx context.Context, err error) string {
 	var timeout interface{ Timeout() bool }
 	var network *net.OpError
-	switch {
+	switch request, isRequest := errors.AsType[*requestError](err); {
 	case ctx.Err() != nil:
 		return clientGone
+	case isRequest:
+		return request.word()
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return timedOut
 	case errors.As(err, &network) && network.Op == "dial":
@@ -57,11 +62,66 @@ func (e *exchange) failure() string {
 	return ""
 }
 
-// requestBodyFailed records the failure of a read error of the request body.
-func (e *exchange) requestBodyFailed(err error) {
-	// The server closes the body if the upstream responded before reading all of it.
-	if !errors.Is(err, http.ErrBodyReadAfterClose) {
-		e.fail(clientGone)
+// statusOf returns the status of the response for a failure without a response of the
+// upstream, and the word in the body of this response.
+func statusOf(failure string) (status int, answer string) {
+	switch failure {
+	case clientGone:
+		return statusClientGone, failure
+	case malformed:
+		return http.StatusBadRequest, failure
+	}
+	return http.StatusBadGateway, "upstream_" + failure
+}
+
+// requestError is an error in a request: a read error of its body, or errTarget.
+type requestError struct{ error }
+
+var errTarget = &requestError{errors.New("the request target must be a path")}
+
+func (e *requestError) Unwrap() error { return e.error }
+
+// word returns clientGone if the connection of the client failed, and malformed
+// otherwise. It returns "" if the server closed the body, because the upstream responded
+// before reading all of it.
+func (e *requestError) word() string {
+	var network net.Error
+	switch {
+	case errors.Is(e.error, http.ErrBodyReadAfterClose):
+		return ""
+	case errors.Is(e.error, io.ErrUnexpectedEOF), errors.As(e.error, &network), errors.Is(e.error, net.ErrClosed),
+		e.Error() == eofInTrailer:
+		return clientGone
+	}
+	return malformed
+}
+
+// eofInTrailer is the text of an error of net/http, which has no variable for it.
+const eofInTrailer = "http: unexpected EOF reading trailer"
+
+// requestBody is the body of a request. It marks read errors, because a transport returns
+// them among its own.
+type requestBody struct{ io.ReadCloser }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = &requestError{err}
+	}
+	return n, err
+}
+
+// requestBodyFailed returns a function that records the failure of a read error of the
+// request body. ctx is the context of the request.
+func (e *exchange) requestBodyFailed(ctx context.Context) func(error) {
+	return func(err error) {
+		word := clientGone
+		if request, ok := errors.AsType[*requestError](err); ok && ctx.Err() == nil {
+			word = request.word()
+		}
+		if word != "" {
+			e.fail(word)
+		}
 	}
 }
 

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,7 +69,7 @@ var interruptions = map[string]interruption{
 		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, upload, statusClientGone, clientGone,
 	},
 	"client sends malformed body": {
-		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, malformed, statusClientGone, clientGone,
+		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }, sendMalformed, http.StatusBadRequest, malformed,
 	},
 }
 
@@ -128,8 +131,8 @@ func upload(t *testing.T, addr string, started <-chan struct{}) {
 	require.NoError(t, conn.Close())
 }
 
-// malformed sends a chunked request body with an invalid chunk.
-func malformed(t *testing.T, addr string, _ <-chan struct{}) {
+// sendMalformed sends a chunked request body with an invalid chunk.
+func sendMalformed(t *testing.T, addr string, _ <-chan struct{}) {
 	t.Helper()
 	conn := dial(t, addr, "POST /orders/_bulk HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "", "4", "some", "of it", "")
 	_, err := io.ReadAll(conn)
@@ -155,8 +158,44 @@ func TestProxy_EarlyResponseNotClientFailure(t *testing.T) {
 		assert.NotEqual(t, clientGone, got.Failure)
 	}
 	e := &exchange{}
-	e.requestBodyFailed(http.ErrBodyReadAfterClose)
+	e.requestBodyFailed(t.Context())(&requestError{http.ErrBodyReadAfterClose})
 	assert.Empty(t, e.failure())
+}
+
+// malformedBodies are chunked bodies that no server accepts.
+var malformedBodies = map[string]string{
+	"longer than its chunk": "4\r\nsome more\r\n0\r\n\r\n",
+	"length is not hex":     "x\r\nsome\r\n0\r\n\r\n",
+	"no length":             "\r\nsome\r\n0\r\n\r\n",
+	"length is too large":   "fffffffffffffffff\r\nsome\r\n",
+	"malformed trailer":     "4\r\nsome\r\n0\r\nno colon\r\n\r\n",
+}
+
+// TestProxy_MalformedBody sends malformed bodies, with and without a directive. The proxy
+// must answer 400, and must blame neither the upstream nor the connection.
+func TestProxy_MalformedBody(t *testing.T) {
+	t.Parallel()
+	for _, recorded := range []bool{true, false} {
+		p := forwarding(t, config{}, tracer{}, http.HandlerFunc(hello))
+		if !recorded {
+			p.handler = p.forward
+		}
+		addr := p.serving(t)
+		for name, body := range malformedBodies {
+			conn := dial(t, addr, "POST /orders/_bulk HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "", body)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err, name)
+			answer, err := io.ReadAll(resp.Body)
+			require.NoError(t, err, name)
+			assert.Equal(t, http.StatusBadRequest, resp.StatusCode, name)
+			assert.Equal(t, `{"error":"malformed_request"}`+"\n", string(answer), name)
+		}
+		if recorded {
+			for _, got := range p.records(len(malformedBodies)) {
+				assert.Equal(t, malformed, got.Failure)
+			}
+		}
+	}
 }
 
 func TestFailureOf_Words(t *testing.T) {
@@ -166,6 +205,12 @@ func TestFailureOf_Words(t *testing.T) {
 	assert.Equal(t, clientGone, failureOf(canceled, errors.New("anything")))
 	assert.Equal(t, timedOut, failureOf(t.Context(), os.ErrDeadlineExceeded))
 	assert.Equal(t, failed, failureOf(t.Context(), io.ErrUnexpectedEOF))
+	for _, gone := range []error{
+		io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, net.ErrClosed, os.ErrDeadlineExceeded, errors.New(eofInTrailer),
+	} {
+		assert.Equal(t, clientGone, failureOf(t.Context(), fmt.Errorf("send: %w", &requestError{gone})), gone)
+	}
+	assert.Equal(t, malformed, failureOf(t.Context(), &requestError{errors.New("anything")}))
 	closed := httptest.NewServer(http.HandlerFunc(hello))
 	closed.Close()
 	_, err := newTransport().RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, closed.URL, http.NoBody))

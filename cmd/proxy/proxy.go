@@ -18,6 +18,8 @@ import (
 type proxy struct {
 	upstream     *url.URL
 	tenantInPath bool
+	tenantHeader string   // empty if tenantInPath
+	protected    []string // see protectedHeaders
 	forward      http.Handler
 	records      *slog.Logger
 	ring         *ring
@@ -27,13 +29,25 @@ type proxy struct {
 
 func newProxy(c config, transport http.RoundTripper, records *slog.Logger, captures *capturer, tracer tracer) *proxy {
 	p := &proxy{
-		upstream: c.upstreamURL, tenantInPath: c.tenantHeader == "", records: records, ring: newRing(c.ring), captures: captures,
-		tracer: tracer,
+		upstream: c.upstreamURL, tenantInPath: c.tenantHeader == "", tenantHeader: c.tenantHeader,
+		records: records, ring: newRing(c.ring), captures: captures, tracer: tracer,
 	}
-	p.forward = continueOnce(&httputil.ReverseProxy{
+	p.protected = p.protectedHeaders()
+	forward := continueOnce(&httputil.ReverseProxy{
 		Rewrite: p.rewrite, ModifyResponse: p.modifyResponse, ErrorHandler: p.answerFailure, Transport: transport,
 		// The log lines of ReverseProxy contain errors, which may quote the upstream.
 		ErrorLog: log.New(io.Discard, "", 0),
+	})
+	p.forward = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Opaque != "" { // the target of GET name:value HTTP/1.1
+			p.answerFailure(w, r, errTarget)
+			return
+		}
+		if r.ContentLength != 0 && exchangeFrom(r.Context()) == nil {
+			r = r.WithContext(r.Context()) // a copy: the server keeps its own request
+			r.Body = requestBody{r.Body}
+		}
+		forward.ServeHTTP(w, r)
 	})
 	return p
 }
@@ -54,7 +68,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := p.tracer.begin(withExchange(r.Context(), e), r.Header, e)
 	r = r.WithContext(ctx)
 	if r.ContentLength != 0 {
-		r.Body = metered{r.Body, &e.in, e.requestBodyFailed}
+		r.Body = metered{requestBody{r.Body}, &e.in, e.requestBodyFailed(ctx)}
 	}
 	completed := false
 	// The record is deferred, because ReverseProxy panics on an incomplete response, so
@@ -81,19 +95,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // rewrite prepares the request for the upstream.
 func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
-	tenantRemoved := false
+	path, tenantRemoved := pr.Out.URL, false
 	if p.tenantInPath {
-		if rest, tenant := classify.SplitTenant(pr.Out.URL); tenant != "" {
-			pr.Out.URL, tenantRemoved = rest, true
+		if rest, tenant := classify.SplitTenant(path); tenant != "" {
+			path, tenantRemoved = rest, true
 		}
 	}
-	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy removes parameters that it cannot parse
-	pr.Out.Trailer = pr.In.Trailer           // the trailer gets its values at the end of the body
-	pr.SetURL(p.upstream)
+	setTarget(pr, path, p.upstream)
+	p.forwardTrailers(pr)
+	p.keepProtected(pr)
 	pr.SetXForwarded()
-	// The proxy removes the token even if it has no token key, because anyone who sees a
-	// token can use it.
-	delete(pr.Out.Header, fleethttp.DirectiveHeader)
 	e := exchangeFrom(pr.In.Context())
 	if e == nil {
 		return
@@ -137,16 +148,13 @@ func (p *proxy) modifyResponse(resp *http.Response) error {
 // answerFailure responds if the upstream did not. The response contains the failure and
 // not the error, because the error may quote the upstream.
 func (p *proxy) answerFailure(w http.ResponseWriter, r *http.Request, err error) {
-	failure, status := failureOf(r.Context(), err), http.StatusBadGateway
+	failure := failureOf(r.Context(), err)
 	e := exchangeFrom(r.Context())
 	if e != nil {
 		e.fail(failure)
 		failure = e.failure() // the request body may have failed before
 	}
-	answer := "upstream_" + failure
-	if failure == clientGone {
-		answer, status = failure, statusClientGone
-	}
+	status, answer := statusOf(failure)
 	if e != nil {
 		e.status = status
 	}

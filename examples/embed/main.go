@@ -9,13 +9,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log"
 	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,13 +24,15 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
 
+// run serves until ctx ends and the active requests are done. Then it closes the
+// subscriber, and then the client.
 func run(ctx context.Context) error {
 	opts, err := fleetdial.ParseURL(cmp.Or(os.Getenv("FLEETDIAL_REDIS_URL"), "redis://127.0.0.1:6379"))
 	if err != nil {
@@ -46,13 +48,19 @@ func run(ctx context.Context) error {
 	}
 	defer sub.Close()
 
-	server := &http.Server{Addr: cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080"), Handler: handler(sub)}
-	done := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer done()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	server := &http.Server{
+		Addr: cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080"), Handler: handler(sub), ReadHeaderTimeout: 10 * time.Second,
 	}
-	return nil
+	failed := make(chan error, 1)
+	go func() { failed <- server.ListenAndServe() }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(grace)
 }
 
 func handler(sub *fleetdial.Subscriber) http.Handler {

@@ -16,8 +16,11 @@ var _ Store = (*Memory)(nil)
 
 var empty directive.Set
 
-// Load returns the last published set.
+// Load returns the last published set. A nil Memory has an empty set.
 func (m *Memory) Load() *directive.Set {
+	if m == nil {
+		return &empty
+	}
 	if set := m.set.Load(); set != nil {
 		return set
 	}

@@ -50,10 +50,14 @@ func (c Classifier) Request(r *http.Request) fleetdial.Request {
 }
 
 // SplitTenant returns the first non-empty segment of the path, and the URL without this
-// segment. If the path is not validly escaped, SplitTenant returns u and no tenant.
+// segment. If the path is not validly escaped, or is not a path but an asterisk,
+// SplitTenant returns u and no tenant.
 func SplitTenant(u *url.URL) (rest *url.URL, tenant string) {
-	escaped := strings.TrimLeft(u.EscapedPath(), "/")
-	first, after, _ := strings.Cut(escaped, "/")
+	raw := fleethttp.RawPath(u)
+	if !strings.HasPrefix(raw, "/") {
+		return u, ""
+	}
+	first, after, _ := strings.Cut(strings.TrimLeft(raw, "/"), "/")
 	tenant, err := url.PathUnescape(first)
 	if err != nil {
 		return u, ""
@@ -70,13 +74,16 @@ func SplitTenant(u *url.URL) (rest *url.URL, tenant string) {
 // principal returns the principal in the credentials of a request. For basic
 // authentication, the principal is the user. For a bearer token, the principal is
 // "sha256:" and the first 16 hex digits of the token's digest, so that a directive can
-// match the token without containing it. The proxy does not verify the credentials, and
-// never records the principal.
+// match the token without containing it. A request with several Authorization headers has
+// no principal. The proxy does not verify the credentials, and never records the
+// principal.
 func principal(r *http.Request) string {
-	header := r.Header.Get("Authorization")
-	scheme, token, _ := strings.Cut(header, " ")
+	values := r.Header["Authorization"]
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
 	switch {
-	case header == "":
 	case strings.EqualFold(scheme, "Basic"):
 		user, _, _ := r.BasicAuth()
 		return user
