@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -156,15 +157,14 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 	var value *redis.StringCmd
 	var size *redis.IntCmd
 	sent := time.Now()
-	// The error of the whole is that of its first command. Each is checked below.
-	_, _ = node.Pipelined(ctx, func(p redis.Pipeliner) error {
+	noteFailure(node.Pipelined(ctx, func(p redis.Pipeliner) error {
 		clock = p.Time(ctx)
 		value = p.GetRange(ctx, c.keys.revision, 0, int64(limit-1))
 		if length {
 			size = p.StrLen(ctx, c.keys.revision)
 		}
 		return nil
-	})
+	}))
 	out := store.Reading{Clock: measured(clock, sent)}
 	if out.WrongType = isWrongType(value.Err()); out.WrongType {
 		return out, nil
@@ -217,17 +217,30 @@ func (c *Client) ReadClock(ctx context.Context) (store.Measurement, error) {
 	}
 	var clock *redis.TimeCmd
 	sent := time.Now()
-	_, err = node.Pipelined(ctx, func(p redis.Pipeliner) error {
+	noteFailure(node.Pipelined(ctx, func(p redis.Pipeliner) error {
 		clock = p.Time(ctx)
 		if _, ok := node.(opaqueNode); ok {
 			p.Exists(ctx, c.keys.revision) // it names the node
 		}
 		return nil
-	})
-	if err != nil && !IsReply(err) {
+	}))
+	if err := clock.Err(); err != nil && !IsReply(err) {
 		return store.Measurement{}, c.failed("read the clock of Redis", err)
 	}
 	return measured(clock, sent), nil
+}
+
+// noteFailure gives the error of a whole pipeline to its commands if none of them has an error.
+// That is so if the connection could not be made, for example because of a wrong password:
+// without the error, each command would have an empty reply. The error of a pipeline is otherwise
+// that of its first command that failed, and says nothing of the others.
+func noteFailure(cmds []redis.Cmder, err error) {
+	if err == nil || slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() != nil }) {
+		return
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(err)
+	}
 }
 
 // measured returns the measurement that a reply to TIME makes.

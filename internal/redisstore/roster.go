@@ -52,12 +52,12 @@ func (c *Client) Reports(ctx context.Context, names []string, each func(i int, r
 	done := 0
 	for chunk := range slices.Chunk(names, reportsAtOnce) {
 		replies := make([]*redis.StringCmd, len(chunk))
-		_, _ = c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		noteFailure(c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i, name := range chunk {
 				replies[i] = p.GetRange(ctx, c.keys.instance+name, 0, wire.MaxReportBytes)
 			}
 			return nil
-		})
+		}))
 		for i, reply := range replies {
 			report, err := reply.Bytes()
 			if err != nil && !isWrongType(err) {
@@ -92,6 +92,7 @@ func (c *Client) WriteReport(
 		}
 		return nil
 	})
+	noteFailure(cmds, err)
 	if err != nil && len(cmds) > 1 && cmds[0].Err() == nil && cmds[1].Err() == nil {
 		return nil // another instance prunes the roster
 	}

@@ -90,7 +90,7 @@ func (c *Client) transactOnce(ctx context.Context, limit int, write func(context
 		// A Cluster client that is redirected until it gives up, as while the slot moves, calls
 		// nothing and returns nil.
 		failed := answer[struct{}]{err: Classify(tried, cmp.Or(err, errRedirected))}
-		owned <- failed // in vain if the function was called
+		owned <- failed // nobody reads it if the function was called
 		ended <- failed
 	}()
 	defer func() {
@@ -120,14 +120,14 @@ func (t *Tx) found(ctx context.Context, tx *redis.Tx, limit int) (Found, error) 
 	var exists, revisions *redis.IntCmd
 	var value *redis.StringCmd
 	var subscribers *redis.MapStringIntCmd
-	_, _ = tx.Pipelined(ctx, func(p redis.Pipeliner) error {
+	noteFailure(tx.Pipelined(ctx, func(p redis.Pipeliner) error {
 		subscribers = p.PubSubNumSub(ctx, t.keys.channel)
 		now = p.Time(ctx)
 		exists = p.Exists(ctx, t.keys.revision)
 		value = p.GetRange(ctx, t.keys.revision, 0, int64(limit-1))
 		revisions = p.LLen(ctx, t.keys.history)
 		return nil
-	})
+	}))
 	switch {
 	case isWrongType(value.Err()):
 		return Found{}, &WrongTypeError{t.keys.revision}
