@@ -10,6 +10,7 @@ const DefaultFleet = "default"
 
 var fleetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+//lint:ignore ST1005 it begins with the name of a field
 var errFleetName = errors.New("Fleet: must be 1 to 64 letters, digits, dots, underscores and dashes")
 
 // keys names every key and channel of a fleet. The braces make Redis Cluster put all of them
