@@ -144,11 +144,6 @@ func (a *app) publisher(cfg fleetdial.PublisherConfig) (p *fleetdial.Publisher, 
 	return p, func() { _ = client.Close() }, nil
 }
 
-// timed returns a context that ends after --timeout.
-func (a *app) timed(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, a.timeout)
-}
-
 // operator returns the default of --as, user@host.
 func operator() string {
 	name, host := "unknown", "unknown"

@@ -68,14 +68,15 @@ func (a *app) reportError(args []string, err error) {
 		return
 	}
 	if !a.json() && !asksForJSON(args) {
-		fmt.Fprintln(a.stderr, "publish: "+tui.PrintableLines(err.Error()))
+		fmt.Fprintln(a.stderr, "publish: "+tui.PrintableLines(a.unavailableText(err)))
 		return
 	}
 	text, _ := json.Marshal(struct {
 		Error    string `json:"error"`
 		ExitCode int    `json:"exit_code"`
 		Fleet    string `json:"fleet"`
-	}{err.Error(), exitCode(err), a.fleet})
+		Server   string `json:"server,omitempty"`
+	}{err.Error(), exitCode(err), a.fleet, a.connection.Server()})
 	_, _ = a.stderr.Write(append(tui.EscapeJSON(text), '\n'))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,12 +132,22 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		if err == nil {
 			return a.report(ctx, p, w, d.from, rev, *roster)
 		}
+		if isUnwritten(err) {
+			err = fmt.Errorf("nothing was written: %w", err)
+		}
 		again := !w.hasIf && (!c.replaces || a.isInteractive())
 		if !again || !conflicts.wait(ctx, err, a.timeout, asked) {
 			return err
 		}
 		a.messagef("%s", overtaken(err))
 	}
+}
+
+// isUnwritten reports whether Redis was unavailable before anything was written, and the error
+// does not say so.
+func isUnwritten(err error) bool {
+	return errors.Is(err, fleetdial.ErrUnavailable) && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
+		!strings.Contains(err.Error(), "nothing was written") && !strings.Contains(err.Error(), "is published")
 }
 
 // draft reads the current revision, and computes the new one.
@@ -205,6 +216,9 @@ func (a *app) report(
 	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, tui.Count(rev.Set.Len(), "directive"))
 	if rev.Version <= from.Version {
 		a.messagef("the versions begin again after version %d", from.Version)
+	}
+	if !w.dryRun && !w.wait.wait {
+		a.followers(ctx, p)
 	}
 	switch {
 	case a.json() && w.wait.wait:

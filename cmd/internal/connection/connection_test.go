@@ -90,3 +90,23 @@ func TestFlags_TLS(t *testing.T) {
 		require.ErrorContains(t, err, c.want)
 	}
 }
+
+func TestFlags_Server(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"redis://ann:p@h:1/2":                              "redis://h:1",
+		"rediss://:p@h?db=3":                               "rediss://h:6379",
+		"unix://:p@/run/redis.sock?db=1":                   "unix:///run/redis.sock",
+		"redis+sentinel://:p@h:1,i/main/2":                 "redis+sentinel://h:1,i:26379/main",
+		"rediss+cluster://:p@[::1]:1,h":                    "rediss+cluster://[::1]:1,h:6379",
+		"redis+sentinel://h/main?sentinel_password=geheim": "redis+sentinel://h:26379/main",
+		"http://h": "",
+	} {
+		f := Flags{URL: url}
+		assert.Equal(t, want, f.Server(), url)
+		assert.False(t, f.IsDefault(), url)
+	}
+	assert.True(t, register(t, nil).IsDefault())
+	assert.True(t, register(t, map[string]string{"FLEETDIAL_REDIS_URL": local}).IsDefault())
+	assert.False(t, register(t, map[string]string{"FLEETDIAL_REDIS_URL": "redis://h"}).IsDefault())
+}
