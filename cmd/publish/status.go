@@ -33,8 +33,8 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [INSTANCE]",
 		Short: "Show which instances have the current revision",
-		Long: `status shows the fleet's roster, which holds the last report of each instance. The
-states are:
+		Long: `status shows the fleet's roster, which holds the last report of each instance.
+Instances that need attention come first. The states are:
 
   SYNCED    the instance has the current revision
   PENDING   the instance is live, and the revision was published less than --pending ago
@@ -104,39 +104,21 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 		return err
 	}
 	defer done()
-	view := tui.NewPane(a.redrawn(a.stdout))
-	shown := ""
-	for {
-		roster, err := a.rosterNow(ctx, p)
-		if err != nil && (!f.watch || shown == "") {
-			return err
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		text := ""
-		if err != nil {
-			text = fmt.Sprintf("fleet %s: %s\n", a.fleet, tui.Printable(err.Error()))
-		} else if text, err = a.statusText(roster, f); err != nil {
-			return err
-		}
-		if !f.watch {
-			_, err := fmt.Fprint(a.stdout, text)
-			if err == nil {
-				err = f.failOnError(roster)
-			}
-			return err
-		}
-		if view.Live || text != shown {
-			view.Draw(text)
-		}
-		shown = text
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(time.Second):
-		}
+	if f.watch {
+		return a.watchStatus(ctx, p, f)
 	}
+	roster, err := a.rosterNow(ctx, p)
+	if err != nil {
+		return err
+	}
+	text, err := a.statusText(roster, f)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprint(a.stdout, text); err != nil {
+		return err
+	}
+	return f.failOnError(roster)
 }
 
 func (a *app) rosterNow(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Roster, error) {
@@ -183,7 +165,8 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 		header = append(header, "SIGNED BY")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, in := range roster.Instances {
+	rows := worstFirst(roster.Instances)
+	for _, in := range rows {
 		cells := statusRow(roster, in, f.wide || a.output == "wide")
 		if signed {
 			cells = append(cells, signer(in))
@@ -196,8 +179,8 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 	if err := w.Flush(); err != nil {
 		return "", err
 	}
-	fmt.Fprintln(&out, a.summary(roster))
-	return out.String(), nil
+	table := colourStates(out.String(), rows, a.palette(a.stdout))
+	return table + a.summary(roster) + "\n", nil
 }
 
 func statusHeader(wide bool) []string {
