@@ -7,15 +7,19 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -24,6 +28,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var (
 	proxyAt = regexp.MustCompile(`proxy-\d at (http://\S+),`)
 	redisAt = regexp.MustCompile(`Redis at (redis://\S+)`)
+
+	processID = regexp.MustCompile(`process_id:(\d+)`)
 )
 
 // startFleet starts the fleet, and waits until its processes run. The function stop shuts
@@ -41,7 +47,7 @@ func startFleet(t *testing.T) (out *testutil.Buffer, stop func() error) {
 	t.Cleanup(func() { assert.NoError(t, stop()) })
 	testutil.Eventually(t, 3*time.Minute, "the fleet is built and runs", func() bool {
 		require.Empty(t, ended, out.String())
-		return strings.Contains(out.String(), "try:")
+		return strings.Contains(out.String(), "try in another terminal")
 	})
 	return out, stop
 }
@@ -117,4 +123,37 @@ func TestFleet_DirectiveRecordsOneTenant(t *testing.T) {
 	sendRound(t, client, out, "after")
 	require.NoError(t, stop())
 	assert.Equal(t, proxies, strings.Count(out.String(), `"request_id"`), "each proxy must record exactly one request of acme")
+}
+
+// TestFleet_SurvivesKillOfRedis kills the Redis of the fleet. The fleet must start it again,
+// and the proxies must follow what is published then.
+func TestFleet_SurvivesKillOfRedis(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	t.Chdir(root)
+	out, stop := startFleet(t)
+	redis := redisAt.FindStringSubmatch(out.String())[1]
+	assert.Contains(t, out.String(), "export FLEETDIAL_REDIS_URL="+redis)
+	publish := buildPublish(t)
+	opts, err := fleetdial.ParseURL(redis)
+	require.NoError(t, err)
+	client := goredis.NewUniversalClient(opts)
+	defer client.Close()
+	for range 2 {
+		info, err := client.Info(t.Context(), "server").Result()
+		require.NoError(t, err)
+		pid, err := strconv.Atoi(processID.FindStringSubmatch(info)[1])
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		testutil.Eventually(t, 30*time.Second, "Redis is started again, and the proxies have reported", func() bool {
+			status, err := exec.Command(publish, "status", "--redis-url", redis).CombinedOutput()
+			return err == nil && strings.Count(string(status), "proxy-") == proxies
+		})
+	}
+	output, err := exec.Command(publish, "add", "--level", "Shape", "--tenant", "acme", "--ttl", "1m", "--wait",
+		"--redis-url", redis).CombinedOutput()
+	require.NoError(t, err, string(output))
+	assert.Contains(t, string(output), "3/3")
+	require.NoError(t, stop())
+	assert.Equal(t, 2, strings.Count(out.String(), "is started again"), out.String())
 }

@@ -37,7 +37,8 @@ func main() {
 	}
 }
 
-// run starts the processes. It stops all of them when ctx ends or one process ends.
+// run starts the processes. It stops all of them when ctx ends or one process ends, except
+// Redis, which it starts again.
 func run(ctx context.Context, out io.Writer, free bool) (err error) {
 	dir, err := os.MkdirTemp("", "fleetdial")
 	if err != nil {
@@ -71,8 +72,8 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 		awaited = append(awaited, traffic, admin)
 		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s\n", name, traffic, admin)
 	}
-	for _, step := range steps {
-		if err := f.start(step[0], step[1:]...); err != nil {
+	for i, step := range steps {
+		if err := f.start(step[0], i == 0, step[1:]...); err != nil {
 			return err
 		}
 	}
@@ -81,9 +82,11 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 			return err
 		}
 	}
-	f.print("%sRedis at redis://%s\ntry:\n"+
-		"  FLEETDIAL_REDIS_URL=redis://%s go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
-		"  curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search\n", addresses, redis, redis)
+	f.print("%sRedis at redis://%s\ntry in another terminal, in this directory:\n"+
+		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
+		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
+		"  curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search\n"+
+		"proxy-1 then prints a record of the request here, and no record of other tenants\n", addresses, redis, redis)
 	select {
 	case <-ctx.Done():
 		return nil
@@ -118,9 +121,13 @@ type process struct {
 
 // fleet is the running processes. Their output goes to one writer, line by line.
 type fleet struct {
-	mu    sync.Mutex
-	out   io.Writer
-	all   []process
+	mu  sync.Mutex // guards out
+	out io.Writer
+
+	state    sync.Mutex // guards all and stopping
+	all      []*process
+	stopping bool
+
 	lines sync.WaitGroup
 	ended chan error
 }
@@ -132,8 +139,15 @@ func (f *fleet) print(format string, args ...any) {
 	fmt.Fprintf(f.out, format, args...)
 }
 
-// start starts a process, and copies its output line by line.
-func (f *fleet) start(name string, args ...string) error {
+// start starts a process, and copies its output line by line. If keep is set, start starts
+// the process again when it ends.
+func (f *fleet) start(name string, keep bool, args ...string) error {
+	p := new(process)
+	f.all = append(f.all, p)
+	return f.launch(p, name, keep, args...)
+}
+
+func (f *fleet) launch(p *process, name string, keep bool, args ...string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	// The process gets its own process group. Otherwise Ctrl-C in the terminal would end
 	// all processes at once, while stop ends them in order.
@@ -143,8 +157,7 @@ func (f *fleet) start(name string, args ...string) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
-	p := process{cmd, make(chan struct{})}
-	f.all = append(f.all, p)
+	*p = process{cmd, make(chan struct{})}
 	f.lines.Go(func() {
 		lines := bufio.NewScanner(read)
 		lines.Buffer(nil, 1<<20)
@@ -153,11 +166,20 @@ func (f *fleet) start(name string, args ...string) error {
 		}
 		_, _ = io.Copy(io.Discard, read)
 	})
+	done := p.done
 	go func() {
-		defer close(p.done)
+		defer close(done)
 		err := cmp.Or(cmd.Wait(), errors.New("process exited"))
 		_ = write.Close()
-		f.ended <- fmt.Errorf("%s: %w", name, err)
+		f.state.Lock()
+		defer f.state.Unlock()
+		if keep && !f.stopping {
+			f.print("%-8s  ended (%v), and is started again, without its data; the proxies keep their directives\n", name, err)
+			err = f.launch(p, name, keep, args...)
+		}
+		if err != nil {
+			f.ended <- fmt.Errorf("%s: %w", name, err)
+		}
 	}()
 	return nil
 }
@@ -165,7 +187,13 @@ func (f *fleet) start(name string, args ...string) error {
 // stop ends the processes in reverse order. Redis ends last, so that the proxies can
 // remove themselves from the roster.
 func (f *fleet) stop() {
+	f.state.Lock()
+	f.stopping = true
+	f.state.Unlock()
 	for _, p := range slices.Backward(f.all) {
+		if p.cmd == nil {
+			continue // it could not be started
+		}
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		kill := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() })
 		<-p.done
