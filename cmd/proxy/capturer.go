@@ -49,6 +49,7 @@ type capturer struct {
 	queue   chan capture
 	stop    chan struct{}
 	done    chan struct{}
+	unlock  func()
 	written atomic.Int64
 	dropped atomic.Int64
 
@@ -59,13 +60,23 @@ type capturer struct {
 	failing bool
 }
 
-// newCapturer creates the capture directory if it is missing, and starts a capturer. The
-// caller must call close.
+// newCapturer creates the capture directory if it is missing, locks it, and starts a
+// capturer. The lock is necessary, because two capturers in one directory would remove
+// each other's files. The caller must call close.
 func newCapturer(cfg captureConfig, log *slog.Logger) (*capturer, error) {
 	if err := os.MkdirAll(cfg.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--capture-dir: %w", err)
 	}
-	c := &capturer{cfg: cfg, log: log, queue: make(chan capture, captureQueue), stop: make(chan struct{}), done: make(chan struct{})}
+	unlock, locked, err := lockDirectory(cfg.dir)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--capture-dir: %w", err)
+	case !locked:
+		return nil, fmt.Errorf("--capture-dir: %s: another process uses this directory (each proxy needs its own)", cfg.dir)
+	}
+	c := &capturer{
+		cfg: cfg, log: log, queue: make(chan capture, captureQueue), stop: make(chan struct{}), done: make(chan struct{}), unlock: unlock,
+	}
 	go c.run()
 	return c, nil
 }
@@ -84,6 +95,7 @@ func (c *capturer) add(item capture) {
 func (c *capturer) close() {
 	close(c.stop)
 	<-c.done
+	c.unlock()
 }
 
 func (c *capturer) run() {

@@ -101,3 +101,21 @@ func TestCapturer_OversizedCaptureDropped(t *testing.T) {
 		assert.LessOrEqual(t, info.Size(), cfg.maxFile)
 	}
 }
+
+// TestCapturer_DirectoryUsedTwice starts a second capturer in a directory. It must be
+// rejected, and the files of the first one must stay. After the first one has closed, the
+// directory can be used again.
+func TestCapturer_DirectoryUsedTwice(t *testing.T) {
+	t.Parallel()
+	cfg := captureConfig{dir: t.TempDir(), maxFile: 1 << 10, maxTotal: 1 << 10, maxAge: time.Hour}
+	first, _ := newTestCapturer(t, cfg)
+	first.add(capture{})
+	_, err := newCapturer(cfg, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "--capture-dir: "+cfg.dir+": another process uses this directory")
+	first.close()
+	files, err := filepath.Glob(filepath.Join(cfg.dir, "*"))
+	require.NoError(t, err)
+	assert.Len(t, files, 1)
+	second, _ := newTestCapturer(t, cfg)
+	second.close()
+}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -25,11 +23,13 @@ type config struct {
 	fleet, instance               string
 	tenant                        string
 	adminTokenFile, tokenKeyFile  string
+	tlsCert, tlsKey               string
 	verifyKeys                    []string
 	snapshotFile, traces          string
 	ring                          int
 	capture                       captureConfig
 	grace                         time.Duration
+	adminTimeout                  time.Duration // only tests set it
 	adminPlain, withoutDirectives bool
 
 	// resolve sets the fields below.
@@ -76,11 +76,13 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 			return serve(cmd.Context(), c, stdout, stderr)
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address of the traffic listener")
 	f.StringVar(&c.adminListen, "admin-listen", "127.0.0.1:8081", "address of the admin listener")
+	f.StringVar(&c.tlsCert, "tls-cert", "", "PEM file with the certificate of both listeners, which is read again when it changes (default none, which serves plain HTTP)")
+	f.StringVar(&c.tlsKey, "tls-key", "", "PEM file with the private key of --tls-cert")
 	f.StringVar(&c.upstream, "upstream", "", "URL of OpenSearch, such as http://127.0.0.1:9200 (required)")
 	c.redis.Register(f, "redis-tls", getenv)
 	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
@@ -102,6 +104,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
 	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
+	makeStrict(f)
 	return cmd
 }
 
@@ -125,16 +128,17 @@ func (c *config) resolve() (err error) {
 	if err := c.capture.check(); err != nil {
 		return err
 	}
+	if (c.tlsCert == "") != (c.tlsKey == "") {
+		return usagef("--tls-cert, --tls-key: must be given together")
+	}
 	if c.adminTokenFile != "" {
-		token, err := readSecret("--admin-token", c.adminTokenFile)
-		if err != nil {
-			return err
+		if c.adminToken, err = readAdminToken(c.adminTokenFile); err != nil {
+			return usagef("--admin-token: %w", err)
 		}
-		c.adminToken = string(token)
 	}
 	if c.tokenKeyFile != "" {
-		if c.tokenKey, err = readSecret("--token-key", c.tokenKeyFile); err != nil {
-			return err
+		if c.tokenKey, err = readTokenKey(c.tokenKeyFile); err != nil {
+			return usagef("--token-key: %w", err)
 		}
 	}
 	for _, file := range c.verifyKeys {
@@ -158,19 +162,4 @@ func (c *config) capabilities() []fleetdial.Capability {
 		all = append(all, fleetdial.CapabilityCaptures)
 	}
 	return all
-}
-
-var errEmptySecret = errors.New("must not be empty")
-
-// readSecret returns the content of a secret file, without the newline at its end.
-func readSecret(flag, file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, usagef("%s: %w", flag, err)
-	}
-	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
-	if len(text) == 0 {
-		return nil, usagef("%s: %s: %w", flag, file, errEmptySecret)
-	}
-	return text, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,13 @@ import (
 // packageLog is the output of package log. silenceLibraries must keep it empty.
 var packageLog testutil.Buffer
 
+// asCommand is the environment variable that makes the test binary run as the command.
+const asCommand = "FLEETDIAL_TEST_AS_COMMAND"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
 	log.SetOutput(&packageLog)
 	silenceLibraries()
 	goleak.VerifyTestMain(m)
@@ -66,8 +73,11 @@ func startProxy(t *testing.T, upstream http.Handler, args ...string) *runningPro
 	p.publish()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan int, 1)
+	if !slices.Contains(args, "--redis-url") {
+		args = append(args, "--redis-url", p.server.URL())
+	}
 	args = append([]string{
-		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", backend.URL, "--redis-url", p.server.URL(),
+		"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--upstream", backend.URL,
 		"--capture-dir", p.captureDir, "--traces", p.traces,
 	}, args...)
 	go func() { ended <- run(ctx, args, &p.stdout, &p.stderr, func(string) string { return "" }) }()
@@ -76,17 +86,25 @@ func startProxy(t *testing.T, upstream http.Handler, args ...string) *runningPro
 		return <-ended
 	})
 	t.Cleanup(func() { p.stop() })
-	testutil.Eventually(t, 10*time.Second, "both listeners are started", func() bool {
-		for _, m := range listenerStarted.FindAllStringSubmatch(p.stderr.String(), -1) {
+	traffic, admin := waitForListeners(t, &p.stderr)
+	p.traffic, p.admin = "http://"+traffic, "http://"+admin
+	return p
+}
+
+// waitForListeners waits until the log of a proxy has the addresses of both listeners.
+func waitForListeners(t *testing.T, log *testutil.Buffer) (traffic, admin string) {
+	t.Helper()
+	testutil.Eventually(t, 20*time.Second, "both listeners are started", func() bool {
+		for _, m := range listenerStarted.FindAllStringSubmatch(log.String(), -1) {
 			if m[1] == "traffic" {
-				p.traffic = "http://" + m[2]
+				traffic = m[2]
 			} else {
-				p.admin = "http://" + m[2]
+				admin = m[2]
 			}
 		}
-		return p.traffic != "" && p.admin != ""
+		return traffic != "" && admin != ""
 	})
-	return p
+	return traffic, admin
 }
 
 // publish publishes these directives, which expire after one hour and have no sampling.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -146,13 +145,6 @@ func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 	return wrap(p), nil
 }
 
-// isLoopback reports whether only this machine can reach the address.
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 // adminHandler returns the handler of the admin listener.
 func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 	directives, err := fleethttp.AdminHandler(f.store, fleethttp.AdminConfig{
@@ -178,55 +170,4 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 	mux.Handle("/admin/directives", directives)
 	mux.Handle("/debug/breakglass", p.ring)
 	return mux, nil
-}
-
-// listen serves traffic and admin requests until ctx ends or a listener fails. Then it
-// accepts no new requests, and waits for active requests up to the grace period.
-func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http.Handler) error {
-	errs := make(chan error, 2)
-	var servers []*http.Server
-	for _, each := range []struct {
-		name, flag, addr string
-		handler          http.Handler
-	}{{"traffic", "--listen", c.listen, traffic}, {"admin", "--admin-listen", c.adminListen, admin}} {
-		listener, err := net.Listen("tcp", each.addr)
-		if err != nil {
-			shutdown(servers, 0)
-			return fmt.Errorf("%s: %w", each.flag, err)
-		}
-		log.Info("listener started", "listener", each.name, "addr", listener.Addr().String())
-		server := &http.Server{
-			Handler: each.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		}
-		servers = append(servers, server)
-		go func() { errs <- server.Serve(listener) }()
-	}
-	var failed error
-	select {
-	case <-ctx.Done():
-	case failed = <-errs:
-	}
-	shutdown(servers, c.grace)
-	for range servers {
-		if err := <-errs; failed == nil && !errors.Is(err, http.ErrServerClosed) {
-			failed = err
-		}
-		if failed != nil {
-			break
-		}
-	}
-	return failed
-}
-
-// shutdown waits for active requests up to the grace period, and then closes their
-// connections.
-func shutdown(servers []*http.Server, grace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	for _, server := range servers {
-		if server.Shutdown(ctx) != nil {
-			_ = server.Close()
-		}
-	}
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"os"
+	"sync"
+)
+
+// certificates holds the certificate of the listeners. It reads the files again when they
+// have changed. While the files are invalid, for example because only one of them has
+// been replaced, it keeps the certificate that it has. It is safe for concurrent use.
+type certificates struct {
+	files [2]string // certificate and key
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	read    [2]os.FileInfo // the files when the certificate was read
+	current *tls.Certificate
+	failing bool
+}
+
+func loadCertificates(certFile, keyFile string, log *slog.Logger) (*certificates, error) {
+	c := &certificates{files: [2]string{certFile, keyFile}, log: log}
+	if _, err := c.reload(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// get returns the certificate for a handshake.
+func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch changed, err := c.reload(); {
+	case err != nil && !c.failing:
+		c.failing = true
+		c.log.Warn("certificate reload failed", "err", err)
+	case err == nil && changed:
+		c.failing = false
+		c.log.Info("certificate reloaded")
+	case err == nil && c.failing:
+		c.failing = false // the files that were read last are back
+	}
+	return c.current, nil
+}
+
+// reload reads the files if they have changed.
+func (c *certificates) reload() (changed bool, err error) {
+	var found [2]os.FileInfo
+	for i, file := range c.files {
+		if found[i], err = os.Stat(file); err != nil {
+			return false, err
+		}
+		changed = changed || isChanged(c.read[i], found[i])
+	}
+	if !changed {
+		return false, nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
+	if err != nil {
+		return true, err
+	}
+	c.current, c.read = &cert, found
+	return true, nil
+}
+
+func isChanged(before, now os.FileInfo) bool {
+	return before == nil || !os.SameFile(before, now) || !before.ModTime().Equal(now.ModTime()) || before.Size() != now.Size()
+}
