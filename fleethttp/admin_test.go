@@ -173,6 +173,12 @@ func TestAdmin_FleetPublish(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, got.code)
 	assert.Equal(t, string(fleethttp.ReasonConflict), got.body["error"])
 	assert.Equal(t, 1.0, got.body["version"])
+	got = call{method: http.MethodPost, query: "if_version=0", body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusConflict, got.code, "version 0 is no current revision")
+	got = call{method: http.MethodPost, query: "if_version=1", body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusOK, got.code)
+	got = call{method: http.MethodPost, query: "reason=slow+searches", body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusOK, got.code)
 
 	require.NoError(t, sub.Refresh(t.Context()))
 	got = call{}.to(t, h)
@@ -186,6 +192,22 @@ func TestAdmin_FleetPublish(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, got.code)
 	assert.Equal(t, string(fleethttp.ReasonUnavailable), got.body["error"])
 	assert.NotContains(t, got.body, "detail", "a Redis error names servers, so it must not be in the response")
+}
+
+// TestAdmin_UnknownFailureIsNotShown has a Redis whose key for the fleet is of another type,
+// which is an error of no kind that the handler knows.
+func TestAdmin_UnknownFailureIsNotShown(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	pub, err := fleetdial.NewPublisher(server.Client(t), fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	server.Do(t, "LPUSH", "fleetdial:{default}", "canary")
+	h := adminOf(t, fleetdial.NewMemory(), fleethttp.AdminConfig{Token: adminToken, Publisher: pub})
+	got := call{method: http.MethodPost, body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusInternalServerError, got.code)
+	assert.Equal(t, map[string]any{
+		"error": string(fleethttp.ReasonFailed), "status": 500.0, "title": http.StatusText(500), "type": got.body["type"],
+	}, got.body)
 }
 
 func TestHealthz_AlwaysOK(t *testing.T) {
