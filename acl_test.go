@@ -169,8 +169,9 @@ func TestACL_AllowsNothingElse(t *testing.T) {
 	for _, forbidden := range [][]any{
 		{"SET", "fleetdial:{other}", ""},
 		{"PUBLISH", "fleetdial:{other}", "x"},
-		{"DEL", "fleetdial:{prod}"},
+		{"DEL", "fleetdial:{other}"},
 		{"SET", "fleetdial:{prod}:instance:web", "x"},
+		{"SET", "fleetdial:{prod}:fleet", "x"},
 		{"ZADD", "fleetdial:{prod}:fleet", 1, "x"},
 		{"EVAL", "return 1", 0},
 		{"FLUSHALL"},

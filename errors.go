@@ -28,6 +28,9 @@ var (
 	// ErrNotInHistory is wrapped by the errors of [Publisher.Find] and [Publisher.Rollback] for a
 	// version that the history does not hold.
 	ErrNotInHistory = errors.New("the history does not hold that version")
+	// ErrInstancesLive is wrapped by the error of [Publisher.Forget] if an instance that is not
+	// GONE follows the fleet. Nothing was removed.
+	ErrInstancesLive = errors.New("the fleet has live instances")
 	// ErrClosed is returned by [Subscriber.Refresh] after Close.
 	ErrClosed = errors.New("the subscriber is closed")
 

@@ -26,15 +26,22 @@ func NewACL(fleet string) (ACL, error) {
 			"+watch +unwatch +set +del +zadd +zrem +zremrangebyscore"),
 		Publisher: rules(k, "%RW~", "%R~", "%R~", "%RW~", connection+follow+
 			"+watch +unwatch +discard +set +lpush +ltrim +publish +spublish +pubsub|numsub "+
-			"+llen +lindex +zrevrange +scan"),
+			"+llen +lindex +zrevrange +zcount +scan", forget(k)),
 	}, nil
 }
 
+// forget returns the selector with which a publisher may remove the fleet's keys. A right in
+// the list of the user would let the publisher also write the roster with its other commands.
+func forget(k keys) string {
+	return "(+del %W~" + k.revision + " %W~" + k.history + " %W~" + k.fleet + " %W~" + k.instance + "*)"
+}
+
 // rules joins what a user may do with each key, if anything, and with which commands.
-func rules(k keys, revision, fleet, instance, history, commands string) []string {
+// The selectors grant more rights, each apart from the others.
+func rules(k keys, revision, fleet, instance, history, commands string, selectors ...string) []string {
 	out := []string{"reset", "on", revision + k.revision, fleet + k.fleet, instance + k.instance + "*", "&" + k.channel}
 	if history != "" {
 		out = append(out, history+k.history)
 	}
-	return append(out, strings.Fields(commands)...)
+	return append(append(out, strings.Fields(commands)...), selectors...)
 }

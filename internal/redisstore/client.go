@@ -51,11 +51,8 @@ var errRing = errors.New("a Ring spreads keys over servers that know nothing of 
 
 // New returns a client for a fleet. The error says which argument is wrong.
 func New(client redis.UniversalClient, fleet string) (*Client, error) {
-	if isNil(client) {
-		return nil, errors.New("the client is nil")
-	}
-	if _, ring := client.(*redis.Ring); ring {
-		return nil, errRing
+	if err := checkClient(client); err != nil {
+		return nil, err
 	}
 	k, err := newKeys(fleet)
 	if err != nil {
@@ -63,6 +60,17 @@ func New(client redis.UniversalClient, fleet string) (*Client, error) {
 	}
 	cluster, _ := client.(clusterClient)
 	return &Client{reader: reader{client, k}, client: client, cluster: cluster, sharded: isCluster(client)}, nil
+}
+
+// checkClient rejects a client that no fleet can use.
+func checkClient(client redis.UniversalClient) error {
+	if isNil(client) {
+		return errors.New("the client is nil")
+	}
+	if _, ring := client.(*redis.Ring); ring {
+		return errRing
+	}
+	return nil
 }
 
 func isNil(client redis.UniversalClient) bool {

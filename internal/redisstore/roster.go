@@ -38,12 +38,16 @@ func (c *Client) Members(ctx context.Context) ([]Member, error) {
 	if err != nil {
 		return nil, c.explain("read the fleet's roster", c.keys.fleet, err)
 	}
+	return membersOf(found), nil
+}
+
+func membersOf(found []redis.Z) []Member {
 	members := make([]Member, len(found))
 	for i, m := range found {
 		name, _ := m.Member.(string)
 		members[i] = Member{Name: name, LastSeen: time.UnixMilli(int64(min(max(m.Score, 0), maxScore)))}
 	}
-	return members, nil
+	return members
 }
 
 // Reports calls each for every name, in order, with the report of that instance. The report

@@ -1,0 +1,145 @@
+package fleetdial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/pace"
+	"github.com/fleetdial/fleetdial/internal/redisstore"
+	"github.com/fleetdial/fleetdial/internal/wire"
+)
+
+// Fleets returns the names of the fleets that have a key, a history or a roster in the
+// client's database, in order. Fleets scans all keys of the database with SCAN, on a Cluster
+// those of every master. The error wraps [ErrUnavailable] if Redis is out of reach or denies
+// SCAN.
+func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
+	names, err := redisstore.Fleets(ctx, client)
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: fleets: %w", err)
+	}
+	return names, nil
+}
+
+// FleetSummary is one fleet, as [SummarizeFleets] returns it.
+type FleetSummary struct {
+	// Name is the fleet's name.
+	Name string
+	// Now is the clock of Redis.
+	Now time.Time
+	// Revision is the current revision. If it cannot be read, Err says why, and Revision holds
+	// only what its first bytes tell. Err is [ErrNoRevision] if there is no key. Signatures are
+	// not checked.
+	Revision Revision
+	Err      error
+	// Instances is how many instances were seen within the last 30 seconds, which is three report
+	// intervals by default.
+	Instances int
+}
+
+// SummarizeFleets returns a summary of each of the fleets, in the order of the names. It needs
+// two round trips for each 16 fleets. An error reply of Redis, as for a fleet that the user may
+// not read, is the Err of that fleet. The error says that a name is not valid, or wraps
+// [ErrUnavailable].
+func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []string) ([]FleetSummary, error) {
+	found, err := redisstore.ReadFleets(ctx, client, names, wire.MaxValueBytes+1)
+	if err != nil {
+		return nil, fmt.Errorf("fleetdial: summarize fleets: %w", err)
+	}
+	out := make([]FleetSummary, len(found))
+	for i, f := range found {
+		out[i] = FleetSummary{
+			Name: f.Name, Now: f.Now, Instances: int(f.Instances), Err: f.Err, Revision: Revision{Set: new(Set)},
+		}
+		switch {
+		case f.Err != nil:
+		case !f.Exists:
+			out[i].Err = ErrNoRevision
+		default:
+			out[i].Revision, out[i].Err = DecodeRevision(f.Value)
+			if out[i].Err != nil {
+				out[i].Revision, _ = wire.DecodeHeader(f.Value)
+				out[i].Revision.Set = new(Set)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Exists reports whether the fleet exists: whether it has a key, a history or a roster. The
+// first publish, or the first report of a subscriber, makes a fleet exist.
+func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.Exists(ctx) }
+
+// Forget removes the fleet's key, history and roster, if the current revision is still the one
+// with the ID of current. The zero Revision stands for a fleet whose key is missing, empty or
+// unreadable. A fleet that does not exist is forgotten already.
+//
+// The error wraps [ErrInstancesLive] if an instance follows the fleet, and is a
+// *[ConflictError] if there is another current revision. After these, and after errors that
+// do not wrap [ErrOutcomeUnknown], nothing was removed.
+func (p *Publisher) Forget(ctx context.Context, current Revision) error {
+	isOpen := false
+	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
+	for {
+		roster, err := p.Roster(ctx)
+		if err == nil {
+			err = p.client.Forget(ctx, wire.MaxValueBytes+1, func(found redisstore.Remains) error {
+				return p.checkRemains(found, &roster, current, isOpen)
+			})
+		}
+		switch {
+		case errors.Is(err, redisstore.ErrReplyLost):
+			isOpen = true
+		case errors.Is(err, redisstore.ErrConcurrent), isOpen && errors.Is(err, ErrUnavailable):
+		default:
+			return err
+		}
+		switch {
+		case pace.Sleep(ctx, retry.Next(nil)):
+		case isOpen:
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		default:
+			return redisstore.Classify("nothing was removed: others kept writing", ctx.Err())
+		}
+	}
+}
+
+// checkRemains returns an error if the fleet must not be forgotten. An instance lives if it is not
+// GONE in the roster, or has reported since. isOpen says that an earlier attempt may have removed
+// the keys.
+func (p *Publisher) checkRemains(found redisstore.Remains, roster *Roster, current Revision, isOpen bool) error {
+	gone := make(map[string]time.Time)
+	for _, in := range roster.Instances {
+		if in.State == InstanceGone {
+			gone[in.Name] = in.LastSeen
+		}
+	}
+	var live []string
+	for _, m := range found.Members {
+		isHeard := roster.Now.Sub(m.LastSeen) <= redisstore.RosterMemory && m.LastSeen.Sub(roster.Now) <= redisstore.MaxAhead
+		if seen, isGone := gone[m.Name]; isHeard && (!isGone || m.LastSeen.After(seen)) {
+			live = append(live, m.Name)
+		}
+	}
+	if len(live) > 0 {
+		slices.Sort(live)
+		return fmt.Errorf("%w: %s", ErrInstancesLive, strings.Join(live, ", "))
+	}
+	if isOpen && !found.Exists {
+		return nil
+	}
+	rev, err := p.decode(found.Value)
+	if err != nil {
+		rev, _ = wire.DecodeHeader(found.Value)
+	}
+	if rev.ID == current.ID {
+		return nil
+	}
+	return &ConflictError{Expected: current.Version, Revision: rev}
+}
