@@ -101,13 +101,11 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, changed func(
 		kept, expired = unexpired(current.Set.Directives(), now)
 		return fleetdial.NewSet(replace(kept, d))
 	}
-	err = a.publish(ctx, p, w, change{set: with})
-	if err != nil {
-		return err
+	written := func() {
+		a.messagef("directive %s ends at %s", tui.Printable(d.ID), formatTime(d.ExpiresAt))
+		a.reportExpired(expired, w.dryRun)
 	}
-	a.messagef("directive %s ends at %s", tui.Printable(d.ID), formatTime(d.ExpiresAt))
-	a.reportExpired(expired, w.dryRun)
-	return nil
+	return a.publish(ctx, p, w, change{set: with, creates: true, written: written})
 }
 
 // directive returns the directive that the flags describe, except its expiry.

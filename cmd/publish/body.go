@@ -41,7 +41,7 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 		return err
 	}
 	whole := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
-	return a.publish(ctx, p, w, change{set: whole, replaces: true})
+	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true})
 }
 
 // redisTime returns the time of Redis' clock.

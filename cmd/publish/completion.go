@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,19 +82,10 @@ func (a *app) completeInstances(ctx context.Context) []string {
 	})
 }
 
-// completeFleets returns the names of the fleets whose keys a scan of one second finds.
-func (a *app) completeFleets(ctx context.Context) (fleets []string) {
-	client, err := a.connect()
-	if err != nil {
-		return nil
-	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	keys := client.Scan(ctx, 0, "fleetdial:{*}", 1000).Iterator()
-	for keys.Next(ctx) {
-		name := strings.TrimSuffix(strings.TrimPrefix(keys.Val(), "fleetdial:{"), "}")
-		fleets = append(fleets, name)
-	}
+// completeFleets returns the names of the fleets. It returns none if Redis does not tell them
+// within a second.
+func (a *app) completeFleets(ctx context.Context) []string {
+	a.timeout = time.Second
+	fleets, _ := a.knownFleets(ctx)
 	return fleets
 }

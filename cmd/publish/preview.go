@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,10 +9,10 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// preview shows the changes of a publish. It asks for confirmation if the changes are
-// broader than an operator may intend, or again if another revision came in after it had asked.
+// preview shows the changes of a publish. It asks for confirmation if the changes have effects
+// that an operator may not intend, or again if another revision came in after it had asked.
 func (a *app) preview(
-	ctx context.Context, p *fleetdial.Publisher, w writeFlags, d draft, again bool,
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change, d draft, again bool,
 ) (asked bool, err error) {
 	from, to := d.from, d.to
 	diff := fleetdial.DiffSets(from.Set, to.Set)
@@ -31,14 +29,18 @@ func (a *app) preview(
 		a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
 	}
 	a.warnOfInstances(ctx, p, diff, to)
-	broad := broadDirectives(diff)
+	warnings := d.warnings
+	if c.warnings != nil {
+		warnings = append(warnings, c.warnings(ctx, from, diff)...)
+	}
+	warnings = append(warnings, broadDirectives(diff)...)
 	if from.SignedBy != "" && to.SignedBy == "" {
-		broad = append(broad, fmt.Sprintf(unsignedOverSigned, from.Version))
+		warnings = append(warnings, fmt.Sprintf(unsignedOverSigned, from.Version))
 	}
 	if again {
-		broad = append(broad, fmt.Sprintf("version %d came in after the confirmation", from.Version))
+		warnings = append(warnings, fmt.Sprintf("version %d came in after the confirmation", from.Version))
 	}
-	return len(broad) > 0 && !w.yes && !w.dryRun, a.confirm(ctx, w, broad)
+	return len(warnings) > 0 && !w.yes && !w.dryRun, a.confirm(ctx, w, warnings)
 }
 
 // unsignedOverSigned formats the current version.
@@ -83,26 +85,11 @@ func (a *app) confirm(ctx context.Context, w writeFlags, warnings []string) erro
 		a.messagef("would ask for confirmation: %s", text)
 		return nil
 	}
-	fmt.Fprintf(a.stderr, "%s\nPublish? [y/N] ", text)
-	answer := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(a.stdin).ReadString('\n')
-		answer <- line
-	}()
-	select {
-	case line := <-answer:
-		switch strings.ToLower(strings.TrimSpace(line)) {
-		case "y", "yes":
-			return nil
-		}
-	case <-ctx.Done():
-		fmt.Fprintln(a.stderr)
+	if !a.asksYes(ctx, text+"\nPublish?") {
+		return errNotConfirmed
 	}
-	return errors.New("not confirmed; nothing was written")
+	return nil
 }
-
-// isInteractive reports whether an operator sees messages and can answer.
-func (a *app) isInteractive() bool { return tui.IsTerminal(a.stdin) && tui.IsTerminal(a.stderr) }
 
 // appendBroad appends a description of the directive if the directive is broad.
 func appendBroad(broad []string, d fleetdial.Directive) []string {

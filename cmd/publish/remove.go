@@ -55,11 +55,13 @@ func (a *app) remove(ctx context.Context, p *fleetdial.Publisher, ids []string, 
 		set, expired, err = removeIDs(current.Set, ids, now)
 		return set, err
 	}
-	if err := a.publish(ctx, p, w, change{set: without}); err != nil {
-		return err
-	}
-	a.reportExpired(expired, w.dryRun)
-	return nil
+	return a.publish(ctx, p, w, change{set: without, written: func() { a.reportExpired(expired, w.dryRun) }})
+}
+
+// notInSet returns the error for an id that no directive of the set has.
+func notInSet(id string, set *fleetdial.Set) error {
+	return &rejectedError{fmt.Errorf("directive %s: not in the set%s; nothing was written",
+		tui.Quoted(id), hint(id, idsOf(set)))}
 }
 
 // removeIDs returns the set without the directives with these ids and without expired
@@ -68,7 +70,7 @@ func removeIDs(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set,
 	all := set.Directives()
 	for _, id := range ids {
 		if !slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.ID == id }) {
-			return nil, 0, &rejectedError{fmt.Errorf("directive %s: not in the set%s; nothing was written", tui.Quoted(id), hint(id, idsOf(set)))}
+			return nil, 0, notInSet(id, set)
 		}
 	}
 	kept, expired := unexpired(slices.DeleteFunc(all, func(d fleetdial.Directive) bool {

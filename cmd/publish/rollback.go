@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
@@ -59,13 +58,14 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 		expired = gone
 		return rev.Set, err
 	}
-	err = a.publish(ctx, p, w, change{set: older, replaces: true})
-	if len(expired) > 0 && (err == nil || exitCode(err) == exitTimedOut || exitCode(err) == exitInstanceRejected) {
+	written := func() {
 		var ids []string
 		for _, d := range expired {
-			ids = append(ids, tui.Printable(d.ID))
+			ids = append(ids, d.ID)
 		}
-		a.messagef("left out expired directives: %s", strings.Join(ids, ", "))
+		if len(ids) > 0 {
+			a.messagef("left out expired directives: %s", strings.Join(words(ids), ", "))
+		}
 	}
-	return err
+	return a.publish(ctx, p, w, change{set: older, replaces: true, written: written})
 }

@@ -93,6 +93,14 @@ type change struct {
 	// replaces says that the new set does not contain the directives of the current set, so that
 	// it can replace an unreadable value, but no revision that the operator has not seen.
 	replaces bool
+	// creates says that the change may be the first publish to a fleet.
+	creates bool
+	// once says that the change is made over one revision only: a conflict ends the command.
+	once bool
+	// warnings returns what the operator has to confirm, apart from broad directives. It may be nil.
+	warnings func(ctx context.Context, from fleetdial.Revision, diff fleetdial.Diff) []string
+	// written tells what the command knows of the written revision, or of a dry run. It may be nil.
+	written func()
 }
 
 // draft is a new revision, computed from exactly one current revision.
@@ -100,6 +108,8 @@ type draft struct {
 	from, to fleetdial.Revision
 	// condition is the current revision, nil if the key holds an unreadable value.
 	condition *fleetdial.Revision
+	// warnings are what the operator has to confirm because of the current revision.
+	warnings []string
 }
 
 // publish makes the change to the fleet's set: it shows the difference from the current revision,
@@ -113,7 +123,7 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	for {
 		d, err := a.draft(ctx, p, w, c)
 		if err == nil {
-			asked, err = a.preview(ctx, p, w, d, asked)
+			asked, err = a.preview(ctx, p, w, c, d, asked)
 		}
 		if err == nil && roster == nil {
 			var taken fleetdial.Roster
@@ -130,12 +140,12 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 			rev, err = a.write(ctx, p, c, d.to.Set, opts)
 		}
 		if err == nil {
-			return a.report(ctx, p, w, d.from, rev, *roster)
+			return a.report(ctx, p, w, c, d.from, rev, *roster)
 		}
 		if isUnwritten(err) {
 			err = fmt.Errorf("nothing was written: %w", err)
 		}
-		again := !w.hasIf && (!c.replaces || a.isInteractive())
+		again := !w.hasIf && !c.once && (!c.replaces || a.isInteractive())
 		if !again || !conflicts.wait(ctx, err, a.timeout, asked) {
 			return err
 		}
@@ -164,6 +174,9 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 	case errors.Is(err, fleetdial.ErrNoRevision):
 		d.from = fleetdial.Revision{}
 		d.condition = &d.from
+		if d.warnings, err = a.checkFleet(timed, p, c.creates); err != nil {
+			return d, err
+		}
 	case err != nil:
 		return d, asRejected(err)
 	default:
@@ -207,7 +220,7 @@ func withMaxTTLHint(err error) error {
 
 // report shows the revision that replaced another one and, with --wait, waits for the instances.
 func (a *app) report(
-	ctx context.Context, p *fleetdial.Publisher, w writeFlags, from, rev fleetdial.Revision, roster fleetdial.Roster,
+	ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change, from, rev fleetdial.Revision, roster fleetdial.Roster,
 ) (err error) {
 	done := "published"
 	if w.dryRun {
@@ -216,6 +229,9 @@ func (a *app) report(
 	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, tui.Count(rev.Set.Len(), "directive"))
 	if rev.Version <= from.Version {
 		a.messagef("the versions begin again after version %d", from.Version)
+	}
+	if c.written != nil {
+		c.written()
 	}
 	if !w.dryRun && !w.wait.wait {
 		a.followers(ctx, p)
