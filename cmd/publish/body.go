@@ -8,14 +8,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 // publishFile publishes the set in a file.
-func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error {
+func (a *app) publishFile(ctx context.Context, file string, merge bool, w writeFlags) error {
 	if err := w.checkMaxTTL(); err != nil {
 		return err
 	}
@@ -40,8 +42,60 @@ func (a *app) publishFile(ctx context.Context, file string, w writeFlags) error 
 	if err != nil {
 		return err
 	}
+	if merge {
+		merged := func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
+			return mergeSets(current.Set, set, now)
+		}
+		return a.publish(ctx, p, w, change{set: merged, creates: true})
+	}
 	whole := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
-	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true})
+	others := func(ctx context.Context, from fleetdial.Revision, diff fleetdial.Diff) []string {
+		return a.othersRemoved(ctx, p, from, diff.Removed, w.as, now)
+	}
+	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true, warnings: others})
+}
+
+// mergeSets returns the current set without expired directives, in which the directives of the
+// body replace those with the same ids, and are added otherwise.
+func mergeSets(current, body *fleetdial.Set, now time.Time) (*fleetdial.Set, error) {
+	all, _ := unexpired(current.Directives(), now)
+	for _, d := range body.Directives() {
+		if i := slices.IndexFunc(all, func(other fleetdial.Directive) bool { return other.ID == d.ID }); i >= 0 {
+			all[i] = d
+		} else {
+			all = append(all, d)
+		}
+	}
+	return fleetdial.NewSet(all)
+}
+
+// othersRemoved describes the removed directives that have not expired and that another author
+// has added, as far as the history tells.
+func (a *app) othersRemoved(
+	ctx context.Context, p *fleetdial.Publisher, from fleetdial.Revision, removed []fleetdial.Directive, author string, now time.Time,
+) []string {
+	live, _ := unexpired(slices.Clone(removed), now)
+	if len(live) == 0 {
+		return nil
+	}
+	timed, cancel := a.timed(ctx)
+	defer cancel()
+	entries, _ := p.History(timed) // without a history, the author of the current revision counts
+	origins := addedBy(from, entries)
+	var theirs []string
+	for _, d := range live {
+		by := from.PublishedBy
+		if o, known := origins[d.ID]; known {
+			by = o.by
+		}
+		if by != author {
+			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Printable(d.ID), tui.Cell(by)))
+		}
+	}
+	if len(theirs) == 0 {
+		return nil
+	}
+	return []string{"live directives of others would end: " + someOf(theirs) + " (--merge keeps them)"}
 }
 
 // redisTime returns the time of Redis' clock.

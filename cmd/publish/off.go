@@ -26,7 +26,7 @@ func (a *app) offCommand() *cobra.Command {
 				if all {
 					return a.clear(cmd.Context(), p, w)
 				}
-				return a.remove(cmd.Context(), p, ids, w)
+				return a.remove(cmd.Context(), p, theseIDs(ids), w)
 			})
 		},
 		ValidArgsFunction: argumentsFrom(a.completeIDs),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -14,23 +15,37 @@ import (
 
 func (a *app) removeCommand() *cobra.Command {
 	var w writeFlags
+	var names fleetdial.Match
 	cmd := &cobra.Command{
-		Use:   "remove ID…",
+		Use:   "remove ID… | --tenant NAME",
 		Short: "Remove directives",
-		Long: `remove publishes the fleet's set without the directives with these ids, and without
-expired directives. If the set has no directive with an id, nothing is written.`,
-		Example: `  publish remove acme-search`,
+		Long: `remove publishes the fleet's set without the directives with these ids, or without
+those that name this tenant, index and principal, and without expired directives. If
+the set has no such directive, nothing is written.`,
+		Example: `  publish remove acme-search` + "\n" + `  publish remove --tenant acme`,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			if len(ids) == 0 {
-				return usagef("remove: no ids of directives (publish clear removes all directives)")
+			byName := names != (fleetdial.Match{})
+			switch {
+			case byName && len(ids) > 0:
+				return usagef("remove: ids and --tenant, --index or --principal are mutually exclusive")
+			case !byName && len(ids) == 0:
+				return usagef("remove: no ids of directives and no --tenant, --index or --principal " +
+					"(publish clear removes all directives)")
 			}
 			return a.withWriter(w, func(p *fleetdial.Publisher) error {
-				return a.remove(cmd.Context(), p, ids, w)
+				selected := theseIDs(ids)
+				if byName {
+					selected = func(set *fleetdial.Set) ([]string, error) { return idsNaming(set, names) }
+				}
+				return a.remove(cmd.Context(), p, selected, w)
 			})
 		},
 		ValidArgsFunction: argumentsFrom(a.completeIDs),
 	}
+	cmd.Flags().StringVar(&names.Tenant, "tenant", "", "tenant that the removed directives name")
+	cmd.Flags().StringVar(&names.Index, "index", "", "index that the removed directives name")
+	cmd.Flags().StringVar(&names.Principal, "principal", "", "principal that the removed directives name")
 	a.registerWrite(cmd, &w)
 	return cmd
 }
@@ -45,17 +60,45 @@ func (a *app) withWriter(w writeFlags, f func(*fleetdial.Publisher) error) error
 	return f(p)
 }
 
-func (a *app) remove(ctx context.Context, p *fleetdial.Publisher, ids []string, w writeFlags) error {
+// remove publishes the set without the directives that selected returns.
+func (a *app) remove(
+	ctx context.Context, p *fleetdial.Publisher, selected func(*fleetdial.Set) ([]string, error), w writeFlags,
+) error {
 	now, err := a.redisTime(ctx, p)
 	if err != nil {
 		return err
 	}
 	var expired int
 	without := func(_ context.Context, current fleetdial.Revision) (set *fleetdial.Set, err error) {
+		ids, err := selected(current.Set)
+		if err != nil {
+			return nil, err
+		}
 		set, expired, err = removeIDs(current.Set, ids, now)
 		return set, err
 	}
 	return a.publish(ctx, p, w, change{set: without, written: func() { a.reportExpired(expired, w.dryRun) }})
+}
+
+// theseIDs selects the directives with these ids.
+func theseIDs(ids []string) func(*fleetdial.Set) ([]string, error) {
+	return func(*fleetdial.Set) ([]string, error) { return ids, nil }
+}
+
+// idsNaming returns the ids of the directives that name the same tenant, index and principal,
+// as far as these are given.
+func idsNaming(set *fleetdial.Set, names fleetdial.Match) (ids []string, err error) {
+	for _, d := range set.Directives() {
+		m := d.Match
+		if (names.Tenant == "" || m.Tenant == names.Tenant) && (names.Index == "" || m.Index == names.Index) &&
+			(names.Principal == "" || m.Principal == names.Principal) {
+			ids = append(ids, d.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, &rejectedError{errors.New("remove: no directive names what the flags name; nothing was written")}
+	}
+	return ids, nil
 }
 
 // notInSet returns the error for an id that no directive of the set has.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,17 +17,21 @@ func (a *app) rollbackCommand() *cobra.Command {
 	var w writeFlags
 	var ttl time.Duration
 	cmd := &cobra.Command{
-		Use:   "rollback VERSION",
+		Use:   "rollback [VERSION]",
 		Short: "Publish the directives of an older version again",
-		Long: `rollback publishes the directives of a version in the history as a new version. Expired
-directives are left out and named, except with --ttl, which sets a new TTL for all
-directives.`,
-		Example: `  publish rollback 41 --reason "42 was too much"`,
-		Args:    cobra.ExactArgs(1),
+		Long: `rollback publishes the directives of a version in the history as a new version. Without
+a VERSION, it undoes the last publish: it publishes the revision before the current
+one. Expired directives are left out and named, except with --ttl, which sets a new TTL
+for all directives.`,
+		Example: `  publish rollback 41 --reason "42 was too much"` + "\n" + `  publish rollback`,
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			version, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || version < 1 {
-				return usagef("version %q: must be a positive integer", args[0])
+			var version int64 // the revision before the current one
+			if len(args) > 0 {
+				var err error
+				if version, err = strconv.ParseInt(args[0], 10, 64); err != nil || version < 1 {
+					return usagef("version %q: must be a positive integer", args[0])
+				}
 			}
 			if err := w.checkMaxTTL(); err != nil {
 				return err
@@ -44,6 +49,8 @@ directives.`,
 	return cmd
 }
 
+// rollback publishes the directives of a version again, or those of the revision before the
+// current one if version is 0.
 func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w writeFlags) error {
 	p, done, err := a.writer(w)
 	if err != nil {
@@ -51,10 +58,17 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 	}
 	defer done()
 	var expired []fleetdial.Directive
-	older := func(ctx context.Context, _ fleetdial.Revision) (*fleetdial.Set, error) {
+	older := func(ctx context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 		opts := fleetdial.RollbackOptions{TTL: ttl}
 		opts.DryRun = true
-		rev, gone, err := p.Rollback(ctx, version, opts)
+		to := version
+		if to == 0 {
+			var err error
+			if to, err = previousVersion(ctx, p, current); err != nil {
+				return nil, err
+			}
+		}
+		rev, gone, err := p.Rollback(ctx, to, opts)
 		expired = gone
 		return rev.Set, err
 	}
@@ -68,4 +82,21 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 		}
 	}
 	return a.publish(ctx, p, w, change{set: older, replaces: true, written: written})
+}
+
+// previousVersion returns the version of the revision before the current one. If the key is
+// missing or has an empty value, that is the newest revision of the history.
+func previousVersion(ctx context.Context, p *fleetdial.Publisher, current fleetdial.Revision) (int64, error) {
+	entries, err := p.History(ctx)
+	if err != nil {
+		return 0, err
+	}
+	isCurrent := func(e fleetdial.HistoryEntry) bool { return e.Revision.ID == current.ID }
+	if current.ID != "" {
+		entries = entries[slices.IndexFunc(entries, isCurrent)+1:]
+	}
+	if len(entries) == 0 {
+		return 0, &rejectedError{errors.New("rollback: the history holds no earlier revision; nothing was written")}
+	}
+	return entries[0].Revision.Version, nil
 }

@@ -22,7 +22,7 @@ const examplesHelp = `  publish -f incident.json --reason "slow searches"
 func (a *app) command(getenv func(string) string) *cobra.Command {
 	var write writeFlags
 	var file string
-	var version bool
+	var version, merge bool
 	root := &cobra.Command{
 		Use:           "publish -f FILE | COMMAND",
 		Short:         "Control the diagnostics of a proxy fleet",
@@ -50,7 +50,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 			if !cmd.Flags().Changed("file") {
 				return usagef("no file and no command: pass -f FILE or a command (see publish --help)")
 			}
-			return a.publishFile(cmd.Context(), file, write)
+			return a.publishFile(cmd.Context(), file, merge, write)
 		},
 	}
 	root.SetIn(a.stdin)
@@ -59,6 +59,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	a.registerGlobal(root, getenv)
 	root.Flags().StringVarP(&file, "file", "f", "", "file with the set to publish, JSON or YAML; - for stdin")
+	root.Flags().BoolVar(&merge, "merge", false, "with -f: the directives of the file replace those with the same ids, and the others stay")
 	root.Flags().BoolVar(&version, "version", false, "version of this command")
 	a.registerWrite(root, &write)
 	write.registerMaxTTL(root)

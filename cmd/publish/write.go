@@ -233,6 +233,9 @@ func (a *app) report(
 	if c.written != nil {
 		c.written()
 	}
+	if !w.dryRun {
+		a.messagef("undo: %s", a.undo(from))
+	}
 	if !w.dryRun && !w.wait.wait {
 		a.followers(ctx, p)
 	}
@@ -248,6 +251,18 @@ func (a *app) report(
 		return err
 	}
 	return a.follow(ctx, p, rev, roster, w.wait)
+}
+
+// undo returns the command that brings back the set of the revision that was replaced.
+func (a *app) undo(replaced fleetdial.Revision) string {
+	command := "publish clear"
+	if replaced.Version > 0 && replaced.Set.Len() > 0 {
+		command = fmt.Sprintf("publish rollback %d", replaced.Version)
+	}
+	if a.fleet != defaultFleet {
+		command += " --fleet " + a.fleet
+	}
+	return command
 }
 
 // asRejected returns the error of an invalid set as a [rejectedError].
