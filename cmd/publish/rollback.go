@@ -70,7 +70,7 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 		}
 		rev, gone, err := p.Rollback(ctx, to, opts)
 		expired = gone
-		return rev.Set, err
+		return rev.Set, noVersionError(ctx, p, err)
 	}
 	written := func() {
 		var ids []string

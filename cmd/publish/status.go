@@ -81,7 +81,8 @@ func (f *statusFlags) check() error {
 	for i, name := range f.failOn {
 		f.failOn[i] = strings.ToUpper(name)
 		if !slices.Contains(instanceStates[1:], fleetdial.InstanceState(f.failOn[i])) {
-			return usagef("--fail-on: unknown state %q (pending, stale, rejected, never or gone)", name)
+			return usagef("--fail-on: unknown state %q%s (pending, stale, rejected, never or gone)",
+				name, didYouMean("", strings.ToLower(name), []string{"pending", "stale", "rejected", "never", "gone"}))
 		}
 	}
 	if f.pending < 0 {
