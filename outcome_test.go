@@ -129,7 +129,7 @@ func TestPublish_OpenOutcomeUntilContextEnds(t *testing.T) {
 				return fault
 			}})
 			p := newTestPublisher(t, client, PublisherConfig{Fleet: fmt.Sprint("f", i)})
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := p.Publish(ctx, setOf(t, "a"), PublishOptions{})
 			require.Error(t, ctx.Err(), "the publish goes on until its context ends")

@@ -202,13 +202,17 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 		}
 	}
 	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
+	var last error
 	for {
 		rev, err := t.run(ctx)
 		if !t.goesOn(err) {
 			return rev, t.cause(err)
 		}
+		if last == nil || ctx.Err() == nil { // an attempt that the context ends tells nothing more
+			last = err
+		}
 		if !pace.Sleep(ctx, retry.Next(nil)) {
-			return t.giveUp(ctx, err)
+			return t.giveUp(ctx, last)
 		}
 	}
 }
