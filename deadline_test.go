@@ -30,6 +30,8 @@ var publisherCalls = map[string]func(ctx context.Context, p *Publisher) error{
 	"History": func(ctx context.Context, p *Publisher) error { _, err := p.History(ctx); return err },
 	"Find":    func(ctx context.Context, p *Publisher) error { _, err := p.Find(ctx, 1); return err },
 	"Now":     func(ctx context.Context, p *Publisher) error { _, err := p.Now(ctx); return err },
+	"Exists":  func(ctx context.Context, p *Publisher) error { _, err := p.Exists(ctx); return err },
+	"Forget":  func(ctx context.Context, p *Publisher) error { return p.Forget(ctx, Revision{}) },
 	"Roster":  func(ctx context.Context, p *Publisher) error { _, err := p.Roster(ctx); return err },
 	"Wait": func(ctx context.Context, p *Publisher) error {
 		roster := Roster{Instances: []Instance{{Name: "a"}}}
