@@ -57,7 +57,8 @@ const (
 //
 // On a Cluster it calls write again, after it has read the topology, if the node that had the
 // fleet's slot cannot be reached: the client would not ask for another until its next attempt
-// but one.
+// but one. After ErrReplyLost it does not, because only the caller can find out whether EXEC was
+// executed.
 //
 // Transact calls write on the goroutine of its caller.
 func (c Interruptible) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
@@ -72,6 +73,9 @@ func (c Interruptible) Transact(ctx context.Context, limit int, write func(conte
 			return err
 		}
 		c.RefreshTopology(ctx)
+		if errors.Is(err, ErrReplyLost) {
+			return err
+		}
 	}
 }
 
