@@ -1,6 +1,7 @@
 package fleetdial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/internal/redisstore"
 )
 
 // Shared shares Subscribers within a program, so that a configuration that is reloaded keeps
@@ -61,7 +64,8 @@ type Lease struct {
 
 	mu        sync.Mutex
 	closed    bool
-	listeners []func()
+	added     int            // how many listeners were added
+	listeners map[int]func() // what cancels those that are not cancelled, by their number
 }
 
 var _ StatusStore = (*Lease)(nil)
@@ -78,13 +82,21 @@ var _ StatusStore = (*Lease)(nil)
 // Ctx bounds the wait, as in [Subscribe]. The error is that of ParseURL or Subscribe, or wraps
 // ctx.Err(). It contains no part of the URL.
 func (s *Shared) Subscribe(ctx context.Context, url string, cfg SubscriberConfig) (*Lease, error) {
-	logger := cfg.Logger
-	if err := cfg.check(); err != nil { // fills in the defaults
+	logger, same := cfg.Logger, cfg
+	if err := same.check(); err != nil { // fills in the defaults
 		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
 	}
-	cfg.Logger = nil
-	key := fmt.Sprintf("%q %#v", url, cfg)
-	cfg.Logger = logger
+	// The default name is another one for each call, and each Logger is its own.
+	same.Instance, same.Logger = cfg.Instance, nil
+	same.Fleet = cmp.Or(same.Fleet, redisstore.DefaultFleet)
+	// None is written in two ways. For Capabilities, the two mean different things.
+	if len(same.Labels) == 0 {
+		same.Labels = nil
+	}
+	if len(same.VerifyKeys) == 0 {
+		same.VerifyKeys = nil
+	}
+	key := fmt.Sprintf("%q %#v", url, same)
 	lease, err := s.Acquire(ctx, key, func(ctx context.Context) (*Subscriber, io.Closer, error) {
 		opts, err := ParseURL(url)
 		if err != nil {
@@ -247,12 +259,12 @@ func (s *Shared) forgetLogger(e *sharedSubscriber, l *Lease) {
 // lease that is closed twice counts once. A listener must not call Close.
 func (l *Lease) Close() error {
 	l.mu.Lock()
-	l.closed = true
-	for _, cancel := range l.listeners {
+	listeners := l.listeners
+	l.closed, l.listeners = true, nil
+	l.mu.Unlock()
+	for _, cancel := range listeners {
 		cancel()
 	}
-	l.listeners = nil
-	l.mu.Unlock()
 	return l.release()
 }
 
@@ -264,7 +276,16 @@ func (l *Lease) OnChange(listener func(Change)) (cancel func()) {
 	if l.closed {
 		return func() {}
 	}
-	cancel = l.Subscriber.OnChange(listener)
-	l.listeners = append(l.listeners, cancel)
-	return cancel
+	if l.listeners == nil {
+		l.listeners = make(map[int]func())
+	}
+	l.added++
+	number, stop := l.added, l.Subscriber.OnChange(listener)
+	l.listeners[number] = stop
+	return func() {
+		stop()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.listeners, number)
+	}
 }

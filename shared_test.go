@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -89,6 +90,46 @@ func TestShared_ReloadKeepsSubscriber(t *testing.T) {
 	assert.ErrorIs(t, after.Refresh(t.Context()), ErrClosed)
 	assert.ErrorIs(t, client.Ping(t.Context()).Err(), redis.ErrClosed, "the client ends with the last lease")
 	assert.Empty(t, shared.all)
+}
+
+// TestShared_DefaultsAreTheSame has configurations that differ in how they write a default.
+func TestShared_DefaultsAreTheSame(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	var shared Shared
+	first := leaseOf(t, &shared, server.URL(), SubscriberConfig{Logger: quiet})
+	for name, cfg := range map[string]SubscriberConfig{
+		"the same":        {},
+		"default fleet":   {Fleet: "default"},
+		"default resync":  {ResyncInterval: DefaultResyncInterval},
+		"no labels":       {Labels: map[string]string{}},
+		"no trusted keys": {VerifyKeys: []ed25519.PublicKey{}},
+	} {
+		cfg.Logger = quiet
+		assert.Same(t, first.Subscriber, leaseOf(t, &shared, server.URL(), cfg).Subscriber, name)
+	}
+	for name, cfg := range map[string]SubscriberConfig{
+		"a name": {Instance: first.Subscriber.cfg.Instance}, "no capabilities": {Capabilities: []Capability{}},
+	} {
+		cfg.Logger = quiet
+		assert.NotSame(t, first.Subscriber, leaseOf(t, &shared, server.URL(), cfg).Subscriber, name)
+	}
+}
+
+// TestLease_CancelledListenersAreForgotten adds and cancels listeners on one lease.
+func TestLease_CancelledListenersAreForgotten(t *testing.T) {
+	t.Parallel()
+	var shared Shared
+	l := acquire(t, &shared, &opener{t: t})
+	keep := l.OnChange(func(Change) {})
+	for range 100 {
+		l.OnChange(func(Change) {})()
+	}
+	assert.Len(t, l.listeners, 1)
+	require.NoError(t, l.Close())
+	keep() // after Close
+	keep()
+	assert.Empty(t, l.listeners)
 }
 
 func TestShared_OtherConfigurationOtherSubscriber(t *testing.T) {
