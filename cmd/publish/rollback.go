@@ -21,8 +21,8 @@ func (a *app) rollbackCommand() *cobra.Command {
 		Short: "Publish the directives of an older version again",
 		Long: `rollback publishes the directives of a version in the history as a new version. Without
 a VERSION, it undoes the last publish: it publishes the revision before the current
-one. Expired directives are left out and named, except with --ttl, which sets a new TTL
-for all directives.`,
+one, and nothing if another one came in between (exit code 4). Expired directives are
+left out and named, except with --ttl, which sets a new TTL for all directives.`,
 		Example: `  publish rollback 41 --reason "42 was too much"` + "\n" + `  publish rollback`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,7 +81,8 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 			a.messagef("left out expired directives: %s", strings.Join(words(ids), ", "))
 		}
 	}
-	return a.publish(ctx, p, w, change{set: older, replaces: true, written: written})
+	// The revision before another current one is not what the operator has asked for.
+	return a.publish(ctx, p, w, change{set: older, replaces: true, once: version == 0, written: written})
 }
 
 // previousVersion returns the version of the revision before the current one. If the key is
