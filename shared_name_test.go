@@ -1,9 +1,13 @@
 package fleetdial
 
 import (
+	"io"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +163,33 @@ func TestInstance_MovesAsideAndBack(t *testing.T) {
 	f.reports(t, later)
 	f.shares(t, later.Run)
 	assert.Equal(t, 1, log.lines("is used by two instances"), "once")
+}
+
+// TestInstance_RemovesTheRowThatItLeft has the first removal of the row aside fail.
+func TestInstance_RemovesTheRowThatItLeft(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, noReports)
+	later := wire.Report{
+		Instance: "web", Run: wire.NewRun(), State: "live", StartedAt: time.Now().Add(30 * time.Second), Applied: &wire.Applied{},
+	}
+	f.reports(t, later)
+	client := f.server.Client(t)
+	var failures atomic.Int64
+	client.AddHook(intercept{before: func(cmds []redis.Cmder) error {
+		if cmds[0].Name() == "watch" && strings.Contains(cmds[0].String(), "~") && failures.Add(1) <= 2 {
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	}})
+	cfg := testConfig()
+	cfg.Instance, cfg.ReportInterval = "web", 100*time.Millisecond
+	subscribe(t, client, cfg)
+	f.shares(t, later.Run)
+	require.NoError(t, f.client.Del(t.Context(), testKey+":instance:web").Err())
+	testutil.Eventually(t, within, "the row aside is removed", func() bool {
+		return f.client.ZCard(t.Context(), testKey+":fleet").Val() == 1 && f.runOf(t, "web") != ""
+	})
+	assert.EqualValues(t, 3, failures.Load())
 }
 
 // TestInstance_TakesOverRowsThatNobodyHas has rows that do not show a live instance that began

@@ -13,9 +13,10 @@ import (
 const maxDrift = time.Second
 
 // begin sets startedAt. Later measurements of the clock differ by milliseconds, but startedAt
-// stays, so that two reporters always agree which of them began later.
-func (r *Reporter) begin(v *View) {
-	if at := v.byRedis(r.began); r.startedAt.IsZero() || at.Sub(r.startedAt).Abs() > maxDrift {
+// stays, so that two reporters always agree which of them began later. suspended is for how long
+// the machine was suspended since then, which the local clock does not show.
+func (r *Reporter) begin(v *View, suspended time.Duration) {
+	if at := v.byRedis(r.began.Add(-suspended)); r.startedAt.IsZero() || at.Sub(r.startedAt).Abs() > maxDrift {
 		r.startedAt = at
 	}
 }
@@ -25,6 +26,7 @@ func (r *Reporter) begin(v *View) {
 // once. The other one moves aside, and moves back when the name is free. If the row cannot be
 // read, the name stays.
 func (r *Reporter) choose(ctx context.Context, v *View) {
+	defer r.removeLeft(ctx)
 	head, err := r.Client.ReportHead(ctx, r.Name, wire.OwnerBytes)
 	if err != nil {
 		return
@@ -36,15 +38,21 @@ func (r *Reporter) choose(ctx context.Context, v *View) {
 	if row == r.row {
 		return
 	}
-	left := r.row
-	r.row = row
+	r.left, r.row = r.row, row
 	if row == r.Name {
-		_ = r.Client.RemoveReport(ctx, left, wire.OwnerBytes, r.isOwn)
 		return
 	}
+	r.left = "" // the name's row is of the other run now
 	if !r.warned {
 		r.warned = true
 		r.Log.Warn("fleetdial: the name of the instance is used by two instances", "instance", r.Name, "reports_as", row)
+	}
+}
+
+// removeLeft removes the row that the reporter has left. If that fails, the next call tries again.
+func (r *Reporter) removeLeft(ctx context.Context) {
+	if r.left != "" && r.Client.RemoveReport(ctx, r.left, wire.OwnerBytes, r.isOwn) == nil {
+		r.left = ""
 	}
 }
 

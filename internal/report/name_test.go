@@ -36,11 +36,14 @@ func TestReporter_StartStays(t *testing.T) {
 	t.Parallel()
 	r := &Reporter{began: time.Now()}
 	epoch := r.began.Add(-time.Hour)
-	r.begin(&View{Epoch: epoch})
+	r.begin(&View{Epoch: epoch}, 0)
 	at := r.startedAt
-	r.begin(&View{Epoch: epoch.Add(3 * time.Millisecond)})
+	r.begin(&View{Epoch: epoch.Add(3 * time.Millisecond)}, 0)
 	assert.Equal(t, at, r.startedAt, "a measurement differs by milliseconds")
-	r.begin(&View{Epoch: epoch.Add(-time.Minute)})
+	// After a suspension the clock of Redis is ahead of the local clock by that time.
+	r.begin(&View{Epoch: epoch.Add(-time.Hour)}, time.Hour)
+	assert.Equal(t, at, r.startedAt, "the machine was suspended")
+	r.begin(&View{Epoch: epoch.Add(-time.Minute)}, 0)
 	assert.Equal(t, at.Add(time.Minute), r.startedAt, "the clock was put right")
 }
 

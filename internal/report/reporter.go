@@ -63,13 +63,15 @@ type Config struct {
 type Reporter struct {
 	Config
 	began   time.Time
+	asleep  time.Duration // how long the machine had been suspended when the reporter began
 	run     string        // random, and of this reporter only
 	version string        // of fleetdial
 	wake    chan struct{} // has room for one
 
 	// startedAt is began by the clock of Redis, and row the name that the reporter reports under.
+	// left is a row under another name that is still to be removed, if there is one.
 	startedAt time.Time
-	row       string
+	row, left string
 
 	// written counts the reports, attempted says that there may be a row to remove, and silenced
 	// that a rejected report has been logged. Warned says that a shared name has been logged.
@@ -80,7 +82,7 @@ type Reporter struct {
 // New returns a reporter that has written nothing yet.
 func New(cfg Config) *Reporter {
 	return &Reporter{
-		Config: cfg, began: time.Now(), run: wire.NewRun(), version: host.LibraryVersion(), row: cfg.Name,
+		Config: cfg, began: time.Now(), asleep: host.Suspended(), run: wire.NewRun(), version: host.LibraryVersion(), row: cfg.Name,
 		wake: make(chan struct{}, 1),
 	}
 }
@@ -136,7 +138,7 @@ func (r *Reporter) report(asked bool) {
 	// the removal of the row.
 	ctx, cancel := context.WithTimeout(context.Background(), reportTimeout)
 	defer cancel()
-	r.begin(v)
+	r.begin(v, host.Suspended()-r.asleep)
 	if !asked || !r.attempted {
 		r.choose(ctx, v)
 	}
@@ -163,6 +165,7 @@ func (r *Reporter) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	_ = r.Client.RemoveReport(ctx, r.row, wire.OwnerBytes, r.isOwn)
+	r.removeLeft(ctx)
 }
 
 // compose returns what the status says, by the clock of Redis.
