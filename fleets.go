@@ -97,6 +97,10 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 		case errors.Is(err, redisstore.ErrReplyLost):
 			isOpen = true
 		case errors.Is(err, redisstore.ErrConcurrent), isOpen && errors.Is(err, ErrUnavailable):
+		case isOpen && err != nil:
+			// An earlier attempt may have removed the fleet, and somebody may have made it exist again.
+			// The error itself is not wrapped, because it says that nothing was removed.
+			return fmt.Errorf("%w; the last attempt failed: %v", ErrOutcomeUnknown, err) //nolint:errorlint
 		default:
 			return err
 		}

@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -280,10 +281,43 @@ func TestForget_LostReply(t *testing.T) {
 	assert.Empty(t, server.Client(t).Keys(t.Context(), "*").Val())
 }
 
-// losing loses the reply to the first EXEC of a client.
+// TestForget_LostReplyThenWrite loses the reply to an EXEC that removed the fleet. Whoever writes
+// then makes the fleet exist again, so that no answer is certain.
+func TestForget_LostReplyThenWrite(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(testing.TB, *testutil.Redis){
+		"a publish": func(t testing.TB, server *testutil.Redis) {
+			publish(t, newTestPublisher(t, server.Client(t), PublisherConfig{Fleet: "prod"}), "b")
+		},
+		"a report": func(t testing.TB, server *testutil.Redis) {
+			server.Do(t, "SET", "fleetdial:{prod}:instance:web", "x")
+			server.Do(t, "ZADD", "fleetdial:{prod}:fleet", time.Now().UnixMilli(), "web")
+		},
+		"another type": func(t testing.TB, server *testutil.Redis) { server.Do(t, "LPUSH", "fleetdial:{prod}", "x") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testutil.StartRedis(t)
+			client := server.Client(t)
+			p := newTestPublisher(t, client, PublisherConfig{Fleet: "prod"})
+			rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+			require.NoError(t, err)
+			client.AddHook(&losing{then: func() { write(t, server) }})
+			err = p.Forget(t.Context(), rev)
+			require.ErrorIs(t, err, ErrOutcomeUnknown)
+			assert.NotContains(t, err.Error(), "nothing was removed")
+			_, isConflict := errors.AsType[*ConflictError](err)
+			assert.False(t, isConflict, "a conflict says that nothing was removed")
+			assert.NotErrorIs(t, err, ErrInstancesLive)
+		})
+	}
+}
+
+// losing loses the reply to the first EXEC of a client, and calls then.
 type losing struct {
 	racing
 	lost bool
+	then func()
 }
 
 func (l *losing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
@@ -291,6 +325,9 @@ func (l *losing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 		err := next(ctx, cmds)
 		if cmds[0].Name() == "multi" && !l.lost {
 			l.lost = true
+			if l.then != nil {
+				l.then()
+			}
 			return context.DeadlineExceeded
 		}
 		return err

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,40 +18,35 @@ type Remains struct {
 	Members []Member
 }
 
-// Forget watches the fleet's keys, reads them, and calls check. If check returns no error and
-// nobody has written since, Forget removes the revision, the history, the roster and the reports.
+// Forget watches the fleet's keys, reads them, and calls check on the goroutine of its caller. If
+// check returns no error and nobody has written since, Forget removes the revision, the history,
+// the roster and the reports.
 //
 // Forget returns the error of check as it is. Of its own errors, one that wraps ErrConcurrent
 // says that somebody has written, and ErrReplyLost that the outcome is open. After any other
 // error, nothing was removed.
-func (c *Client) Forget(ctx context.Context, limit int, check func(Remains) error) error {
-	called := false
-	var err error
-	watchErr := c.client.Watch(ctx, func(tx *redis.Tx) error {
-		called = true
-		err = c.forget(ctx, tx, limit, check)
-		// The error is not returned, because a Cluster client would repeat the function after an
-		// error of the connection.
-		return nil
-	}, c.keys.revision, c.keys.history, c.keys.fleet)
-	if called {
-		return err
-	}
-	return Classify("watch the fleet's keys", cmp.Or(watchErr, errRedirected))
+func (c Interruptible) Forget(ctx context.Context, limit int, check func(Remains) error) error {
+	watched := []string{c.keys.revision, c.keys.history, c.keys.fleet}
+	return c.transact(ctx, watched, func(ctx context.Context, t *Tx) error {
+		found, err := ask(ctx, t, "read the fleet's keys", func(tx *redis.Tx) (Remains, error) {
+			return c.remains(ctx, tx, limit)
+		})
+		if err != nil {
+			return err
+		}
+		if err := check(found); err != nil {
+			return err
+		}
+		return t.commit(ctx, "nothing was removed", func(tx *redis.Tx) error { return c.remove(ctx, tx, found.Members) })
+	})
 }
 
-func (c *Client) forget(ctx context.Context, tx *redis.Tx, limit int, check func(Remains) error) error {
-	found, err := c.remains(ctx, tx, limit)
-	if err != nil {
-		return err
-	}
-	if err := check(found); err != nil {
-		return err
-	}
+// remove removes the fleet's keys.
+func (c *Client) remove(ctx context.Context, tx *redis.Tx, members []Member) error {
 	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, c.keys.revision, c.keys.history, c.keys.fleet)
-		for members := range slices.Chunk(found.Members, reportsAtOnce) {
-			p.Del(ctx, c.keys.reports(members)...)
+		for some := range slices.Chunk(members, reportsAtOnce) {
+			p.Del(ctx, c.keys.reports(some)...)
 		}
 		return nil
 	})

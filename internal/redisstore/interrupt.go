@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -107,21 +106,6 @@ func (c Interruptible) HistoryValue(ctx context.Context, i int) (value []byte, f
 // Exists is [Client.Exists].
 func (c Interruptible) Exists(ctx context.Context) (bool, error) {
 	return interruptibly(ctx, "read the fleet's keys", func() (bool, error) { return c.Client.Exists(ctx) })
-}
-
-// Forget is [Client.Forget]. If the context ends first, the outcome is open.
-func (c Interruptible) Forget(ctx context.Context, limit int, check func(Remains) error) error {
-	if err := ctx.Err(); err != nil {
-		return Classify("nothing was removed", err)
-	}
-	answers := make(chan error, 1)
-	go func() { answers <- c.Client.Forget(ctx, limit, check) }()
-	select {
-	case err := <-answers:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrReplyLost, ctx.Err())
-	}
 }
 
 // Members is [Client.Members].

@@ -62,12 +62,23 @@ const (
 //
 // Transact calls write on the goroutine of its caller.
 func (c Interruptible) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
+	return c.transact(ctx, []string{c.keys.revision, c.keys.history}, func(ctx context.Context, t *Tx) error {
+		found, err := t.read(ctx, limit)
+		if err != nil {
+			return err
+		}
+		return write(ctx, t, found)
+	})
+}
+
+// transact watches the keys, and calls run, as [Interruptible.Transact] calls write.
+func (c Interruptible) transact(ctx context.Context, watched []string, run func(context.Context, *Tx) error) error {
 	if c.cluster == nil {
-		return c.transactOnce(ctx, limit, write)
+		return c.transactOnce(ctx, watched, run)
 	}
 	for i := 0; ; i++ {
 		attempt, cancel := context.WithTimeout(ctx, firstAttempt<<i)
-		err := c.transactOnce(attempt, limit, write)
+		err := c.transactOnce(attempt, watched, run)
 		cancel()
 		if !errors.Is(err, store.ErrUnavailable) || i == maxAttempts-1 || ctx.Err() != nil {
 			return err
@@ -79,7 +90,7 @@ func (c Interruptible) Transact(ctx context.Context, limit int, write func(conte
 	}
 }
 
-func (c *Client) transactOnce(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
+func (c *Client) transactOnce(ctx context.Context, watched []string, run func(context.Context, *Tx) error) error {
 	const tried = "watch the fleet's keys"
 	t := &Tx{client: c, keys: c.keys, requests: make(chan func(*redis.Tx)), over: make(chan struct{})}
 	owned, ended := make(chan answer[struct{}], 2), make(chan answer[struct{}], 1)
@@ -90,7 +101,7 @@ func (c *Client) transactOnce(ctx context.Context, limit int, write func(context
 			// No error is returned: a Cluster client would repeat the function after an error of
 			// the connection.
 			return nil
-		}, c.keys.revision, c.keys.history)
+		}, watched...)
 		// A Cluster client that is redirected until it gives up, as while the slot moves, calls
 		// nothing and returns nil.
 		failed := answer[struct{}]{err: Classify(tried, cmp.Or(err, errRedirected))}
@@ -105,11 +116,7 @@ func (c *Client) transactOnce(ctx context.Context, limit int, write func(context
 	if _, err := await(ctx, tried, owned); err != nil {
 		return err
 	}
-	found, err := t.read(ctx, limit)
-	if err != nil {
-		return err
-	}
-	return write(ctx, t, found)
+	return run(ctx, t)
 }
 
 // read reads what the transaction has to know, in one round trip.
@@ -154,11 +161,19 @@ func (t *Tx) found(ctx context.Context, tx *redis.Tx, limit int) (Found, error) 
 // ErrReplyLost says that the outcome is open, and ErrPublished that the value was written but a
 // command after it failed. After any other error, nothing was written.
 func (t *Tx) Exec(ctx context.Context, value []byte, history int, announcement []byte) error {
-	result, err := ask(ctx, t, "nothing was written", func(tx *redis.Tx) (error, error) {
+	return t.commit(ctx, "nothing was written", func(tx *redis.Tx) error {
+		return t.send(ctx, tx, value, history, announcement)
+	})
+}
+
+// commit calls send, which sends EXEC, unless the context ends before. It can be called once. If
+// the context ends while send is under way, the error wraps ErrReplyLost.
+func (t *Tx) commit(ctx context.Context, abandoned string, send func(*redis.Tx) error) error {
+	result, err := ask(ctx, t, abandoned, func(tx *redis.Tx) (error, error) {
 		if !t.exec.CompareAndSwap(execAhead, execBegan) {
 			return nil, nil // nobody waits for it
 		}
-		return t.send(ctx, tx, value, history, announcement), nil
+		return send(tx), nil
 	})
 	switch {
 	case err == nil:
