@@ -15,7 +15,8 @@ type certificates struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	read    [2]os.FileInfo // the files when the certificate was read
+	read    [2]os.FileInfo // the files when they were read last
+	invalid error          // why the files that were read last are not valid
 	current *tls.Certificate
 	failing bool
 }
@@ -40,12 +41,12 @@ func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		c.failing = false
 		c.log.Info("certificate reloaded")
 	case err == nil && c.failing:
-		c.failing = false // the files that were read last are back
+		c.failing = false // the files are back, as they were
 	}
 	return c.current, nil
 }
 
-// reload reads the files if they have changed.
+// reload reads the files if they have changed. Invalid files are read once, not at each handshake.
 func (c *certificates) reload() (changed bool, err error) {
 	var found [2]os.FileInfo
 	for i, file := range c.files {
@@ -55,14 +56,14 @@ func (c *certificates) reload() (changed bool, err error) {
 		changed = changed || isChanged(c.read[i], found[i])
 	}
 	if !changed {
-		return false, nil
+		return false, c.invalid
 	}
 	cert, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
-	if err != nil {
-		return true, err
+	c.read, c.invalid = found, err
+	if err == nil {
+		c.current = &cert
 	}
-	c.current, c.read = &cert, found
-	return true, nil
+	return true, err
 }
 
 func isChanged(before, now os.FileInfo) bool {
