@@ -140,14 +140,15 @@ func (m *machine) restored(fx follow.Effects, epoch time.Time, use bool) {
 // that stands, that the follower counts a correction.
 func (m *machine) noteLoss(v *value) {
 	w, s := m.world, &m.shadow
-	if s.loss.value != v || s.loss.hints != s.hints || s.loss.number != s.current.number || !s.current.reliable ||
+	isFirst := s.loss.value == v && v.version > s.highest // a replica or an old server may show it again
+	if !isFirst || s.loss.hints != s.hints || s.loss.number != s.current.number || !s.current.reliable ||
 		w.now < s.hintAt+5*time.Second {
 		return
 	}
-	process, hints, number, before := m.process, s.hints, s.current.number, m.status.Counters.Corrections
+	process, stood, hints, number, before := m.process, m.stood, s.hints, s.current.number, m.status.Counters.Corrections
 	w.after(300*time.Millisecond, func() {
 		switch {
-		case m.process != process:
+		case m.process != process, m.isSuspended, m.stood != stood:
 		case m.status.Counters.Corrections > before:
 			w.stats.lossesFound++
 		case s.current.number == number && s.hints == hints:
