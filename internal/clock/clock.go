@@ -101,6 +101,7 @@ const (
 	Jumped                   // the clock lies elsewhere, as a second measurement confirmed
 	Refuted                  // the suspect was wrong
 	Unsettled                // another measurement is needed
+	Unread                   // the estimate is tentative, and the fleet's clock cannot be read now
 )
 
 // Observe takes in a measurement. By is how far ahead a suspect was.
@@ -109,7 +110,11 @@ func (c *Clock) Observe(m Estimate) (v Verdict, by time.Duration) {
 	case !c.Known:
 		*c = Clock{Known: true, Estimate: m, Provisional: true}
 		return Unsettled, 0
-	case m.Own && !c.Own:
+	case m.Own && c.restsOnFleet():
+		// The machine's own clock neither confirms nor refutes that of the fleet.
+		if c.IsTentative() {
+			return Unread, 0
+		}
 		return Same, 0
 	case c.agrees(&m):
 		return c.confirm(m)
@@ -128,6 +133,9 @@ func (c *Clock) Observe(m Estimate) (v Verdict, by time.Duration) {
 	c.suspect = &m
 	return Unsettled, 0
 }
+
+// restsOnFleet reports whether the fleet's clock was read, also if only a suspect tells of it.
+func (c *Clock) restsOnFleet() bool { return !c.Own || c.suspect != nil && !c.suspect.Own }
 
 // confirm takes in a measurement that agrees with the estimate.
 func (c *Clock) confirm(m Estimate) (v Verdict, by time.Duration) {

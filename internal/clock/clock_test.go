@@ -58,6 +58,32 @@ func TestClock_Observe(t *testing.T) {
 	assert.Equal(t, Settled, observe(&c, -time.Hour), "the estimate was provisional")
 }
 
+// TestClock_OwnReadings reads the machine's own clock, which is ten hours behind, in place of the
+// fleet's.
+func TestClock_OwnReadings(t *testing.T) {
+	t.Parallel()
+	own := Estimate{Epoch: epoch.Add(10 * time.Hour), Own: true}
+	observe := func(c *Clock, m Estimate) Verdict {
+		v, _ := c.Observe(m)
+		return v
+	}
+	var c Clock
+	observe(&c, own)
+	assert.Equal(t, Settled, observe(&c, own))
+	assert.Equal(t, Unsettled, observe(&c, *at(0, time.Millisecond)))
+	assert.Equal(t, Unread, observe(&c, own), "it does not refute the fleet's clock")
+	assert.True(t, c.Doubt())
+	assert.Equal(t, Unread, observe(&c, own), "it does not confirm the fleet's clock")
+	assert.True(t, c.Provisional)
+	assert.Equal(t, Settled, observe(&c, *at(0, time.Millisecond)))
+	assert.Equal(t, Same, observe(&c, own))
+	assert.Equal(t, epoch, c.Epoch)
+
+	c = Clock{Known: true, Estimate: own}
+	observe(&c, Estimate{Epoch: epoch, Own: true})
+	assert.Equal(t, Jumped, observe(&c, Estimate{Epoch: epoch, Own: true}), "the machine's clock was put right")
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	assert.NoError(t, Check(epoch))

@@ -16,7 +16,7 @@ func (f *Follower) measured(m store.Measurement) {
 	}
 	f.clockless, f.roundTrip = err != nil, e.RoundTrip
 	v, by := f.clock.Observe(e)
-	if err == nil && v != clock.Unsettled {
+	if err == nil && v != clock.Unsettled && v != clock.Unread {
 		f.status.ClockOffset = e.Offset
 	}
 	switch v {
@@ -25,6 +25,9 @@ func (f *Follower) measured(m store.Measurement) {
 		f.log(&f.stateLines, true, "the clock of Redis jumped", "by", by)
 	case clock.Refuted:
 		f.log(&f.stateLines, true, "one reading of the clock of Redis was wrong and is ignored", "by", by)
+	case clock.Unread:
+		f.doubt()
+		return // every fetch measures the clock
 	case clock.Unsettled:
 		f.clockAt = f.now.Add(f.clockRetry.Next(f.cfg.Rand))
 		return

@@ -179,6 +179,25 @@ func TestClock_OwnClockReplacesNoOther(t *testing.T) {
 	assert.False(t, r.isOn())
 }
 
+// TestClock_OwnClockRefutesNoOther has TIME answer once on a machine whose clock is behind. The
+// directive must end by that reading, because no other can be had.
+func TestClock_OwnClockRefutesNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, lasting(t, time.Minute), resyncing(time.Second))
+	r.noTime, r.wall = errNoTime, -10*time.Hour
+	r.start()
+	r.run(2 * time.Second)
+	before := len(r.fetches)
+	r.noTime = nil
+	r.until(2*time.Second, "a fetch reads the fleet's clock", func() bool { return len(r.fetches) > before })
+	r.noTime = errNoTime
+	r.run(epoch.Add(time.Minute - time.Millisecond).Sub(r.now))
+	assert.True(t, r.isOn())
+	assert.Empty(t, r.logged("one reading of the clock of Redis was wrong and is ignored"))
+	r.run(time.Millisecond)
+	assert.False(t, r.isOn())
+}
+
 func TestClock_AbsurdTimesDoNotCount(t *testing.T) {
 	t.Parallel()
 	for _, year := range []int{1999, 2262} {

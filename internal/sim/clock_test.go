@@ -58,13 +58,16 @@ func (m *machine) measured(r store.Measurement) {
 	isOwn := r.Err != nil || clock.Check(r.Time) != nil
 	if isOwn {
 		if c.isKnown && !c.isOwn {
+			if !c.doAgree {
+				m.clockFailed() // no other measurement can be had now
+			}
 			return
 		}
 		e = estimate{epoch: clock.EpochOf(r.Sent, r.Wall)}
 	}
 	m.worstRoundTrip = max(m.worstRoundTrip, e.roundTrip)
 	c.readings++
-	didAgree := c.doAgree && c.hasLast && c.isOwn == isOwn
+	didAgree := c.doAgreeWell && c.hasLast && c.isOwn == isOwn
 	// The clock of the machine confirms that of Redis too.
 	c.doAgree = c.hasLast && c.last.agrees(e)
 	previous, fast := c.last, c.fast

@@ -60,9 +60,23 @@ var mutations = []mutation{
 	},
 	{
 		"a fetch without TIME replaces a good clock", "clock/clock.go",
-		`	case m.Own && !c.Own:
-		return Same, 0
+		`	case m.Own && c.restsOnFleet():`, `	case m.Own && c.restsOnFleet() && c.Own:`,
+	},
+	{
+		"the machine's own clock refutes a reading of the fleet's", "clock/clock.go",
+		`return !c.Own || c.suspect != nil && !c.suspect.Own`, `return !c.Own`,
+	},
+	{
+		"the machine's own clock settles a tentative one", "clock/clock.go",
+		`		if c.IsTentative() {
+			return Unread, 0
+		}
 `, ``,
+	},
+	{
+		"no doubt when the fleet's clock cannot be read", "follow/clock.go",
+		`		f.doubt()
+		return //`, `		return //`,
 	},
 	{
 		"an announcement within the grace does not prevent a correction", "follow/session.go",
