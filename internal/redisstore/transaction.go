@@ -14,8 +14,13 @@ import (
 )
 
 // A transaction on a Cluster asks up to maxAttempts times for the node that has the fleet's
-// slot. The first attempt may take firstAttempt, each further one twice as long.
-const maxAttempts, firstAttempt = 4, time.Second
+// slot.
+const maxAttempts = 6
+
+// attemptLimit returns how long an attempt on a Cluster may take. The attempt before the old
+// owner of a slot is replaced waits for that owner in vain, so that the first attempts are short.
+// The others are long enough for a slow owner.
+func attemptLimit(attempt int) time.Duration { return time.Second << max(0, attempt-2) }
 
 var errRedirected = errors.New("each node says that another has the fleet's slot")
 
@@ -77,7 +82,7 @@ func (c Interruptible) transact(ctx context.Context, watched []string, run func(
 		return c.transactOnce(ctx, watched, run)
 	}
 	for i := 0; ; i++ {
-		attempt, cancel := context.WithTimeout(ctx, firstAttempt<<i)
+		attempt, cancel := context.WithTimeout(ctx, attemptLimit(i))
 		err := c.transactOnce(attempt, watched, run)
 		cancel()
 		if !errors.Is(err, store.ErrUnavailable) || i == maxAttempts-1 || ctx.Err() != nil {
