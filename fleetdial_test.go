@@ -20,8 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// TestAPI_Roster calls what an operator's tool calls to see who has a revision, and to go back.
-func TestAPI_Roster(t *testing.T) {
+// TestRoster_WaitAndRollback calls what an operator's tool calls to see who has a revision, and to go back.
+func TestRoster_WaitAndRollback(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
@@ -72,8 +72,8 @@ func TestAPI_Roster(t *testing.T) {
 	assert.Contains(t, explained.Directives[0].Differs, fleetdial.FieldTenant)
 }
 
-// TestAPI_PublishAndFollow calls what an operator's tool and a proxy call.
-func TestAPI_PublishAndFollow(t *testing.T) {
+// TestPublish_SubscriberFollows calls what an operator's tool and a proxy call.
+func TestPublish_SubscriberFollows(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	client := server.Client(t)
