@@ -59,7 +59,9 @@ func (m *machine) measured(r store.Measurement) {
 	if isOwn {
 		if c.isKnown && !c.isOwn {
 			if !c.doAgree {
-				m.clockFailed() // no other measurement can be had now
+				// No other measurement can be had now.
+				m.doubted, m.isDoubted = c.last, c.hasLast
+				m.clockFailed()
 			}
 			return
 		}

@@ -107,6 +107,7 @@ var clockFaults = []faultKind{
 		w.server.wrongUntil = w.until()
 	}},
 	{name: "time denied", isOfClock: true, do: func(w *world, _ *machine) { w.server.timeDeniedUntil = w.until() }},
+	{name: "time denied now and then", isOfClock: true, do: func(w *world, _ *machine) { w.server.timeRareUntil = w.until() }},
 	{name: "clock shows an old year", isOfClock: true, do: func(w *world, _ *machine) { w.server.oldYearTo = w.until() }},
 }
 

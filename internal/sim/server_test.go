@@ -68,6 +68,8 @@ type server struct {
 	// wrongOnce is by how much the next reading is wrong.
 	wrongOnce                  time.Duration
 	timeDeniedUntil, oldYearTo time.Duration
+	// timeRareUntil is until when only some readings succeed.
+	timeRareUntil time.Duration
 }
 
 func (s *server) begin() {
@@ -93,7 +95,7 @@ func (s *server) clock() time.Time {
 // readClock returns what one TIME command returns.
 func (s *server) readClock() (time.Time, error) {
 	w := s.world
-	if w.now < s.timeDeniedUntil {
+	if w.now < s.timeDeniedUntil || w.now < s.timeRareUntil && w.rng.IntN(3) > 0 {
 		return time.Time{}, errNoTime
 	}
 	t := s.clock()

@@ -88,7 +88,7 @@ func (w *world) phase() {
 	w.runUntil(w.faultsUntil)
 	w.mend()
 	s := &w.server
-	calm := max(w.hardUntil, w.softUntil, w.now, s.wrongUntil, s.timeDeniedUntil, s.oldYearTo)
+	calm := max(w.hardUntil, w.softUntil, w.now, s.wrongUntil, s.timeDeniedUntil, s.timeRareUntil, s.oldYearTo)
 	for _, m := range w.machines {
 		calm = max(calm, m.hardUntil, m.softUntil)
 	}
