@@ -31,7 +31,10 @@ type clockShadow struct {
 	isKnown, hasLast bool
 	// isOwn says that only the machine's own clock could be read yet.
 	isOwn bool
-	last  estimate
+	// isFleet says that two readings of Redis' clock agreed. mayBeOwn says that a follower may count
+	// on the machine's own clock again, because only one could be had.
+	isFleet, mayBeOwn bool
+	last              estimate
 	// fast is the last one that did not take long.
 	fast     estimate
 	hasFast  bool
@@ -100,6 +103,9 @@ func (m *machine) measured(r store.Measurement) {
 		m.confirmedBy = [2]estimate{previous, e}
 	}
 	m.isConfirming = c.doAgree
+	if c.doAgree && !isOwn {
+		c.isFleet, c.mayBeOwn = true, false
+	}
 }
 
 // clockFailed takes in that a fetch failed. After that, a measurement that was not confirmed
@@ -107,6 +113,7 @@ func (m *machine) measured(r store.Measurement) {
 func (m *machine) clockFailed() {
 	c := &m.clocks
 	m.clockBy, c.streak = time.Time{}, 0
+	c.mayBeOwn = c.mayBeOwn || c.isKnown && !c.isOwn && !c.isFleet
 	if c.didDisagree && c.hasLast {
 		m.doubted, m.isDoubted = c.last, true
 	}

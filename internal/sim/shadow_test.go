@@ -49,6 +49,9 @@ type shadow struct {
 	hints  int64
 	hintAt time.Duration
 	loss   loss
+	// announcedAt are the times of the last announcements, which the follower remembers.
+	announcedAt [16]time.Duration
+	announced   int
 	// highest is the highest version that was in force since the session was opened.
 	highest int64
 
@@ -106,6 +109,13 @@ func (s *shadow) session(number uint64) *sessionShadow {
 		}
 	}
 	return nil
+}
+
+// mayForget reports whether the follower may have forgotten that a value was announced, because
+// of a storm of other announcements.
+func (s *shadow) mayForget(v *value) bool {
+	n := len(s.announcedAt)
+	return s.announced >= n && s.announcedAt[s.announced%n] >= v.firstAt
 }
 
 // loss is an announcement that was lost.
@@ -168,6 +178,10 @@ func (m *machine) observe(now time.Time, event follow.Event, in input, before *f
 	case follow.Message, follow.Unsubscribed, follow.ErrorReply, follow.Pong:
 		if session != nil {
 			session.lastReply = now
+		}
+		if _, ok := event.(follow.Message); ok {
+			s.announcedAt[s.announced%len(s.announcedAt)] = m.world.now
+			s.announced++
 		}
 	case follow.SessionLost:
 		m.observeLost(now, e.Session)
