@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +23,8 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show the last revisions, newest first",
 		Long: `history shows the fleet's last revisions: the time, the author and the reason, and the
 directives that each revision added (+), changed (~) and removed (-). With --directive,
-history shows only the revisions that changed this directive, and how.`,
+history shows only the revisions that changed this directive, and how. With
+--verify-key, history shows who signed each revision, and which signatures are not valid.`,
 		Example: `  publish history -n 5` + "\n" + `  publish history --directive acme-search`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -126,13 +129,35 @@ func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time
 	wide := w.Width == 0
 	header := []string{"VERSION", "AGE", "BY", "DIRECTIVES", "CHANGED", "REASON"}
 	if wide {
-		header = []string{"VERSION", "PUBLISHED", "AGE", "BY", "DIRECTIVES", "CHANGED", "REASON"}
+		header = slices.Insert(header, 1, "PUBLISHED")
+	}
+	signed := len(header) - 1
+	if len(a.verifyKeys) > 0 {
+		header = slices.Insert(header, signed, "SIGNED BY")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, c := range changes {
-		fmt.Fprintln(w, strings.Join(historyRow(c, detailed, wide, now), "\t"))
+		row := historyRow(c, detailed, wide, now)
+		if len(a.verifyKeys) > 0 {
+			row = slices.Insert(row, signed, signerText(c))
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
+}
+
+// signerText names the trusted key that signed a revision, or says that there is none.
+func signerText(c historyChange) string {
+	switch rev := c.Revision; {
+	case c.Err != nil:
+		return "-"
+	case rev.SignedBy == "":
+		return "NOT SIGNED"
+	case !rev.Verified:
+		return rev.SignedBy + " NOT VERIFIED"
+	default:
+		return rev.SignedBy
+	}
 }
 
 func historyRow(c historyChange, detailed, wide bool, now time.Time) []string {
@@ -189,7 +214,11 @@ func (a *app) writeHistoryJSON(changes []historyChange) error {
 		if c.Err != nil {
 			out[i] = a.withFleet(map[string]any{"version": c.Revision.Version, "error": c.Err.Error()})
 		} else {
-			out[i] = a.withFleet(json.RawMessage(c.Revision.AppendJSON(nil)))
+			object := c.Revision.AppendJSON(nil)
+			if len(a.verifyKeys) > 0 {
+				object = fmt.Appendf(bytes.TrimSuffix(bytes.TrimSpace(object), []byte("}")), `,"verified":%t}`, c.Revision.Verified)
+			}
+			out[i] = a.withFleet(json.RawMessage(object))
 		}
 	}
 	return a.writeJSON(out)
