@@ -82,6 +82,26 @@ func TestPublisher_HungServerKeepsDeadline(t *testing.T) {
 	}
 }
 
+func TestFleets_HungServerKeepsDeadline(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Protocol: 2, ReadTimeout: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	publish(t, newTestPublisher(t, client, PublisherConfig{}), "a")
+	server.Stop()
+	t.Cleanup(server.Continue)
+	for name, call := range map[string]func(context.Context) error{
+		"Fleets":          func(ctx context.Context) error { _, err := Fleets(ctx, client); return err },
+		"SummarizeFleets": func(ctx context.Context) error { _, err := SummarizeFleets(ctx, client, []string{"a"}); return err },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		began := time.Now()
+		require.ErrorIs(t, call(ctx), ErrUnavailable, name)
+		assert.Less(t, time.Since(began), longestStall, name)
+		cancel()
+	}
+}
+
 func TestPublisher_CancelledOnHungServer(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)

@@ -25,8 +25,12 @@ const (
 )
 
 // Fleets returns the names of the fleets that have a revision, a history or a roster, in
-// order. On a Cluster, Fleets scans every master.
+// order. On a Cluster, Fleets scans every master. Fleets returns when the context ends.
 func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
+	return interruptibly(ctx, "scan for fleets", func() ([]string, error) { return scanFleets(ctx, client) })
+}
+
+func scanFleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
@@ -116,8 +120,13 @@ type Overview struct {
 }
 
 // ReadFleets reads several fleets, in two round trips for each 16 fleets. An error reply is
-// the Err of its fleet.
+// the Err of its fleet. ReadFleets returns when the context ends.
 func ReadFleets(ctx context.Context, client redis.UniversalClient, names []string, limit int) ([]Overview, error) {
+	names = slices.Clone(names) // the caller may change them when it no longer waits
+	return interruptibly(ctx, "read the fleets", func() ([]Overview, error) { return overviews(ctx, client, names, limit) })
+}
+
+func overviews(ctx context.Context, client redis.UniversalClient, names []string, limit int) ([]Overview, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
