@@ -54,7 +54,11 @@ proxy serves with its current directives, or without directives.
 
 The admin listener serves /healthz, /metrics, /admin/directives and
 /debug/breakglass (the ring buffer). It does not authenticate requests, except on
-/admin/directives. Bind it to a private address.`
+/admin/directives. Bind it to a private address. On a loopback address, it accepts
+only requests whose Host header names that host, so that no web page can read it
+through a browser.
+
+A capture directory belongs to one proxy at a time.`
 
 // command returns the command of the proxy. The command serves until its context ends.
 func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Command {
