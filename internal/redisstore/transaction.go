@@ -17,9 +17,9 @@ import (
 // slot.
 const maxAttempts = 6
 
-// attemptLimit returns how long an attempt on a Cluster may take. The attempt before the old
-// owner of a slot is replaced waits for that owner in vain, so that the first attempts are short.
-// The others are long enough for a slow owner.
+// attemptLimit returns how long an attempt on a Cluster may take. An attempt that began before the
+// owner of a slot was replaced times out, so that the first attempts are short. The others are
+// long enough for a slow owner.
 func attemptLimit(attempt int) time.Duration { return time.Second << max(0, attempt-2) }
 
 var errRedirected = errors.New("each node says that another has the fleet's slot")
