@@ -166,13 +166,20 @@ func (a *app) noRevisionError(err error) error {
 	return err
 }
 
-// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory].
-func noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
+// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory], or the fleets
+// that exist if this one does not.
+func (a *app) noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
 	if !errors.Is(err, fleetdial.ErrNotInHistory) {
 		return err
 	}
 	entries, historyErr := p.History(ctx)
-	if historyErr != nil || len(entries) == 0 {
+	if historyErr != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		if text := a.unknownFleet(ctx, p); text != "" {
+			return errors.New(text)
+		}
 		return err
 	}
 	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))

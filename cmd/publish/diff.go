@@ -73,6 +73,7 @@ func (a *app) diff(ctx context.Context, file string, hasFile bool, args []string
 		from, err := a.revision(ctx, p, versions[0])
 		if errors.Is(err, fleetdial.ErrNoRevision) && hasFile {
 			from, err = fleetdial.Revision{Set: new(fleetdial.Set)}, nil
+			a.noteUnknownFleet(ctx, p)
 		}
 		if err != nil {
 			return a.noRevisionError(err)

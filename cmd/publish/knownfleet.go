@@ -45,6 +45,26 @@ func (a *app) checkFleet(ctx context.Context, p *fleetdial.Publisher, creates bo
 	return nil, &rejectedError{fmt.Errorf("fleet %q: does not exist%s; nothing was written", a.fleet, a.fleetNames(ctx))}
 }
 
+// unknownFleet says that the fleet does not exist, and names those that do. The text is empty if
+// the fleet exists, or is the fleet "default". It is what a command adds that reads nothing,
+// because its user may have mistyped the name.
+func (a *app) unknownFleet(ctx context.Context, p *fleetdial.Publisher) string {
+	if a.fleet == defaultFleet {
+		return ""
+	}
+	if exists, err := a.fleetExists(ctx, p); err != nil || exists {
+		return ""
+	}
+	return fmt.Sprintf("fleet %q: does not exist%s", a.fleet, a.fleetNames(ctx))
+}
+
+// noteUnknownFleet writes that the fleet does not exist, if so.
+func (a *app) noteUnknownFleet(ctx context.Context, p *fleetdial.Publisher) {
+	if text := a.unknownFleet(ctx, p); text != "" {
+		a.messagef("%s", text)
+	}
+}
+
 // fleetExists reports whether the fleet exists. After an error reply, the fleet may exist.
 func (a *app) fleetExists(ctx context.Context, p *fleetdial.Publisher) (bool, error) {
 	ctx, cancel := a.timed(ctx)

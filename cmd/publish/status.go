@@ -119,6 +119,9 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	if _, err := fmt.Fprint(a.stdout, text); err != nil {
 		return err
 	}
+	if len(roster.Instances) == 0 && !roster.Published {
+		a.noteUnknownFleet(ctx, p)
+	}
 	return f.failOnError(roster)
 }
 

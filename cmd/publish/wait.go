@@ -91,6 +91,11 @@ func (a *app) waitFor(ctx context.Context, version int64, w waitFlags) error {
 	}
 	defer done()
 	roster, err := a.rosterToWaitFor(ctx, p, w)
+	if errors.Is(err, fleetdial.ErrNoInstances) {
+		if text := a.unknownFleet(ctx, p); text != "" {
+			return errors.New(text)
+		}
+	}
 	if err != nil {
 		return err
 	}

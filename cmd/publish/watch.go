@@ -48,6 +48,11 @@ func (a *app) watch(ctx context.Context) error {
 		return err
 	}
 	defer sub.Close()
+	if sub.Status().State == fleetdial.StateMissing {
+		if p, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{Fleet: a.fleet}); err == nil {
+			a.noteUnknownFleet(ctx, p)
+		}
+	}
 	changes := make(chan fleetdial.Change)
 	unlisten := sub.OnChange(func(c fleetdial.Change) {
 		select {
