@@ -65,7 +65,7 @@ var layers = map[string]layer{
 			"internal/follow", "internal/redisstore", "internal/host", "internal/pace", "internal/wire", "internal/store",
 		},
 	},
-	"internal/redisurl": {libraries: []string{"github.com/redis/go-redis/"}},
+	"internal/redisurl": {folders: []string{"internal/suggest"}, libraries: []string{"github.com/redis/go-redis/"}},
 	".": {
 		folders: []string{
 			"internal/report", "internal/follow", "internal/redisstore", "internal/redisurl", "internal/snapshot",

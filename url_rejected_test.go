@@ -48,7 +48,8 @@ var rejectedURLs = map[string]string{
 	"127.0.0.1:6379": saysNoScheme, "localhost": saysNoScheme, "localhost:6379": saysNoScheme, "ops:hunter2@h": saysNoScheme,
 	"hunter2@h:1/2": saysNoScheme, "//h:1": saysNoScheme, "/run/redis.sock": saysNoScheme, "[::1]:6379": saysNoScheme, "://h": saysNoScheme,
 	"a:1,b:2": saysNoScheme, "URL=redis://h": saysNoScheme, "redis//h": saysNoScheme, "hunter2?x=redis://h": saysNoScheme, "redis": saysNoScheme,
-	"http://hunter2@h": saysScheme, "redis+sentinal://a/m": saysScheme, "redis+nonsense://:hunter2@h": saysScheme, "hunter2://h": saysScheme,
+	"http://hunter2@h": saysScheme, "redis+sentinal://a/m": "the URL has an unknown scheme (did you mean redis+sentinel? redis, ", "reds://h": "the URL has an unknown scheme (did you mean redis? redis, ",
+	"redis+nonsense://:hunter2@h": saysScheme, "hunter2://h": saysScheme,
 	"unix+cluster:///x": saysScheme, "redis+unix:///x": saysScheme, "valkey://h": saysScheme, "sentinel://a/m": saysScheme,
 	"redis:127.0.0.1:7321": saysSlashes + "redis://HOST:PORT)", "redis:hunter2@h": saysSlashes + "redis://HOST:PORT)",
 	"redis:6379": saysSlashes + "redis://HOST:PORT)", "redis:/h:1": saysSlashes + "redis://HOST:PORT)", "redis:": saysSlashes,
@@ -93,7 +94,8 @@ var rejectedURLs = map[string]string{
 
 	"redis://h?nonsense=1": saysUnknown, "redis://:hunter2@h?n=1": saysUnknown, "redis://ops:12?hunter2@h": saysUnknown,
 	"redis://h?hunter2=1&read_timeout=1": saysUnknown, "redis+cluster://ops:12?hunter2@h": saysUnknown, "redis://h?=1": saysUnknown,
-	"redis://h?DB=1": saysUnknown, "redis://h?master_name=hunter2": saysUnknown,
+	"redis://h?DB=1": "an option in the query is unknown (did you mean db? the options", "redis://h?read_timout=1": "an option in the query is unknown (did you mean read_timeout? the ",
+	"redis://h?master_name=hunter2":       saysUnknown,
 	"redis://h?read_timeout=1;db=hunter2": saysQuery, "redis://h?client_name=hunter2%": saysQuery,
 	"redis://h?pool_size=1&pool_size=hunter2": "the query has the option pool_size more than once (once)",
 	"redis://h?idle_timeout=1&conn_max_idle_time": "the query has two names of the same option, " +

@@ -1,9 +1,13 @@
 package redisurl
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
 // parts are the parts of a URL. net/url does not split it, because net/url knows no lists of
@@ -29,9 +33,7 @@ var (
 	errQuotes     = problem("quotes begin or end the URL", "redis://HOST:PORT")
 	errBlank      = problem("the URL contains a blank or a control character",
 		"a blank in a user name or a password is written %20")
-	errNoScheme = problem("the scheme is missing", "redis://HOST:PORT, or "+socketForm+" for a socket")
-	errScheme   = problem("the URL has an unknown scheme",
-		"redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")
+	errNoScheme   = problem("the scheme is missing", "redis://HOST:PORT, or "+socketForm+" for a socket")
 	errFragment   = problem("the URL has a fragment, which begins with a #", "a # in a user name or a password is written %23")
 	errSlash      = problem("the path contains an @", "a / in a user name or a password is written %2F")
 	errAmongHosts = problem("the user name and the password are not in front of all hosts",
@@ -116,13 +118,22 @@ func (p *parts) cutScheme(raw string) (after string, err error) {
 	case strings.HasPrefix(after, "//") && known:
 		return after[2:], nil
 	case strings.HasPrefix(after, "//"):
-		return "", errScheme
+		return "", problem("the URL has an unknown scheme", likely(p.scheme, forms)+
+			"redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster or rediss+cluster")
 	case p.scheme == "unix" && strings.HasPrefix(after, "/"):
 		return after, nil // unix:/PATH means unix:///PATH
 	case known:
 		return "", problem("the two slashes after the scheme are missing", form)
 	}
 	return "", errNoScheme // a host and its port, or a user and the password
+}
+
+// likely begins the accepted words with the known one that a typing mistake may mean.
+func likely[V any](word string, known map[string]V) string {
+	if meant := suggest.Closest(word, slices.Sorted(maps.Keys(known))); meant != "" {
+		return "did you mean " + meant + "? "
+	}
+	return ""
 }
 
 func isScheme(text string) bool {

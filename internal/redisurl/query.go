@@ -67,12 +67,8 @@ var options = map[string]option{
 // synonyms are two names of the same option.
 var synonyms = map[string]string{"idle_timeout": "conn_max_idle_time", "max_conn_age": "conn_max_lifetime"}
 
-var (
-	errQuery = problem("the query cannot be read",
-		"?OPTION=VALUE&OPTION=VALUE, with each % of a value as %25, and each ; as %3B")
-	errUnknownOption = problem("an option in the query is unknown",
-		"the options of go-redis, sentinel_username and sentinel_password; a ? in a user name or a password is written %3F")
-)
+var errQuery = problem("the query cannot be read",
+	"?OPTION=VALUE&OPTION=VALUE, with each % of a value as %25, and each ; as %3B")
 
 // parseQuery returns the options of a query. Only the names of known options are in an error.
 func parseQuery(raw, scheme string) (url.Values, error) {
@@ -85,7 +81,8 @@ func parseQuery(raw, scheme string) (url.Values, error) {
 		value := values.Get(name)
 		switch {
 		case !known:
-			return nil, errUnknownOption
+			return nil, problem("an option in the query is unknown", likely(name, options)+"the options of go-redis, "+
+				"sentinel_username and sentinel_password; a ? in a user name or a password is written %3F")
 		case o.isFor != nil && !o.isFor(scheme):
 			return nil, fmt.Errorf("the option %s in the query does not suit the scheme (%s)", name, o.schemes)
 		case len(values[name]) > 1:
