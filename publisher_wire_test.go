@@ -198,6 +198,12 @@ func TestPublish_LeavesNoWatch(t *testing.T) {
 			_, err := p.Publish(t.Context(), set, PublishOptions{})
 			return err
 		},
+		"EXEC denied": func(t *testing.T, p *Publisher, server *testutil.Redis) error {
+			denied(t, server, "exec")
+			_, err := p.Publish(t.Context(), set, PublishOptions{})
+			server.Do(t, "ACL", "SETUSER", "default", "+exec")
+			return err
+		},
 		"UNWATCH denied": func(t *testing.T, p *Publisher, server *testutil.Redis) error {
 			denied(t, server, "unwatch")
 			_, err := p.Publish(t.Context(), set, PublishOptions{DryRun: true})
