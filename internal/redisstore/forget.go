@@ -2,8 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -27,63 +25,45 @@ type Remains struct {
 // error, nothing was removed.
 func (c Interruptible) Forget(ctx context.Context, limit int, check func(Remains) error) error {
 	watched := []string{c.keys.revision, c.keys.history, c.keys.fleet}
-	return c.transact(ctx, watched, func(ctx context.Context, t *Tx) error {
-		found, err := ask(ctx, t, "read the fleet's keys", func(tx *redis.Tx) (Remains, error) {
-			return c.remains(ctx, tx, limit)
-		})
-		if err != nil {
-			return err
-		}
+	begin := opening[Remains]{watched, c.remains(limit)}
+	return transact(ctx, c, begin, func(ctx context.Context, t *Tx, found Remains) error {
 		if err := check(found); err != nil {
 			return err
 		}
-		return t.commit(ctx, "nothing was removed", func(tx *redis.Tx) error { return c.remove(ctx, tx, found.Members) })
+		return t.commit(ctx, "nothing was removed", func(tx *redis.Tx) error { return t.remove(ctx, tx, found.Members) })
 	})
 }
 
 // remove removes the fleet's keys.
-func (c *Client) remove(ctx context.Context, tx *redis.Tx, members []Member) error {
-	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Del(ctx, c.keys.revision, c.keys.history, c.keys.fleet)
+func (t *Tx) remove(ctx context.Context, tx *redis.Tx, members []Member) error {
+	return t.multi(ctx, tx, "nothing was removed", func(p redis.Pipeliner) redis.Cmder {
+		p.Del(ctx, t.keys.revision, t.keys.history, t.keys.fleet)
 		for some := range slices.Chunk(members, reportsAtOnce) {
-			p.Del(ctx, c.keys.reports(some)...)
+			p.Del(ctx, t.keys.reports(some)...)
 		}
 		return nil
 	})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, redis.TxFailedErr):
-		return ErrConcurrent
-	case !IsReply(err):
-		return fmt.Errorf("%w: %w", ErrReplyLost, err)
-	}
-	return Classify("nothing was removed", commandError(err, cmds...))
 }
 
-// remains reads what the fleet's keys hold.
-func (c *Client) remains(ctx context.Context, tx *redis.Tx, limit int) (Remains, error) {
-	var exists *redis.IntCmd
-	var value *redis.StringCmd
-	var members *redis.ZSliceCmd
-	noteFailure(tx.Pipelined(ctx, func(p redis.Pipeliner) error {
-		exists = p.Exists(ctx, c.keys.revision)
-		value = p.GetRange(ctx, c.keys.revision, 0, int64(limit-1))
-		members = p.ZRevRangeWithScores(ctx, c.keys.fleet, 0, MaxInstances-1)
-		return nil
-	}))
-	switch {
-	case isWrongType(value.Err()):
-		return Remains{}, &WrongTypeError{c.keys.revision}
-	case isWrongType(members.Err()):
-		return Remains{}, &WrongTypeError{c.keys.fleet}
-	}
-	for _, cmd := range []redis.Cmder{exists, value, members} {
-		if err := cmd.Err(); err != nil {
-			return Remains{}, Classify("nothing was removed: read the fleet's keys", err)
+// remains asks what the fleet's keys hold.
+func (c *Client) remains(limit int) query[Remains] {
+	return func(ctx context.Context, p redis.Pipeliner) func() (Remains, error) {
+		exists := p.Exists(ctx, c.keys.revision)
+		value := p.GetRange(ctx, c.keys.revision, 0, int64(limit-1))
+		members := p.ZRevRangeWithScores(ctx, c.keys.fleet, 0, MaxInstances-1)
+		return func() (Remains, error) {
+			switch {
+			case isWrongType(value.Err()):
+				return Remains{}, &WrongTypeError{c.keys.revision}
+			case isWrongType(members.Err()):
+				return Remains{}, &WrongTypeError{c.keys.fleet}
+			}
+			if err := firstError(exists, value, members); err != nil {
+				return Remains{}, Classify("nothing was removed: read the fleet's keys", err)
+			}
+			found := Remains{Exists: exists.Val() > 0, Members: membersOf(members.Val())}
+			found.Value, _ = value.Bytes()
+			return found, nil
 		}
 	}
-	found := Remains{Exists: exists.Val() > 0, Members: membersOf(members.Val())}
-	found.Value, _ = value.Bytes()
-	return found, nil
 }

@@ -44,6 +44,9 @@ type Tx struct {
 	keys     keys
 	requests chan func(*redis.Tx)
 	over     chan struct{} // closed when no more requests come
+	// armed says that keys may be watched for which only release sends UNWATCH: the client knows
+	// nothing of a WATCH in a pipeline. Only the goroutine that has the connection uses armed.
+	armed bool
 	// exec decides between EXEC and a caller that no longer waits: an abandoned transaction must
 	// never begin EXEC, because its caller has been told that nothing was written.
 	exec atomic.Int32
@@ -56,9 +59,10 @@ const (
 	execAbandoned
 )
 
-// Transact watches the fleet's keys, reads them, and calls write, which may read more and
-// call Exec. It returns the error of write as it is. Of its own errors, one that wraps
-// ErrConcurrent says that another publish came first. After any of them, nothing was written.
+// Transact watches the fleet's keys and reads them, in one round trip, and calls write, which may
+// read more and call Exec, which takes the second round trip. Transact returns the error of write
+// as it is. Of its own errors, one that wraps ErrConcurrent says that another publish came first.
+// After any of them, nothing was written.
 //
 // On a Cluster it calls write again, after it has read the topology, if the node that had the
 // fleet's slot cannot be reached: the client would not ask for another until its next attempt
@@ -67,23 +71,19 @@ const (
 //
 // Transact calls write on the goroutine of its caller.
 func (c Interruptible) Transact(ctx context.Context, limit int, write func(context.Context, *Tx, Found) error) error {
-	return c.transact(ctx, []string{c.keys.revision, c.keys.history}, func(ctx context.Context, t *Tx) error {
-		found, err := t.read(ctx, limit)
-		if err != nil {
-			return err
-		}
-		return write(ctx, t, found)
-	})
+	return transact(ctx, c, opening[Found]{[]string{c.keys.revision, c.keys.history}, c.found(limit)}, write)
 }
 
-// transact watches the keys, and calls run, as [Interruptible.Transact] calls write.
-func (c Interruptible) transact(ctx context.Context, watched []string, run func(context.Context, *Tx) error) error {
+// transact begins a transaction, and calls run, as [Interruptible.Transact] calls write.
+func transact[T any](
+	ctx context.Context, c Interruptible, begin opening[T], run func(context.Context, *Tx, T) error,
+) error {
 	if c.cluster == nil {
-		return c.transactOnce(ctx, watched, run)
+		return transactOnce(ctx, c.Client, begin, run)
 	}
 	for i := 0; ; i++ {
 		attempt, cancel := context.WithTimeout(ctx, attemptLimit(i))
-		err := c.transactOnce(attempt, watched, run)
+		err := transactOnce(attempt, c.Client, begin, run)
 		cancel()
 		if !errors.Is(err, store.ErrUnavailable) || i == maxAttempts-1 || ctx.Err() != nil {
 			return err
@@ -95,70 +95,69 @@ func (c Interruptible) transact(ctx context.Context, watched []string, run func(
 	}
 }
 
-func (c *Client) transactOnce(ctx context.Context, watched []string, run func(context.Context, *Tx) error) error {
+func transactOnce[T any](
+	ctx context.Context, c *Client, begin opening[T], run func(context.Context, *Tx, T) error,
+) error {
 	const tried = "watch the fleet's keys"
 	t := &Tx{client: c, keys: c.keys, requests: make(chan func(*redis.Tx)), over: make(chan struct{})}
-	owned, ended := make(chan answer[struct{}], 2), make(chan answer[struct{}], 1)
+	began, ended := make(chan answer[T], 2), make(chan answer[struct{}], 1)
 	go func() {
-		err := c.client.Watch(ctx, func(tx *redis.Tx) error {
-			owned <- answer[struct{}]{}
+		err := begin.run(ctx, t, func(tx *redis.Tx, found answer[T]) {
+			began <- found
 			t.own(tx)
-			// No error is returned: a Cluster client would repeat the function after an error of
-			// the connection.
-			return nil
-		}, watched...)
+		})
 		// A Cluster client that is redirected until it gives up, as while the slot moves, calls
 		// nothing and returns nil.
-		failed := answer[struct{}]{err: Classify(tried, cmp.Or(err, errRedirected))}
-		owned <- failed // nobody reads it if the function was called
-		ended <- failed
+		err = Classify(tried, cmp.Or(err, errRedirected))
+		began <- answer[T]{err: err} // nobody reads it if the transaction began
+		ended <- answer[struct{}]{}
 	}()
 	defer func() {
 		close(t.over)
 		// The connection is back in the pool then.
 		_, _ = await(ctx, tried, ended)
 	}()
-	if _, err := await(ctx, tried, owned); err != nil {
+	found, err := await(ctx, tried, began)
+	if err != nil {
 		return err
 	}
-	return run(ctx, t)
+	return run(ctx, t, found)
 }
 
-// read reads what the transaction has to know, in one round trip.
-func (t *Tx) read(ctx context.Context, limit int) (Found, error) {
-	return ask(ctx, t, "read the fleet's keys", func(tx *redis.Tx) (Found, error) {
-		return t.found(ctx, tx, limit)
-	})
-}
-
-func (t *Tx) found(ctx context.Context, tx *redis.Tx, limit int) (Found, error) {
-	var now *redis.TimeCmd
-	var exists, revisions *redis.IntCmd
-	var value *redis.StringCmd
-	var subscribers *redis.MapStringIntCmd
-	noteFailure(tx.Pipelined(ctx, func(p redis.Pipeliner) error {
-		subscribers = p.PubSubNumSub(ctx, t.keys.channel)
-		now = p.Time(ctx)
-		exists = p.Exists(ctx, t.keys.revision)
-		value = p.GetRange(ctx, t.keys.revision, 0, int64(limit-1))
-		revisions = p.LLen(ctx, t.keys.history)
-		return nil
-	}))
-	switch {
-	case isWrongType(value.Err()):
-		return Found{}, &WrongTypeError{t.keys.revision}
-	case isWrongType(revisions.Err()):
-		return Found{}, &WrongTypeError{t.keys.history}
-	}
-	for _, cmd := range []redis.Cmder{now, exists, value, revisions} {
-		if err := cmd.Err(); err != nil {
-			return Found{}, Classify("read the fleet's keys", err)
+// found asks what the transaction has to know.
+func (c *Client) found(limit int) query[Found] {
+	return func(ctx context.Context, p redis.Pipeliner) func() (Found, error) {
+		subscribers := p.PubSubNumSub(ctx, c.keys.channel)
+		now := p.Time(ctx)
+		exists := p.Exists(ctx, c.keys.revision)
+		value := p.GetRange(ctx, c.keys.revision, 0, int64(limit-1))
+		revisions := p.LLen(ctx, c.keys.history)
+		return func() (Found, error) {
+			switch {
+			case isWrongType(value.Err()):
+				return Found{}, &WrongTypeError{c.keys.revision}
+			case isWrongType(revisions.Err()):
+				return Found{}, &WrongTypeError{c.keys.history}
+			}
+			if err := firstError(now, exists, value, revisions); err != nil {
+				return Found{}, Classify("read the fleet's keys", err)
+			}
+			found := Found{Now: now.Val(), Exists: exists.Val() > 0, Revisions: revisions.Val()}
+			found.Value, _ = value.Bytes()
+			found.Subscribers = subscribers.Val()[c.keys.channel]
+			return found, nil
 		}
 	}
-	found := Found{Now: now.Val(), Exists: exists.Val() > 0, Revisions: revisions.Val()}
-	found.Value, _ = value.Bytes()
-	found.Subscribers = subscribers.Val()[t.keys.channel]
-	return found, nil
+}
+
+// firstError returns the error of the first command that failed.
+func firstError(cmds ...redis.Cmder) error {
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Exec writes the value to the key and the history, which keeps so many revisions, and
@@ -194,9 +193,8 @@ func (t *Tx) commit(ctx context.Context, abandoned string, send func(*redis.Tx) 
 }
 
 func (t *Tx) send(ctx context.Context, tx *redis.Tx, value []byte, history int, announcement []byte) error {
-	var set *redis.StatusCmd
-	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		set = p.Set(ctx, t.keys.revision, value, 0)
+	return t.multi(ctx, tx, "nothing was written", func(p redis.Pipeliner) redis.Cmder {
+		set := p.Set(ctx, t.keys.revision, value, 0)
 		p.LPush(ctx, t.keys.history, value)
 		p.LTrim(ctx, t.keys.history, 0, int64(history-1))
 		p.Publish(ctx, t.keys.channel, announcement)
@@ -204,8 +202,24 @@ func (t *Tx) send(ctx context.Context, tx *redis.Tx, value []byte, history int, 
 			// Subscribers of earlier releases use SSUBSCRIBE on a Cluster.
 			p.SPublish(ctx, t.keys.channel, announcement)
 		}
+		return set
+	})
+}
+
+// multi sends the commands that queue adds, between MULTI and EXEC, in one round trip. queue
+// returns the command that publishes, nil if none does. The errors of multi are those of
+// [Tx.Exec]. failed says what an error means after which nothing was written.
+func (t *Tx) multi(
+	ctx context.Context, tx *redis.Tx, failed string, queue func(redis.Pipeliner) (published redis.Cmder),
+) error {
+	var published redis.Cmder
+	cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		published = queue(p)
 		return nil
 	})
+	if err == nil || errors.Is(err, redis.TxFailedErr) || redis.IsExecAbortError(err) {
+		t.armed = false // after EXEC, no key is watched, also if EXEC failed
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -213,8 +227,8 @@ func (t *Tx) send(ctx context.Context, tx *redis.Tx, value []byte, history int, 
 		return ErrConcurrent
 	case !IsReply(err):
 		return fmt.Errorf("%w: %w", ErrReplyLost, err)
-	case set.Err() == nil:
+	case published != nil && published.Err() == nil:
 		return fmt.Errorf("%w: %w", ErrPublished, err)
 	}
-	return Classify("nothing was written", commandError(err, cmds...))
+	return Classify(failed, commandError(err, cmds...))
 }

@@ -52,7 +52,7 @@ func (w *world) publish(set []directive.Directive) {
 	}
 	writes := w.server.writes
 	w.after(2*w.cfg.latency, func() {
-		// EXEC, two round trips after WATCH. A publisher that meets another tries again, which is
+		// EXEC, one round trip after WATCH. A publisher that meets another tries again, which is
 		// the same as its next publish.
 		if w.canPublish() && w.server.exec(writes, v, version, string(a.Encode())) {
 			w.stats.publishes++
