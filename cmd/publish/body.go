@@ -69,8 +69,9 @@ func mergeSets(current, body *fleetdial.Set, now time.Time) (*fleetdial.Set, err
 	return fleetdial.NewSet(all)
 }
 
-// othersRemoved describes the removed directives that have not expired and that another author
-// has added, as far as the history tells.
+// othersRemoved describes the removed directives that have not expired, except those that the
+// author has added. If the history no longer tells who added a directive, it may be another
+// author, also if the author has published the current revision.
 func (a *app) othersRemoved(
 	ctx context.Context, p *fleetdial.Publisher, from fleetdial.Revision, removed []fleetdial.Directive, author string, now time.Time,
 ) []string {
@@ -80,16 +81,16 @@ func (a *app) othersRemoved(
 	}
 	timed, cancel := a.timed(ctx)
 	defer cancel()
-	entries, _ := p.History(timed) // without a history, the author of the current revision counts
+	entries, _ := p.History(timed) // an error leaves the authors unknown
 	origins := addedBy(from, entries)
 	var theirs []string
 	for _, d := range live {
-		by := from.PublishedBy
-		if o, known := origins[d.ID]; known {
-			by = o.by
-		}
-		if by != author {
-			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Printable(d.ID), tui.Cell(by)))
+		switch added, known := origins[d.ID]; {
+		case !known && from.Version == 1 && from.PublishedBy == author, known && added.by == author:
+		case known:
+			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Printable(d.ID), tui.Cell(added.by)))
+		default:
+			theirs = append(theirs, tui.Printable(d.ID)+" (the history does not tell who added it)")
 		}
 	}
 	if len(theirs) == 0 {
