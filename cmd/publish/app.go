@@ -26,6 +26,7 @@ type app struct {
 	connection connection.Flags
 	// urlIsArgument says that the URL is from the command line, not from the environment.
 	urlIsArgument bool
+	target        target
 
 	fleet    string
 	output   string
@@ -160,20 +161,27 @@ func operator() string {
 // the fleet that may be meant.
 func (a *app) noRevisionError(err error) error {
 	if errors.Is(err, fleetdial.ErrNoRevision) {
-		// The context of the request may have ended. The search takes a second at most.
-		return fmt.Errorf("fleet %q: no current revision%s", a.fleet, hint(a.fleet, a.completeFleets(context.Background())))
+		return &noFleetError{fmt.Sprintf("fleet %q: no current revision%s", a.fleet, a.fleetHint())}
 	}
 	return err
 }
 
-// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory].
-func noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
+// fleetHint names the fleet that may be meant. The context of the request may have ended. The
+// search takes a second at most.
+func (a *app) fleetHint() string { return hint(a.fleet, a.completeFleets(context.Background())) }
+
+// noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory], or the fleet
+// if it has no history.
+func (a *app) noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
 	if !errors.Is(err, fleetdial.ErrNotInHistory) {
 		return err
 	}
 	entries, historyErr := p.History(ctx)
-	if historyErr != nil || len(entries) == 0 {
+	switch {
+	case historyErr != nil:
 		return err
+	case len(entries) == 0:
+		return &noFleetError{fmt.Sprintf("fleet %q: no history%s", a.fleet, a.fleetHint())}
 	}
 	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))
 }

@@ -99,11 +99,15 @@ func (a *app) othersRemoved(
 	return []string{"live directives of others would end: " + someOf(theirs) + " (--merge keeps them)"}
 }
 
-// redisTime returns the time of Redis' clock.
+// redisTime returns the time of Redis' clock, for a command that writes afterwards.
 func (a *app) redisTime(ctx context.Context, p *fleetdial.Publisher) (time.Time, error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
-	return p.Now(ctx)
+	now, err := p.Now(ctx)
+	if err != nil {
+		err = fmt.Errorf("nothing was written: %w", err)
+	}
+	return now, err
 }
 
 // dependsOnTime reports whether a body was rejected because of an expiry, which may be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,11 @@ between.`,
 				return err
 			}
 			defer done()
-			return a.forget(cmd.Context(), p, yes)
+			err = a.forget(cmd.Context(), p, yes)
+			if isUnwritten(err) && !strings.Contains(err.Error(), "nothing was removed") {
+				err = fmt.Errorf("nothing was removed: %w", err)
+			}
+			return err
 		},
 		ValidArgsFunction: argumentsFrom(a.completeFleets),
 	}

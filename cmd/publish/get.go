@@ -156,7 +156,7 @@ func (a *app) revision(ctx context.Context, p *fleetdial.Publisher, version int6
 		return p.Current(ctx)
 	}
 	rev, err := p.Find(ctx, version)
-	return rev, noVersionError(ctx, p, err)
+	return rev, a.noVersionError(ctx, p, err)
 }
 
 // headline describes a revision in one line.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -21,7 +20,9 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show the last revisions, newest first",
 		Long: `history shows the fleet's last revisions: the time, the author and the reason, and the
 directives that each revision added (+), changed (~) and removed (-). With --directive,
-history shows only the revisions that changed this directive, and how.`,
+history shows only the revisions that changed this directive, and how. With --verify-key,
+history shows for each revision whether a trusted key signed it, and the exit code is 3
+if a revision has no such signature.`,
 		Example: `  publish history -n 5` + "\n" + `  publish history --directive acme-search`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,13 +113,14 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 		return fmt.Errorf("directive %s: no change in the history%s", tui.Quoted(id), hint(id, ids))
 	}
 	if a.json() {
-		return a.writeHistoryJSON(shown)
+		err = a.writeHistoryJSON(shown)
+	} else if err = a.writeHistory(shown, id != "", now); err == nil {
+		a.messagef("%s", versionsHeld(entries))
 	}
-	if err := a.writeHistory(shown, id != "", now); err != nil {
+	if err != nil {
 		return err
 	}
-	a.messagef("%s", versionsHeld(entries))
-	return nil
+	return a.unverified(shown)
 }
 
 func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time) error {
@@ -128,9 +130,17 @@ func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time
 	if wide {
 		header = []string{"VERSION", "PUBLISHED", "AGE", "BY", "DIRECTIVES", "CHANGED", "REASON"}
 	}
+	signers := a.signers(changes)
+	if signers != nil {
+		header = append(header, "SIGNED BY")
+	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, c := range changes {
-		fmt.Fprintln(w, strings.Join(historyRow(c, detailed, wide, now), "\t"))
+	for i, c := range changes {
+		row := historyRow(c, detailed, wide, now)
+		if signers != nil {
+			row = append(row, signers[i])
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
 }
@@ -189,7 +199,7 @@ func (a *app) writeHistoryJSON(changes []historyChange) error {
 		if c.Err != nil {
 			out[i] = a.withFleet(map[string]any{"version": c.Revision.Version, "error": c.Err.Error()})
 		} else {
-			out[i] = a.withFleet(json.RawMessage(c.Revision.AppendJSON(nil)))
+			out[i] = a.withFleet(a.revisionJSON(c.Revision))
 		}
 	}
 	return a.writeJSON(out)

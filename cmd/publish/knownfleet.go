@@ -42,8 +42,16 @@ func (a *app) checkFleet(ctx context.Context, p *fleetdial.Publisher, creates bo
 	if creates {
 		return []string{"does not exist yet" + a.fleetNames(ctx)}, nil
 	}
-	return nil, &rejectedError{fmt.Errorf("fleet %q: does not exist%s; nothing was written", a.fleet, a.fleetNames(ctx))}
+	return nil, &rejectedError{&noFleetError{
+		fmt.Sprintf("fleet %q: does not exist%s; nothing was written", a.fleet, a.fleetNames(ctx)),
+	}}
 }
+
+// noFleetError is the error about a fleet that does not exist, or has no current revision. It
+// may exist on another server.
+type noFleetError struct{ text string }
+
+func (e *noFleetError) Error() string { return e.text }
 
 // fleetExists reports whether the fleet exists. After an error reply, the fleet may exist.
 func (a *app) fleetExists(ctx context.Context, p *fleetdial.Publisher) (bool, error) {

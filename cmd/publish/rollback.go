@@ -70,7 +70,7 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 		}
 		rev, gone, err := p.Rollback(ctx, to, opts)
 		expired = gone
-		return rev.Set, noVersionError(ctx, p, err)
+		return rev.Set, a.noVersionError(ctx, p, err)
 	}
 	written := func() {
 		var ids []string

@@ -153,10 +153,13 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	}
 }
 
-// isUnwritten reports whether Redis was unavailable before anything was written, and the error
-// does not say so.
+// isUnwritten reports whether the cause of an error came before anything was written, and the
+// error does not say so.
 func isUnwritten(err error) bool {
-	return errors.Is(err, fleetdial.ErrUnavailable) && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
+	_, isConflict := errors.AsType[*fleetdial.ConflictError](err)
+	before := isConflict || errors.Is(err, fleetdial.ErrUnavailable) || errors.Is(err, fleetdial.ErrNotInHistory) ||
+		errors.Is(err, fleetdial.ErrUnverified)
+	return before && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
 		!strings.Contains(err.Error(), "nothing was written") && !strings.Contains(err.Error(), "is published")
 }
 
@@ -253,16 +256,14 @@ func (a *app) report(
 	return a.follow(ctx, p, rev, roster, w.wait)
 }
 
-// undo returns the command that brings back the set of the revision that was replaced.
+// undo returns the command that brings back the set of the revision that was replaced, in the
+// same fleet.
 func (a *app) undo(replaced fleetdial.Revision) string {
 	command := "publish clear"
 	if replaced.Version > 0 && replaced.Set.Len() > 0 {
 		command = fmt.Sprintf("publish rollback %d", replaced.Version)
 	}
-	if a.fleet != defaultFleet {
-		command += " --fleet " + a.fleet
-	}
-	return command
+	return command + a.target.writes
 }
 
 // asRejected returns the error of an invalid set as a [rejectedError].
