@@ -135,7 +135,7 @@ func (w *wait) run(ctx context.Context) (WaitStatus, error) {
 		case err == nil && (w.isDone() || len(w.status.Rejected) > 0 && !w.opts.KeepGoing):
 			return w.status, w.rejections()
 		case err == nil && w.isHopeless():
-			return w.status, fmt.Errorf("%w: no instance is left to wait for, and %d are gone", ErrWaitIncomplete, len(w.status.Gone))
+			return w.status, fmt.Errorf("%w: no instance is left to wait for (gone: %d)", ErrWaitIncomplete, len(w.status.Gone))
 		case ctx.Err() != nil:
 			return w.giveUp(ctx)
 		case err != nil && !errors.Is(err, ErrUnavailable):
