@@ -17,6 +17,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
 // config is the configuration from the command line.
@@ -166,7 +167,7 @@ func (c *config) resolve() (err error) {
 		}
 	}
 	if c.tokenKeyFile != "" {
-		if c.tokenKey, err = readTokenKey(c.tokenKeyFile); err != nil {
+		if c.tokenKey, err = tokenkey.Read(c.tokenKeyFile); err != nil {
 			return usagef("--token-key: %w", err)
 		}
 	}

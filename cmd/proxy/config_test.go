@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
 func TestConfig_WrongUsage(t *testing.T) {
@@ -146,12 +147,12 @@ func TestSecret_TokenKey(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
 	for _, text := range []string{key, key + "\n", key + "\r\n", key[:8] + " \n" + key[8:], "\x00" + key + "\xff"} {
-		got, err := readTokenKey(writeFile(t, text))
+		got, err := tokenkey.Read(writeFile(t, text))
 		require.NoError(t, err, "%q", text)
 		assert.Equal(t, strings.TrimRight(text, "\r\n"), string(got))
 	}
 	for _, text := range []string{"", "\n", key + "\n\n", key + "\r\n\r\n", key + " ", " " + key, "\ufeff" + key, key + "\t\n", "\n" + key} {
-		_, err := readTokenKey(writeFile(t, text))
+		_, err := tokenkey.Read(writeFile(t, text))
 		assert.ErrorContains(t, err, "must not", "%q", text)
 	}
 }
