@@ -88,9 +88,9 @@ func (a *app) othersRemoved(
 		switch added, known := origins[d.ID]; {
 		case !known && from.Version == 1 && from.PublishedBy == author, known && added.by == author:
 		case known:
-			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Printable(d.ID), tui.Cell(added.by)))
+			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Word(d.ID), tui.Cell(added.by)))
 		default:
-			theirs = append(theirs, tui.Printable(d.ID)+" (the history does not tell who added it)")
+			theirs = append(theirs, tui.Word(d.ID)+" (the history does not tell who added it)")
 		}
 	}
 	if len(theirs) == 0 {

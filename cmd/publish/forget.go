@@ -59,7 +59,7 @@ func (a *app) forget(ctx context.Context, p *fleetdial.Publisher, yes bool) erro
 		}
 	}
 	if len(live) > 0 {
-		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, someOf(live))}
+		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, someOf(words(live)))}
 	}
 	directives, err := a.liveDirectives(ctx, p, roster)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
@@ -79,13 +78,13 @@ func (a *app) fleetNames(ctx context.Context) string {
 		text = "did you mean " + likely + "? " + text
 		fleets = slices.Insert(slices.DeleteFunc(fleets, func(f string) bool { return f == likely }), 0, likely)
 	}
-	return " (" + text + someOf(fleets) + ")"
+	return " (" + text + someOf(words(fleets)) + ")"
 }
 
-// someOf joins up to namesShown names and the number of the others.
+// someOf joins up to namesShown printable names and the number of the others.
 func someOf(names []string) string {
 	shown := names[:min(len(names), namesShown)]
-	text := tui.Printable(strings.Join(shown, ", "))
+	text := strings.Join(shown, ", ")
 	if more := len(names) - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
