@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 // publishFile publishes the set in a file.
@@ -50,7 +49,7 @@ func (a *app) publishFile(ctx context.Context, file string, merge bool, w writeF
 	}
 	whole := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
 	others := func(ctx context.Context, from fleetdial.Revision, diff fleetdial.Diff) []string {
-		return a.othersRemoved(ctx, p, from, diff.Removed, w.as, now)
+		return a.othersEnded(ctx, p, from, diff, w.as, now)
 	}
 	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true, warnings: others})
 }
@@ -67,36 +66,6 @@ func mergeSets(current, body *fleetdial.Set, now time.Time) (*fleetdial.Set, err
 		}
 	}
 	return fleetdial.NewSet(all)
-}
-
-// othersRemoved describes the removed directives that have not expired, except those that the
-// author has added. If the history no longer tells who added a directive, it may be another
-// author, also if the author has published the current revision.
-func (a *app) othersRemoved(
-	ctx context.Context, p *fleetdial.Publisher, from fleetdial.Revision, removed []fleetdial.Directive, author string, now time.Time,
-) []string {
-	live, _ := unexpired(slices.Clone(removed), now)
-	if len(live) == 0 {
-		return nil
-	}
-	timed, cancel := a.timed(ctx)
-	defer cancel()
-	entries, _ := p.History(timed) // an error leaves the authors unknown
-	origins := addedBy(from, entries)
-	var theirs []string
-	for _, d := range live {
-		switch added, known := origins[d.ID]; {
-		case !known && from.Version == 1 && from.PublishedBy == author, known && added.by == author:
-		case known:
-			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Word(d.ID), tui.Cell(added.by)))
-		default:
-			theirs = append(theirs, tui.Word(d.ID)+" (the history does not tell who added it)")
-		}
-	}
-	if len(theirs) == 0 {
-		return nil
-	}
-	return []string{"live directives of others would end: " + someOf(theirs) + " (--merge keeps them)"}
 }
 
 // redisTime returns the time of Redis' clock, for a command that writes afterwards.

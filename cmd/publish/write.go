@@ -34,7 +34,8 @@ func (a *app) registerWrite(cmd *cobra.Command, w *writeFlags) {
 	flags.Var(&expectedVersion{w}, "if-version",
 		"required current version; 0 requires no current revision (default no check)")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "preview of the change, without writing")
-	flags.BoolVar(&w.yes, "yes", false, "confirmation of broad directives, and of an unsigned set after a signed set")
+	flags.BoolVar(&w.yes, "yes", false, "confirmation of what the command asks about: a new fleet, broad directives, an end of "+
+		"directives of others, an unsigned set after a signed set")
 	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "private key that signs the set, a PEM file; also FLEETDIAL_SIGN_KEY")
 	flags.Lookup("sign-key").DefValue = ""
 	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has applied the revision; see publish wait --help")
