@@ -181,8 +181,11 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 		if d.warnings, err = a.checkFleet(timed, p, c.creates); err != nil {
 			return d, err
 		}
+	case unreadable:
+		return d, &rejectedError{fmt.Errorf(
+			"nothing was written: %w (publish -f, publish rollback and publish clear replace the value)", err)}
 	case err != nil:
-		return d, asRejected(err)
+		return d, err
 	default:
 		d.condition = &d.from
 	}
