@@ -159,6 +159,9 @@ func (w *wait) giveUp(ctx context.Context) (WaitStatus, error) {
 	}
 	err := fmt.Errorf("%w: %d of %d within %v",
 		ErrWaitIncomplete, w.status.Applied, w.status.Expected, w.status.Elapsed.Round(time.Millisecond))
+	if have := w.status.Applied + w.status.Joined; have < w.opts.MinInstances && len(w.status.Pending) == 0 {
+		err = fmt.Errorf("%w, and the minimum is %d", err, w.opts.MinInstances)
+	}
 	if w.lost != nil {
 		err = fmt.Errorf("%w; the last reading failed: %w", err, w.lost)
 	}

@@ -191,7 +191,7 @@ func TestWait_EveryInstanceIsGone(t *testing.T) {
 	roster.Instances[0].State = InstanceSynced // it was alive when the roster was taken
 	status, err = f.waits(t, rev, roster, WaitOptions{})
 	require.ErrorIs(t, err, ErrWaitIncomplete)
-	require.ErrorContains(t, err, "no instance is left to wait for", "Wait does not wait for its deadline")
+	require.ErrorContains(t, err, "no instance is left to wait for (gone: ", "Wait does not wait for its deadline")
 	assert.Equal(t, []string{"before"}, names(status.Gone))
 	assert.Zero(t, status.Expected)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

@@ -5,8 +5,11 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +17,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
 // config is the configuration from the command line.
@@ -54,11 +58,12 @@ proxy serves with its current directives, or without directives.
 
 The admin listener serves /healthz, /metrics, /admin/directives and
 /debug/breakglass (the ring buffer). It does not authenticate requests, except on
-/admin/directives. Bind it to a private address. On a loopback address, it accepts
-only requests whose Host header names that host, so that no web page can read it
-through a browser.
+/admin/directives. Bind it to a private address. If --admin-listen is a loopback
+address, the admin listener rejects requests whose Host header is not localhost or a
+loopback address, so that a web page in a local browser cannot reach it.
 
-A capture directory belongs to one proxy at a time.`
+A capture directory belongs to one proxy at a time. The proxy does not start with a
+directory that another proxy uses.`
 
 // command returns the command of the proxy. The command serves until its context ends.
 func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Command {
@@ -66,7 +71,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	cmd := &cobra.Command{
 		Use: "proxy --upstream URL", Short: "Forward requests to OpenSearch and record what the fleet's directives match", Long: longHelp,
 		Example:       `  proxy --upstream http://127.0.0.1:9200 --redis-url redis://127.0.0.1:6379 --fleet prod`,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: version(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unexpected argument %q (only flags are accepted)", args[0])
@@ -77,10 +82,14 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 			if err := c.resolve(); err != nil {
 				return err
 			}
+			if err := c.checkListeners(); err != nil {
+				return err
+			}
 			return serve(cmd.Context(), c, stdout, stderr)
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address of the traffic listener")
@@ -101,7 +110,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.StringVar(&c.snapshotFile, "snapshot", "", "file that keeps the last set, for a start without Redis (default none)")
 	f.StringVar(&c.traces, "traces", "", "file to which spans are appended as JSON (default none)")
 	f.IntVar(&c.ring, "ring", 256, "number of requests in the ring buffer, 1 to 65536")
-	f.StringVar(&c.capture.dir, "capture-dir", "", "directory for capture files (default none, which disables captures)")
+	f.StringVar(&c.capture.dir, "capture-dir", "", "directory for capture files, which no other proxy may use (default none, which disables captures)")
 	f.Int64Var(&c.capture.maxFile, "capture-file-bytes", 16<<20, "maximum size of a capture file")
 	f.Int64Var(&c.capture.maxTotal, "capture-total-bytes", 256<<20, "maximum size of all capture files")
 	f.DurationVar(&c.capture.maxAge, "capture-age", 24*time.Hour, "maximum age of a capture file")
@@ -110,6 +119,20 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
 	makeStrict(f)
 	return cmd
+}
+
+// checkListeners checks the addresses of the listeners.
+func (c *config) checkListeners() error {
+	for _, listener := range []struct{ flag, addr string }{{"listen", c.listen}, {"admin-listen", c.adminListen}} {
+		_, port, err := net.SplitHostPort(listener.addr)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return usagef("--%s %s: must be HOST:PORT or :PORT, such as 127.0.0.1:8080", listener.flag, listener.addr)
+		}
+	}
+	return nil
 }
 
 // resolve checks the configuration, and reads the files that the flags name.
@@ -132,6 +155,9 @@ func (c *config) resolve() (err error) {
 	if err := c.capture.check(); err != nil {
 		return err
 	}
+	if c.grace < 0 {
+		return usagef("--grace: must not be negative")
+	}
 	if (c.tlsCert == "") != (c.tlsKey == "") {
 		return usagef("--tls-cert, --tls-key: must be given together")
 	}
@@ -141,7 +167,7 @@ func (c *config) resolve() (err error) {
 		}
 	}
 	if c.tokenKeyFile != "" {
-		if c.tokenKey, err = readTokenKey(c.tokenKeyFile); err != nil {
+		if c.tokenKey, err = tokenkey.Read(c.tokenKeyFile); err != nil {
 			return usagef("--token-key: %w", err)
 		}
 	}
@@ -157,6 +183,15 @@ func (c *config) resolve() (err error) {
 		c.keys = append(c.keys, keys...)
 	}
 	return nil
+}
+
+// version returns the version of this command and of Go.
+func version() string {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	return version + ", " + runtime.Version()
 }
 
 // capabilities returns what the proxy can do with decisions. It always has a ring buffer.

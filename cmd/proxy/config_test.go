@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
 func TestConfig_WrongUsage(t *testing.T) {
@@ -31,7 +33,19 @@ func TestConfig_WrongUsage(t *testing.T) {
 		"--upstream http://x/#a":                      "--upstream: must not have a user, query or fragment",
 		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
 		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
-		"--upstream http://x --nope":                  "unknown flag: --nope",
+		"--upstream http://x --nope":                  "unknown flag: --nope (see proxy --help)",
+		"--upstream http://x --tennant path":          "unknown flag: --tennant: did you mean --tenant?",
+		"--upstream http://x --grace 10":              "proxy: --grace 10: give it a unit, such as 10s",
+		"--upstream http://x --grace ten":             "proxy: --grace ten: must be a duration, such as 10s",
+		"--upstream http://x --grace -1s":             "proxy: --grace: must not be negative",
+		"--upstream http://x --ring x":                "proxy: --ring x: must be an integer",
+		"--upstream http://x --capture-file-bytes 1k": "proxy: --capture-file-bytes 1k: must be an integer",
+		"--upstream http://x --admin-plain-http=ja":   "proxy: --admin-plain-http ja: must be true or false",
+		"--upstream http://x --listen":                "proxy: --listen: needs a value",
+		"--upstream http://x --listen 127.0.0.1":      "proxy: --listen 127.0.0.1: must be HOST:PORT or :PORT",
+		"--upstream http://x --admin-listen :99999":   "proxy: --admin-listen :99999: must be HOST:PORT or :PORT",
+		"--upstream http://x --verify-key a,":         "proxy: --verify-key: must not be empty",
+		"--upstream http://x --fleet a/b":             "Fleet: must be 1 to 64 letters",
 		"--upstream http://x more":                    `unexpected argument "more"`,
 		"--upstream http://x --admin-token /nowhere":  "--admin-token: open /nowhere",
 		"--upstream http://x --redis-url http://x":    "--redis-url: ",
@@ -48,6 +62,20 @@ func TestConfig_WrongUsage(t *testing.T) {
 		code := run(canceled, strings.Fields(args), io.Discard, &stderr, func(string) string { return "" })
 		assert.Equal(t, 2, code, args)
 		assert.Contains(t, stderr.String(), want, args)
+	}
+}
+
+func TestConfig_HelpAndVersion(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]string{
+		"--help":    "rejects requests whose Host header is not localhost or a\nloopback address",
+		"-h":        "A capture directory belongs to one proxy at a time",
+		"--version": ", " + runtime.Version() + "\n",
+	} {
+		var stdout bytes.Buffer
+		code := run(t.Context(), []string{flag}, &stdout, io.Discard, func(string) string { return "" })
+		assert.Equal(t, 0, code, flag)
+		assert.Contains(t, stdout.String(), want, flag)
 	}
 }
 
@@ -119,12 +147,12 @@ func TestSecret_TokenKey(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
 	for _, text := range []string{key, key + "\n", key + "\r\n", key[:8] + " \n" + key[8:], "\x00" + key + "\xff"} {
-		got, err := readTokenKey(writeFile(t, text))
+		got, err := tokenkey.Read(writeFile(t, text))
 		require.NoError(t, err, "%q", text)
 		assert.Equal(t, strings.TrimRight(text, "\r\n"), string(got))
 	}
 	for _, text := range []string{"", "\n", key + "\n\n", key + "\r\n\r\n", key + " ", " " + key, "\ufeff" + key, key + "\t\n", "\n" + key} {
-		_, err := readTokenKey(writeFile(t, text))
+		_, err := tokenkey.Read(writeFile(t, text))
 		assert.ErrorContains(t, err, "must not", "%q", text)
 	}
 }

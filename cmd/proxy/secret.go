@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -29,25 +27,4 @@ func readAdminToken(file string) (string, error) {
 		}
 	}
 	return token, nil
-}
-
-var errAroundKey = errors.New("must not have a byte order mark, or blanks or more than one newline around the key")
-
-// readTokenKey returns the key in a file, without the newline at its end. The command
-// publish reads the file in the same way, and signs with exactly this key. readTokenKey
-// rejects other blanks around the key instead of trimming them, because the keys of the
-// two commands would differ otherwise.
-func readTokenKey(file string) ([]byte, error) {
-	key, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	key = bytes.TrimSuffix(bytes.TrimSuffix(key, []byte("\n")), []byte("\r"))
-	switch {
-	case len(bytes.TrimSpace(key)) == 0:
-		return nil, fmt.Errorf("%s: %w", file, errEmpty)
-	case len(bytes.TrimSpace(key)) != len(key), bytes.HasPrefix(key, []byte(byteOrderMark)):
-		return nil, fmt.Errorf("%s: %w", file, errAroundKey)
-	}
-	return key, nil
 }

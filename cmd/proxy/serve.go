@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -111,6 +112,9 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	sub, err := fleetdial.Subscribe(start, client, cfg)
 	if err != nil {
 		_ = client.Close()
+		if !errors.Is(err, context.Canceled) { // without Redis, the subscriber starts all the same
+			err = &usageError{err}
+		}
 		return nil, err
 	}
 	f := &fleet{client: client, sub: sub, store: sub}

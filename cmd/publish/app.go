@@ -26,6 +26,7 @@ type app struct {
 	connection connection.Flags
 	// urlIsArgument says that the URL is from the command line, not from the environment.
 	urlIsArgument bool
+	target        target
 
 	fleet    string
 	output   string
@@ -160,27 +161,30 @@ func operator() string {
 // the fleet that may be meant.
 func (a *app) noRevisionError(err error) error {
 	if errors.Is(err, fleetdial.ErrNoRevision) {
-		// The context of the request may have ended. The search takes a second at most.
-		return fmt.Errorf("fleet %q: no current revision%s", a.fleet, hint(a.fleet, a.completeFleets(context.Background())))
+		return &noFleetError{fmt.Sprintf("fleet %q: no current revision%s", a.fleet, a.fleetHint())}
 	}
 	return err
 }
 
+// fleetHint names the fleet that may be meant. The context of the request may have ended. The
+// search takes a second at most.
+func (a *app) fleetHint() string { return hint(a.fleet, a.completeFleets(context.Background())) }
+
 // noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory], or the fleets
-// that exist if this one does not.
+// that exist if this one has no history.
 func (a *app) noVersionError(ctx context.Context, p *fleetdial.Publisher, err error) error {
 	if !errors.Is(err, fleetdial.ErrNotInHistory) {
 		return err
 	}
 	entries, historyErr := p.History(ctx)
-	if historyErr != nil {
+	switch {
+	case historyErr != nil:
 		return err
-	}
-	if len(entries) == 0 {
+	case len(entries) == 0:
 		if text := a.unknownFleet(ctx, p); text != "" {
-			return errors.New(text)
+			return &noFleetError{text}
 		}
-		return err
+		return &noFleetError{fmt.Sprintf("fleet %q: no history%s", a.fleet, a.fleetHint())}
 	}
 	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 // publishFile publishes the set in a file.
@@ -50,7 +49,7 @@ func (a *app) publishFile(ctx context.Context, file string, merge bool, w writeF
 	}
 	whole := func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
 	others := func(ctx context.Context, from fleetdial.Revision, diff fleetdial.Diff) []string {
-		return a.othersRemoved(ctx, p, from, diff.Removed, w.as, now)
+		return a.othersEnded(ctx, p, from, diff, w.as, now)
 	}
 	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true, warnings: others})
 }
@@ -69,40 +68,15 @@ func mergeSets(current, body *fleetdial.Set, now time.Time) (*fleetdial.Set, err
 	return fleetdial.NewSet(all)
 }
 
-// othersRemoved describes the removed directives that have not expired and that another author
-// has added, as far as the history tells.
-func (a *app) othersRemoved(
-	ctx context.Context, p *fleetdial.Publisher, from fleetdial.Revision, removed []fleetdial.Directive, author string, now time.Time,
-) []string {
-	live, _ := unexpired(slices.Clone(removed), now)
-	if len(live) == 0 {
-		return nil
-	}
-	timed, cancel := a.timed(ctx)
-	defer cancel()
-	entries, _ := p.History(timed) // without a history, the author of the current revision counts
-	origins := addedBy(from, entries)
-	var theirs []string
-	for _, d := range live {
-		by := from.PublishedBy
-		if o, known := origins[d.ID]; known {
-			by = o.by
-		}
-		if by != author {
-			theirs = append(theirs, fmt.Sprintf("%s (added by %s)", tui.Printable(d.ID), tui.Cell(by)))
-		}
-	}
-	if len(theirs) == 0 {
-		return nil
-	}
-	return []string{"live directives of others would end: " + someOf(theirs) + " (--merge keeps them)"}
-}
-
-// redisTime returns the time of Redis' clock.
+// redisTime returns the time of Redis' clock, for a command that writes afterwards.
 func (a *app) redisTime(ctx context.Context, p *fleetdial.Publisher) (time.Time, error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
-	return p.Now(ctx)
+	now, err := p.Now(ctx)
+	if err != nil {
+		err = fmt.Errorf("nothing was written: %w", err)
+	}
+	return now, err
 }
 
 // dependsOnTime reports whether a body was rejected because of an expiry, which may be

@@ -16,7 +16,8 @@ func (a *app) decodeCommand() *cobra.Command {
 		Long: `decode reads the value of a fleet's key, as redis-cli --raw writes it, from a file or
 from stdin, and shows the revision as JSON. decode rejects a value that a proxy would
 reject, and nothing at all, which redis-cli writes if there is no key. A value does not
-hold the name of its fleet: the fleet in the JSON is that of --fleet.`,
+hold the name of its fleet: the fleet in the JSON is that of --fleet. decode checks no
+signature: publish get --verify-key does.`,
 		Example: `  redis-cli --raw GET 'fleetdial:{default}' | publish decode`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fleetdial/fleetdial"
 )
@@ -71,7 +72,7 @@ func exitCode(err error) int {
 		return exitUnavailable
 	case errors.Is(err, context.Canceled):
 		return exitFailed
-	case errors.Is(err, fleetdial.ErrUnavailable):
+	case errors.Is(err, fleetdial.ErrUnavailable), strings.Contains(err.Error(), noSentinel):
 		return exitUnavailable
 	}
 	return exitFailed

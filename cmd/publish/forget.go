@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,11 @@ between.`,
 				return err
 			}
 			defer done()
-			return a.forget(cmd.Context(), p, yes)
+			err = a.forget(cmd.Context(), p, yes)
+			if isUnwritten(err) && !strings.Contains(err.Error(), "nothing was removed") {
+				err = fmt.Errorf("nothing was removed: %w", err)
+			}
+			return err
 		},
 		ValidArgsFunction: argumentsFrom(a.completeFleets),
 	}
@@ -54,7 +59,7 @@ func (a *app) forget(ctx context.Context, p *fleetdial.Publisher, yes bool) erro
 		}
 	}
 	if len(live) > 0 {
-		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, someOf(live))}
+		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, someOf(words(live)))}
 	}
 	directives, err := a.liveDirectives(ctx, p, roster)
 	if err != nil {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,8 +21,9 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "Show the last revisions, newest first",
 		Long: `history shows the fleet's last revisions: the time, the author and the reason, and the
 directives that each revision added (+), changed (~) and removed (-). With --directive,
-history shows only the revisions that changed this directive, and how. With
---verify-key, history shows who signed each revision, and which signatures are not valid.`,
+history shows only the revisions that changed this directive, and how. With --verify-key,
+history shows for each revision whether a trusted key signed it, and the exit code is 3
+if a revision has no such signature.`,
 		Example: `  publish history -n 5` + "\n" + `  publish history --directive acme-search`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -115,13 +114,14 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 		return fmt.Errorf("directive %s: no change in the history%s", tui.Quoted(id), hint(id, ids))
 	}
 	if a.json() {
-		return a.writeHistoryJSON(shown)
+		err = a.writeHistoryJSON(shown)
+	} else if err = a.writeHistory(shown, id != "", now); err == nil {
+		a.messagef("%s", versionsHeld(entries))
 	}
-	if err := a.writeHistory(shown, id != "", now); err != nil {
+	if err != nil {
 		return err
 	}
-	a.messagef("%s", versionsHeld(entries))
-	return nil
+	return a.unverified(shown)
 }
 
 func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time) error {
@@ -131,33 +131,19 @@ func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time
 	if wide {
 		header = slices.Insert(header, 1, "PUBLISHED")
 	}
-	signed := len(header) - 1
-	if len(a.verifyKeys) > 0 {
-		header = slices.Insert(header, signed, "SIGNED BY")
+	signers := a.signers(changes)
+	if signers != nil {
+		header = append(header, "SIGNED BY")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, c := range changes {
+	for i, c := range changes {
 		row := historyRow(c, detailed, wide, now)
-		if len(a.verifyKeys) > 0 {
-			row = slices.Insert(row, signed, signerText(c))
+		if signers != nil {
+			row = append(row, signers[i])
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
-}
-
-// signerText names the trusted key that signed a revision, or says that there is none.
-func signerText(c historyChange) string {
-	switch rev := c.Revision; {
-	case c.Err != nil:
-		return "-"
-	case rev.SignedBy == "":
-		return "NOT SIGNED"
-	case !rev.Verified:
-		return rev.SignedBy + " NOT VERIFIED"
-	default:
-		return rev.SignedBy
-	}
 }
 
 func historyRow(c historyChange, detailed, wide bool, now time.Time) []string {
@@ -214,11 +200,7 @@ func (a *app) writeHistoryJSON(changes []historyChange) error {
 		if c.Err != nil {
 			out[i] = a.withFleet(map[string]any{"version": c.Revision.Version, "error": c.Err.Error()})
 		} else {
-			object := c.Revision.AppendJSON(nil)
-			if len(a.verifyKeys) > 0 {
-				object = fmt.Appendf(bytes.TrimSuffix(bytes.TrimSpace(object), []byte("}")), `,"verified":%t}`, c.Revision.Verified)
-			}
-			out[i] = a.withFleet(json.RawMessage(object))
+			out[i] = a.withFleet(a.revisionJSON(c.Revision))
 		}
 	}
 	return a.writeJSON(out)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +27,7 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
 		if text := a.unknownFleet(ctx, p); text != "" {
-			return errors.New(text)
+			return &noFleetError{text}
 		}
 		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", tui.Quoted(name), a.fleet, hint(name, instanceNames(roster.Instances)))
 	}

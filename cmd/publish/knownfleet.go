@@ -11,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
@@ -42,7 +41,9 @@ func (a *app) checkFleet(ctx context.Context, p *fleetdial.Publisher, creates bo
 	if creates {
 		return []string{"does not exist yet" + a.fleetNames(ctx)}, nil
 	}
-	return nil, &rejectedError{fmt.Errorf("fleet %q: does not exist%s; nothing was written", a.fleet, a.fleetNames(ctx))}
+	return nil, &rejectedError{&noFleetError{
+		fmt.Sprintf("fleet %q: does not exist%s; nothing was written", a.fleet, a.fleetNames(ctx)),
+	}}
 }
 
 // unknownFleet says that the fleet does not exist, and names those that do. The text is empty if
@@ -64,6 +65,12 @@ func (a *app) noteUnknownFleet(ctx context.Context, p *fleetdial.Publisher) {
 		a.messagef("%s", text)
 	}
 }
+
+// noFleetError is the error about a fleet that does not exist, or has no current revision. It
+// may exist on another server.
+type noFleetError struct{ text string }
+
+func (e *noFleetError) Error() string { return e.text }
 
 // fleetExists reports whether the fleet exists. After an error reply, the fleet may exist.
 func (a *app) fleetExists(ctx context.Context, p *fleetdial.Publisher) (bool, error) {
@@ -91,13 +98,13 @@ func (a *app) fleetNames(ctx context.Context) string {
 		text = "did you mean " + likely + "? " + text
 		fleets = slices.Insert(slices.DeleteFunc(fleets, func(f string) bool { return f == likely }), 0, likely)
 	}
-	return " (" + text + someOf(fleets) + ")"
+	return " (" + text + someOf(words(fleets)) + ")"
 }
 
-// someOf joins up to namesShown names and the number of the others.
+// someOf joins up to namesShown printable names and the number of the others.
 func someOf(names []string) string {
 	shown := names[:min(len(names), namesShown)]
-	text := tui.Printable(strings.Join(shown, ", "))
+	text := strings.Join(shown, ", ")
 	if more := len(names) - len(shown); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

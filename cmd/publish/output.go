@@ -16,12 +16,12 @@ import (
 
 // writeRevision writes a revision as indented JSON.
 func (a *app) writeRevision(rev fleetdial.Revision) error {
-	return a.writeJSON(json.RawMessage(rev.AppendJSON(nil)))
+	return a.writeJSON(a.revisionJSON(rev))
 }
 
 // writeRevisionLine writes a revision as JSON in one line.
 func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
-	return a.writeJSONLine(json.RawMessage(rev.AppendJSON(nil)))
+	return a.writeJSONLine(a.revisionJSON(rev))
 }
 
 // writeBody writes a set as a publish body. A body has no fleet, so that it can be

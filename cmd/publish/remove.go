@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -96,9 +95,30 @@ func idsNaming(set *fleetdial.Set, names fleetdial.Match) (ids []string, err err
 		}
 	}
 	if len(ids) == 0 {
-		return nil, &rejectedError{errors.New("remove: no directive names what the flags name; nothing was written")}
+		return nil, &rejectedError{fmt.Errorf("remove: no directive names what the flags name%s; nothing was written",
+			nameHint(set, names))}
 	}
 	return ids, nil
+}
+
+// nameHint names the tenant, index or principal of the set that may be meant by one that no
+// directive names.
+func nameHint(set *fleetdial.Set, names fleetdial.Match) string {
+	var tenants, indices, principals []string
+	for _, d := range set.Directives() {
+		tenants = append(tenants, d.Match.Tenant)
+		indices = append(indices, d.Match.Index)
+		principals = append(principals, d.Match.Principal)
+	}
+	for _, name := range []struct {
+		given string
+		known []string
+	}{{names.Tenant, tenants}, {names.Index, indices}, {names.Principal, principals}} {
+		if name.given != "" && !slices.Contains(name.known, name.given) {
+			return hint(name.given, name.known)
+		}
+	}
+	return ""
 }
 
 // notInSet returns the error for an id that no directive of the set has.

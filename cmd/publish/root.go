@@ -38,6 +38,10 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.urlIsArgument = cmd.Flags().Changed("redis-url")
+			a.target = a.targetOf(cmd, getenv)
+			if err := checkVerifyKey(cmd); err != nil {
+				return err
+			}
 			return a.check()
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {

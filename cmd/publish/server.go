@@ -32,30 +32,43 @@ func (a *app) timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// unavailableText returns the text of an error, and what to do next if Redis is unavailable or
-// denied access.
-func (a *app) unavailableText(err error) string {
+// noSentinel is the text of go-redis' error if no Sentinel answers.
+const noSentinel = "all sentinels specified in configuration are unreachable"
+
+// isOfRedis reports whether the cause of an error is that Redis is unavailable, or its reply.
+func isOfRedis(err error) bool {
+	_, isReply := errors.AsType[redis.Error](err)
+	return isReply || errors.Is(err, fleetdial.ErrUnavailable) || strings.Contains(err.Error(), noSentinel)
+}
+
+// serverText returns the text of an error. For an error of Redis, or about a fleet that does not
+// exist, it names the server, and what to do next.
+func (a *app) serverText(err error) string {
 	text := err.Error()
-	if exitCode(err) != exitUnavailable || !errors.Is(err, fleetdial.ErrUnavailable) {
+	_, isNoFleet := errors.AsType[*noFleetError](err)
+	_, isUsage := errors.AsType[*usageError](err)
+	if !isOfRedis(err) && !isNoFleet || isUsage {
 		return text
 	}
 	text = strings.ReplaceAll(text, context.DeadlineExceeded.Error(), fmt.Sprintf("no reply within %v", a.timeout))
 	server := a.connection.Server()
 	denied := func(next string) string {
 		text = strings.ReplaceAll(text, fleetdial.ErrUnavailable.Error(), "redis denied access")
-		return next
+		return "\n  " + next
 	}
-	next := "check that the server runs: redis-cli -u " + server + " ping"
+	next := ""
 	switch {
 	case redis.HasErrorPrefix(err, "NOPERM"):
 		next = denied("publish acl prints the rights that a user needs")
 	case redis.HasErrorPrefix(err, "NOAUTH"), redis.HasErrorPrefix(err, "WRONGPASS"):
 		next = denied("check the user name and the password in the URL, redis://USER:PASSWORD@HOST:PORT")
+	case exitCode(err) == exitUnavailable:
+		next = "\n  check that the server runs: " + a.connection.Ping()
 	}
 	if a.connection.IsDefault() {
 		server += ", the default (--redis-url or FLEETDIAL_REDIS_URL names another)"
 	}
-	return text + "\n  server " + server + "\n  " + next
+	return text + "\n  server " + server + next
 }
 
 // followers says how many instances follow the fleet, and on which server if that is not the

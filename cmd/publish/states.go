@@ -28,8 +28,9 @@ func colourStates(table string, rows []fleetdial.Instance, p tui.Palette) string
 	column := strings.Index(lines[0], "STATE")
 	for i, in := range rows {
 		line, state := lines[i+1], string(in.State)
-		if column < 0 || len(line) < column || !strings.HasPrefix(line[column:], state) {
-			continue // the name of the instance is not of single bytes
+		at := tui.IndexOfColumn(line, column)
+		if column < 0 || at < 0 || !strings.HasPrefix(line[at:], state) {
+			continue // the state is shortened
 		}
 		colour := p.Remove
 		switch in.State {
@@ -38,7 +39,7 @@ func colourStates(table string, rows []fleetdial.Instance, p tui.Palette) string
 		case fleetdial.InstancePending:
 			colour = p.Change
 		}
-		lines[i+1] = line[:column] + colour + state + p.End + line[column+len(state):]
+		lines[i+1] = line[:at] + colour + state + p.End + line[at+len(state):]
 	}
 	return strings.Join(lines, "\n")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,7 +51,8 @@ until the instance applied it. SKEW is the offset of Redis' clock from the insta
 clock. SIGNED BY is the key whose signature the instance verified.
 
 With --fail-on, the exit code is 6 if REJECTED is named and an instance has that state,
-or 5 if an instance has another named state. With an INSTANCE, status shows the whole
+or 5 if an instance has another named state. The exit code is 1 if the fleet has no
+revision and no instance. With an INSTANCE, status shows the whole
 report of the instance, and --fail-on applies to that instance only.`,
 		Example: `  publish status --fail-on stale,rejected,gone` + "\n" + `  publish status web-3`,
 		Args:    cobra.MaximumNArgs(1),
@@ -119,10 +121,14 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	if _, err := fmt.Fprint(a.stdout, text); err != nil {
 		return err
 	}
-	if len(roster.Instances) == 0 && !roster.Published {
-		a.noteUnknownFleet(ctx, p)
+	if len(roster.Instances) > 0 || !errors.Is(roster.Err, fleetdial.ErrNoRevision) {
+		return f.failOnError(roster)
 	}
-	return f.failOnError(roster)
+	if len(f.failOn) > 0 {
+		return a.noRevisionError(roster.Err) // a mistyped fleet has no bad instance, and is not well
+	}
+	a.noteUnknownFleet(ctx, p)
+	return nil
 }
 
 func (a *app) rosterNow(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Roster, error) {

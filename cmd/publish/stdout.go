@@ -68,7 +68,7 @@ func (a *app) reportError(args []string, err error) {
 		return
 	}
 	if !a.json() && !asksForJSON(args) {
-		fmt.Fprintln(a.stderr, "publish: "+tui.PrintableLines(a.unavailableText(err)))
+		fmt.Fprintln(a.stderr, "publish: "+tui.PrintableLines(a.serverText(err)))
 		return
 	}
 	text, _ := json.Marshal(struct {

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
 func (a *app) tokenCommand(getenv func(string) string) *cobra.Command {
@@ -22,8 +21,8 @@ func (a *app) tokenCommand(getenv func(string) string) *cobra.Command {
 request with this header as if the directive were in the fleet's set. token does not
 contact Redis, and the TTL counts from the time of this machine's clock.
 
-The key is the content of FILE except a newline at the end. The key has at least 16
-bytes, for example from openssl rand -hex 32. Everyone who has a token can read it, and
+The key is the content of FILE except a newline at the end, without blanks around it.
+The key has at least 16 bytes, for example from openssl rand -hex 32. Everyone who has a token can read it, and
 can use it until it expires. Nobody can change a token without the key.`,
 		Example: `  curl -H "X-Debug-Directive: $(publish token --level ShapeTiming --ttl 5m --token-key token.key)" …`,
 		Args:    cobra.NoArgs,
@@ -50,11 +49,10 @@ func (a *app) token(add addFlags, w writeFlags, keyFile string, changed func(fla
 	if err != nil {
 		return &rejectedError{err}
 	}
-	key, err := os.ReadFile(keyFile)
+	key, err := tokenkey.Read(keyFile)
 	if err != nil {
 		return usagef("--token-key: %w", err)
 	}
-	key = bytes.TrimSuffix(bytes.TrimSuffix(key, []byte("\n")), []byte("\r"))
 	d.ExpiresAt = time.Now().Add(add.ttl)
 	token, err := fleetdial.SignToken(key, d)
 	if err != nil {

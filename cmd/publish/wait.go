@@ -93,7 +93,7 @@ func (a *app) waitFor(ctx context.Context, version int64, w waitFlags) error {
 	roster, err := a.rosterToWaitFor(ctx, p, w)
 	if errors.Is(err, fleetdial.ErrNoInstances) {
 		if text := a.unknownFleet(ctx, p); text != "" {
-			return errors.New(text)
+			return &noFleetError{text}
 		}
 	}
 	if err != nil {
@@ -154,8 +154,8 @@ func (a *app) follow(
 	view.end(status, err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted: version %d is published (publish wait --version %d continues)",
-			rev.Version, rev.Version)
+		return fmt.Errorf("interrupted: version %d is published (publish wait --version %d%s continues)",
+			rev.Version, rev.Version, a.target.reads)
 	case errors.Is(err, fleetdial.ErrRevisionLost), errors.Is(err, fleetdial.ErrUnavailable):
 		return fmt.Errorf("version %d was published, but: %w", rev.Version, err)
 	case err != nil:

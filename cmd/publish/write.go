@@ -34,7 +34,8 @@ func (a *app) registerWrite(cmd *cobra.Command, w *writeFlags) {
 	flags.Var(&expectedVersion{w}, "if-version",
 		"required current version; 0 requires no current revision (default no check)")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "preview of the change, without writing")
-	flags.BoolVar(&w.yes, "yes", false, "confirmation of broad directives, and of an unsigned set after a signed set")
+	flags.BoolVar(&w.yes, "yes", false, "confirmation of what the command asks about: a new fleet, broad directives, an end of "+
+		"directives of others, an unsigned set after a signed set")
 	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "private key that signs the set, a PEM file; also FLEETDIAL_SIGN_KEY")
 	flags.Lookup("sign-key").DefValue = ""
 	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has applied the revision; see publish wait --help")
@@ -153,10 +154,13 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 	}
 }
 
-// isUnwritten reports whether Redis was unavailable before anything was written, and the error
-// does not say so.
+// isUnwritten reports whether the cause of an error came before anything was written, and the
+// error does not say so.
 func isUnwritten(err error) bool {
-	return errors.Is(err, fleetdial.ErrUnavailable) && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
+	_, isConflict := errors.AsType[*fleetdial.ConflictError](err)
+	before := isConflict || errors.Is(err, fleetdial.ErrUnavailable) || errors.Is(err, fleetdial.ErrNotInHistory) ||
+		errors.Is(err, fleetdial.ErrUnverified)
+	return before && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
 		!strings.Contains(err.Error(), "nothing was written") && !strings.Contains(err.Error(), "is published")
 }
 
@@ -177,8 +181,11 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 		if d.warnings, err = a.checkFleet(timed, p, c.creates); err != nil {
 			return d, err
 		}
+	case unreadable:
+		return d, &rejectedError{fmt.Errorf(
+			"nothing was written: %w (publish -f, publish rollback and publish clear replace the value)", err)}
 	case err != nil:
-		return d, asRejected(err)
+		return d, err
 	default:
 		d.condition = &d.from
 	}
@@ -253,16 +260,14 @@ func (a *app) report(
 	return a.follow(ctx, p, rev, roster, w.wait)
 }
 
-// undo returns the command that brings back the set of the revision that was replaced.
+// undo returns the command that brings back the set of the revision that was replaced, in the
+// same fleet.
 func (a *app) undo(replaced fleetdial.Revision) string {
 	command := "publish clear"
 	if replaced.Version > 0 && replaced.Set.Len() > 0 {
 		command = fmt.Sprintf("publish rollback %d", replaced.Version)
 	}
-	if a.fleet != defaultFleet {
-		command += " --fleet " + a.fleet
-	}
-	return command
+	return command + a.target.writes
 }
 
 // asRejected returns the error of an invalid set as a [rejectedError].

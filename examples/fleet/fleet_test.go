@@ -49,6 +49,7 @@ func startFleet(t *testing.T) (out *testutil.Buffer, stop func() error) {
 		require.Empty(t, ended, out.String())
 		return strings.Contains(out.String(), "try in another terminal")
 	})
+	assert.Contains(t, out.String(), "curl -H 'X-Tenant: acme' "+proxyAt.FindStringSubmatch(out.String())[1]+"/")
 	return out, stop
 }
 

@@ -60,7 +60,7 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 		{"redis", "redis-server", "--port", port(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", dir},
 		{"upstream", filepath.Join(dir, "upstream"), "-listen", upstream},
 	}
-	var addresses string
+	var addresses, first string // first is the address of proxy-1
 	awaited := []string{redis, upstream}
 	for i := range proxies {
 		traffic, admin := ports(8080+10*i), ports(8081+10*i)
@@ -70,6 +70,7 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 			"--redis-url", "redis://" + redis, "--listen", traffic, "--admin-listen", admin,
 		})
 		awaited = append(awaited, traffic, admin)
+		first = cmp.Or(first, traffic)
 		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s\n", name, traffic, admin)
 	}
 	for i, step := range steps {
@@ -85,8 +86,8 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 	f.print("%sRedis at redis://%s\ntry in another terminal, in this directory:\n"+
 		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
 		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
-		"  curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search\n"+
-		"proxy-1 then prints a record of the request here, and no record of other tenants\n", addresses, redis, redis)
+		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
+		"proxy-1 then prints a record of the request here, and no record of other tenants\n", addresses, redis, redis, first)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -94,10 +94,10 @@ func TestFlags_TLS(t *testing.T) {
 func TestFlags_Server(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
-		"redis://ann:p@h:1/2":                              "redis://h:1",
-		"rediss://:p@h?db=3":                               "rediss://h:6379",
-		"unix://:p@/run/redis.sock?db=1":                   "unix:///run/redis.sock",
-		"redis+sentinel://:p@h:1,i/main/2":                 "redis+sentinel://h:1,i:26379/main",
+		"redis://ann:p@h:1/2":                              "redis://h:1/2",
+		"rediss://:p@h?db=3":                               "rediss://h:6379/3",
+		"unix://:p@/run/redis.sock?db=1":                   "unix:///run/redis.sock?db=1",
+		"redis+sentinel://:p@h:1,i/main/2":                 "redis+sentinel://h:1,i:26379/main/2",
 		"rediss+cluster://:p@[::1]:1,h":                    "rediss+cluster://[::1]:1,h:6379",
 		"redis+sentinel://h/main?sentinel_password=geheim": "redis+sentinel://h:26379/main",
 		"http://h": "",
@@ -105,8 +105,27 @@ func TestFlags_Server(t *testing.T) {
 		f := Flags{URL: url}
 		assert.Equal(t, want, f.Server(), url)
 		assert.False(t, f.IsDefault(), url)
+		if want != "" {
+			again := Flags{URL: f.Server()}
+			assert.Equal(t, want, again.Server(), "the server's URL names the same server")
+		}
 	}
 	assert.True(t, register(t, nil).IsDefault())
 	assert.True(t, register(t, map[string]string{"FLEETDIAL_REDIS_URL": local}).IsDefault())
 	assert.False(t, register(t, map[string]string{"FLEETDIAL_REDIS_URL": "redis://h"}).IsDefault())
+}
+
+func TestFlags_Ping(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]string{
+		"redis://ann:p@h:1/2":           "redis-cli -u redis://h:1 ping",
+		"rediss://:p@h":                 "redis-cli -u rediss://h:6379 ping",
+		"unix://:p@/run/redis.sock":     "redis-cli -s /run/redis.sock ping",
+		"redis+sentinel://:p@h:1,i/m":   "redis-cli -u redis://h:1 ping",
+		"rediss+cluster://:p@[::1]:1,h": "redis-cli -u rediss://[::1]:1 ping",
+		"http://h":                      "",
+	} {
+		f := Flags{URL: url}
+		assert.Equal(t, want, f.Ping(), url)
+	}
 }

@@ -117,6 +117,21 @@ func shorten(s string, width int) string {
 	return string(runes[:head]) + "…" + string(runes[tail:])
 }
 
+// IndexOfColumn returns the index of the byte at which a column of the terminal begins in a
+// line, or -1 if no character begins there.
+func IndexOfColumn(line string, column int) int {
+	for i, r := range line {
+		if column <= 0 {
+			if column < 0 {
+				return -1
+			}
+			return i
+		}
+		column -= columnsOf(r)
+	}
+	return -1
+}
+
 // columns returns the number of columns that a text takes on a terminal.
 func columns(s string) (n int) {
 	for _, r := range s {

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// target is the flags with which a proposed command reaches the same fleet as this command:
+// those that differ from the environment. Without them, the proposed command could write to
+// another fleet or server.
+type target struct {
+	// reads is for a command that reads, and writes for a command that writes.
+	reads, writes string
+}
+
+// targetOf returns the target of a command line. The URL has no user and no password.
+func (a *app) targetOf(cmd *cobra.Command, getenv func(string) string) (t target) {
+	given := cmd.Flags().Changed
+	if a.fleet != defaultFleet || getenv("FLEETDIAL_FLEET") != "" && given("fleet") {
+		t.reads += " --fleet " + shellWord(a.fleet)
+	}
+	if given("redis-url") {
+		t.reads += " --redis-url " + shellWord(a.connection.Server())
+	}
+	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
+		if given(name) {
+			t.reads += fmt.Sprintf(" --%s %s", name, shellWord(cmd.Flags().Lookup(name).Value.String()))
+		}
+	}
+	t.writes = t.reads
+	if given("sign-key") {
+		t.writes += " --sign-key " + shellWord(cmd.Flags().Lookup("sign-key").Value.String())
+	}
+	if given("verify-key") {
+		t.writes += " --verify-key " + shellWord(strings.Join(a.verifyFiles, ","))
+	}
+	return t
+}
+
+// shellWord quotes a text for a shell if necessary.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
