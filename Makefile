@@ -7,7 +7,9 @@
 # make sim               simulated fleets on a simulated Redis, in virtual time, for SIM
 # make mutations         removes each rule of the follower once, and checks that the simulation finds it
 # make fleet             a whole fleet in one terminal, until Ctrl-C
-# make bench             benchmarks
+# make bench             all benchmarks, in less than ten minutes
+# make bench-compare     benchmarks of the revision BASE and of the working tree in turns, with their differences;
+#                        PKG, BENCH, COUNT and BENCHTIME select: see .ci/bench-compare
 # make fuzz              each fuzz target for FUZZTIME
 
 GO       ?= go
@@ -21,8 +23,9 @@ MODULES = . integration
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench fuzz needs needs-integration
+.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench bench-compare fuzz needs needs-integration
 
 check:
 	@.ci/words
@@ -58,6 +61,15 @@ fleet: needs
 bench: needs
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	@.ci/yardstick
+
+bench-compare: export BASE := $(BASE)
+bench-compare: export PKG := $(PKG)
+bench-compare: export BENCH := $(BENCH)
+bench-compare: export COUNT := $(COUNT)
+bench-compare: export BENCHTIME := $(BENCHTIME)
+bench-compare: export BENCHSTAT := $(BENCHSTAT)
+bench-compare: needs
+	@.ci/bench-compare
 
 fuzz:
 	@for pkg in $$($(GO) list ./...); do \

@@ -122,31 +122,46 @@ func BenchmarkDecideWhileSwapping(b *testing.B) {
 	b.ReportMetric(float64(storm)/float64(rest), "ratio")
 }
 
-// BenchmarkSubscriberHeap reports the heap that each of 100 subscribers in a process takes, its client included.
+// BenchmarkSubscriberHeap reports the heap that each of several subscribers in a process
+// takes, by the number of directives. The heap of the client is included.
 func BenchmarkSubscriberHeap(b *testing.B) {
-	const subscribers = 100
-	server := testutil.StartRedis(b)
-	pub, err := fleetdial.NewPublisher(server.Client(b), fleetdial.PublisherConfig{})
-	require.NoError(b, err)
-	set, err := fleetdial.ParseSet(examples.Incident, time.Now())
-	require.NoError(b, err)
-	_, err = pub.Publish(context.Background(), set, fleetdial.PublishOptions{})
-	require.NoError(b, err)
-	var each float64
-	for b.Loop() {
-		before := heap()
-		subs := make([]*fleetdial.Subscriber, subscribers)
-		for i := range subs {
-			client := newURLClient(b, server.URL())
-			subs[i], err = fleetdial.Subscribe(context.Background(), client, fleetdial.SubscriberConfig{Logger: quiet})
+	for _, size := range []struct{ directives, subscribers int }{{10, 100}, {10_000, 10}} {
+		b.Run(fmt.Sprintf("n=%d", size.directives), func(b *testing.B) {
+			server := testutil.StartRedis(b)
+			pub, err := fleetdial.NewPublisher(server.Client(b), fleetdial.PublisherConfig{})
 			require.NoError(b, err)
-		}
-		each = float64(heap()-before) / subscribers
-		for _, sub := range subs {
-			require.NoError(b, sub.Close())
-		}
+			all := tenants(b, size.directives).Directives()
+			for i := range all {
+				all[i].ID, all[i].Match.Endpoint = fmt.Sprintf("directive-%05d", i), fleetdial.Search
+			}
+			set, err := fleetdial.NewSet(all)
+			require.NoError(b, err)
+			_, err = pub.Publish(context.Background(), set, fleetdial.PublishOptions{})
+			require.NoError(b, err)
+			var each float64
+			for b.Loop() {
+				each = heapOfSubscribers(b, server.URL(), size.subscribers)
+			}
+			b.ReportMetric(each, "heap-B/subscriber")
+		})
 	}
-	b.ReportMetric(each, "heap-B/subscriber")
+}
+
+// heapOfSubscribers returns the heap that each of n subscribers takes, and closes them.
+func heapOfSubscribers(b *testing.B, url string, n int) float64 {
+	before := heap()
+	subs := make([]*fleetdial.Subscriber, n)
+	for i := range subs {
+		client := newURLClient(b, url)
+		sub, err := fleetdial.Subscribe(context.Background(), client, fleetdial.SubscriberConfig{Logger: quiet})
+		require.NoError(b, err)
+		subs[i] = sub
+	}
+	each := float64(heap()-before) / float64(n)
+	for _, sub := range subs {
+		require.NoError(b, sub.Close())
+	}
+	return each
 }
 
 func heap() uint64 {

@@ -1,7 +1,7 @@
 package directive
 
 import (
-	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -17,12 +17,14 @@ type anchor struct {
 	// that is not anchored to another clock.
 	epoch    time.Time
 	anchored bool
-	// origin is the epoch by which the directives of the set were first anchored, and origins
-	// has those of the directives for which it is another. A directive never ends later than
-	// it does by its origin. The zero origin is a clock that was read only once: it limits
-	// nothing.
-	origin  time.Time
-	origins map[string]time.Time
+	// origin is the epoch by which the directives of the set were first anchored. A
+	// directive never ends later than it does by its origin. The zero origin is a clock that
+	// was read only once: it limits nothing.
+	origin time.Time
+	// carried has a number for each directive, or is nil if origin is that of all. Number 0
+	// says that origin is the directive's, and number n that origins[n-1] is.
+	carried []uint16
+	origins []time.Time
 	// shortened says that rules expire before their directives' expiries.
 	shortened bool
 }
@@ -47,8 +49,8 @@ func AnchorAfter(s, prev *Set, epoch time.Time, provisional bool) *Set {
 	if provisional {
 		a.origin = time.Time{}
 	}
-	if prev.Len() > 0 && (prev.origins != nil || !replaces(a.origin, prev.origin)) {
-		a.origins = carriedOrigins(s, prev)
+	if prev.Len() > 0 && (prev.carried != nil || !replaces(a.origin, prev.origin)) {
+		a.carried, a.origins = carriedOrigins(s, prev)
 	}
 	return anchorAs(s, a)
 }
@@ -63,20 +65,25 @@ func replaces(origin, before time.Time) bool {
 	return 0 <= earlier && earlier <= ClockTolerance
 }
 
-// carriedOrigins returns the origins of the directives that both sets have.
-func carriedOrigins(s, prev *Set) map[string]time.Time {
-	had := make(map[string]*Directive, prev.Len())
-	for i := range prev.directives {
-		had[prev.directives[i].ID] = &prev.directives[i]
-	}
-	origins := make(map[string]time.Time)
-	for i := range s.directives {
-		d := &s.directives[i]
-		if before := had[d.ID]; before != nil && before.ExpiresAt.Equal(d.ExpiresAt) {
-			origins[d.ID] = prev.originOf(d.ID)
+// carriedOrigins returns the origins of the directives that both sets have, and their
+// numbers.
+func carriedOrigins(s, prev *Set) (carried []uint16, origins []time.Time) {
+	had := prev.directives.byID()
+	numbers := make(map[time.Time]uint16)
+	carried = make([]uint16, s.Len())
+	for i := range carried {
+		before, ok := had[s.directives.ids[i]]
+		if !ok || prev.directives.list[before].expiry != s.directives.list[i].expiry {
+			continue
 		}
+		origin := prev.originOf(int(before))
+		if numbers[origin] == 0 {
+			origins = append(origins, origin)
+			numbers[origin] = uint16(len(origins))
+		}
+		carried[i] = numbers[origin]
 	}
-	return origins
+	return carried, origins
 }
 
 // Reanchor returns s itself, unless the clock that it is anchored to turns out to be behind.
@@ -106,9 +113,9 @@ func Shift(s *Set, d time.Duration) *Set {
 	}
 	a := s.anchor
 	a.epoch, a.origin = shifted(a.epoch), shifted(a.origin)
-	a.origins = maps.Clone(a.origins)
-	for id, origin := range a.origins {
-		a.origins[id] = shifted(origin)
+	a.origins = slices.Clone(a.origins)
+	for i, origin := range a.origins {
+		a.origins[i] = shifted(origin)
 	}
 	return anchorAs(s, a)
 }
@@ -125,10 +132,10 @@ func Settle(s *Set, epoch time.Time) *Set {
 	if a.origin.IsZero() {
 		a.origin = epoch
 	}
-	a.origins = maps.Clone(a.origins)
-	for id, origin := range a.origins {
+	a.origins = slices.Clone(a.origins)
+	for i, origin := range a.origins {
 		if origin.IsZero() {
-			a.origins[id] = epoch
+			a.origins[i] = epoch
 		}
 	}
 	return anchorAs(s, a)
@@ -153,26 +160,25 @@ func anchorAs(s *Set, a anchor) *Set {
 	next := &Set{directives: s.directives, program: s.program, anchor: a, over: new(atomic.Bool)}
 	next.shortened = next.isLimited()
 	if s.shortened || next.shortened {
-		next.program = compile(s.directives) // the rules of the other set stay as they are
-	}
-	if next.shortened {
-		next.program.shorten(func(r *rule) time.Duration { return r.expiry - next.excess(r) })
+		next.program.setExpiries(func(r *rule) time.Duration {
+			return next.directives.expiry(int(r.index)) - next.excess(r)
+		})
 	}
 	return next
 }
 
 // originOf returns the origin of a directive.
-func (a *anchor) originOf(id string) time.Time {
-	if origin, ok := a.origins[id]; ok {
-		return origin
+func (a *anchor) originOf(i int) time.Time {
+	if a.carried == nil || a.carried[i] == 0 {
+		return a.origin
 	}
-	return a.origin
+	return a.origins[a.carried[i]-1]
 }
 
 // excess returns by how much a rule has to end before its directive's expiry, so that it
 // ends no later than by the directive's origin.
 func (s *Set) excess(r *rule) time.Duration {
-	origin := s.originOf(s.directives[r.index].ID)
+	origin := s.originOf(int(r.index))
 	if origin.IsZero() {
 		return 0
 	}
@@ -181,7 +187,7 @@ func (s *Set) excess(r *rule) time.Duration {
 
 // isLimited reports whether the origin of a directive is earlier than the epoch.
 func (s *Set) isLimited() bool {
-	if s.origins == nil && (s.origin.IsZero() || !s.epoch.After(s.origin)) {
+	if s.carried == nil && (s.origin.IsZero() || !s.epoch.After(s.origin)) {
 		return false
 	}
 	for i := range s.program.rules {
@@ -202,7 +208,7 @@ func EarliestEpoch(s *Set) time.Time {
 	var most time.Duration
 	for i := range s.program.rules {
 		r := &s.program.rules[i]
-		most = max(most, sinceUnixZero(s.directives[r.index].ExpiresAt)-r.expiry)
+		most = max(most, s.directives.expiry(int(r.index))-r.expiry)
 	}
 	return s.epoch.Add(-most)
 }

@@ -1,6 +1,8 @@
 package directive
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +67,35 @@ func TestAnchorAfter_DirectivePublishedAgainAfterAWrongClock(t *testing.T) {
 	assert.Equal(t, endsAt(t, right), endsAt(t, AnchorAfter(newSet(t, one), between, epoch, false)))
 }
 
+// TestAnchorAfter_KeepsOriginOfEachDirective publishes sets of one directive more each time.
+// Before each, the clock turns out to be wrong in another way.
+func TestAnchorAfter_KeepsOriginOfEachDirective(t *testing.T) {
+	t.Parallel()
+	const n = 2 * smallSet // the last sets are looked up by name
+	var all []Directive
+	var origins []time.Time
+	current := &Set{}
+	for i := range n {
+		id := fmt.Sprint(i)
+		all = append(all, dir(id, func(d *Directive) { d.Match.Tenant = id }))
+		epoch := time.Unix(1000, 0).Add(time.Duration(i*7%n) * time.Minute)
+		origins = append(origins, epoch)
+		shuffled := slices.Clone(all)
+		slices.Reverse(shuffled) // a directive stays the same at another index
+		current = AnchorAfter(newSet(t, shuffled...), current, epoch, false)
+		for j, origin := range origins {
+			from := origin
+			if epoch.Before(from) {
+				from = epoch
+			}
+			end := from.Add(time.Duration(noon.Add(time.Hour).UnixNano()))
+			req := Request{Tenant: fmt.Sprint(j)}
+			assert.Equal(t, Shape, current.Evaluate(req, end.Add(-1)).Level, "directive %d of %d", j, i+1)
+			assert.Equal(t, Off, current.Evaluate(req, end).Level, "directive %d of %d", j, i+1)
+		}
+	}
+}
+
 func TestReanchor_OnlyShortens(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1000, 0)
@@ -116,7 +147,7 @@ func TestAnchor_NoMeasurementExtends(t *testing.T) {
 				current = Settle(current, epoch)
 			}
 			require.False(t, endsAt(t, current).After(first), "%v after %v", endsAt(t, current), first)
-			require.False(t, EarliestEpoch(current).After(first.Add(-sinceUnixZero(set.directives[0].ExpiresAt))))
+			require.False(t, EarliestEpoch(current).After(first.Add(-set.directives.expiry(0))))
 		}
 	})
 }

@@ -33,9 +33,11 @@ type program struct {
 	groups     []group
 	// tenant, index and principal map a name to the group whose rules have only that
 	// name.
-	tenant, index, principal map[string]int32
+	tenant, index, principal map[string]uint16
 	// several holds the groups whose rules have two or three names.
 	several []combination
+	// byEndpoint splits the rules of large groups by their endpoint.
+	byEndpoint []endpointEnds
 }
 
 // smallSet is the largest number of rules of a small program.
@@ -45,7 +47,7 @@ const smallSet = 8
 // matched.
 type rule struct {
 	expiry   time.Duration // since the epoch
-	index    int32         // the index of the directive
+	index    uint16        // the index of the directive
 	sample   uint16
 	level    Level
 	endpoint Endpoint
@@ -54,28 +56,30 @@ type rule struct {
 	rest flags
 }
 
-type flags uint8
-
-const (
-	ringBuffer flags = 1 << iota
-	capture
-)
-
-// group holds the rules that name the same tenant, index and principal. Each list is
-// sorted from the highest level to the lowest, and by the order of the set within a
-// level.
+// group holds the rules that name the same tenant, index and principal. They are a list, a
+// part of the rules of the program. Each list is sorted from the highest level to the
+// lowest, and by the order of the set within a level.
+//
+// A group is large if it has more than smallSet rules. A large group has a list of the rules
+// for any endpoint, and a list for each endpoint.
 type group struct {
-	// list holds all rules of a group with at most smallSet rules. In a larger group,
-	// list holds the rules for any endpoint, and byEndpoint holds the others.
-	list       []rule
-	byEndpoint *[Unknown + 1][]rule
+	// start and end are the bounds of the group's list, which in a large group is the list
+	// of the rules for any endpoint.
+	start, end uint16
+	// large is 1 plus the group's index in program.byEndpoint. It is 0 if the group is not
+	// large.
+	large uint16
 }
+
+// endpointEnds holds the end of the list of each endpoint. The list begins at the end of the
+// endpoint before.
+type endpointEnds [Unknown + 1]uint16
 
 // combination holds the groups whose rules name the same two or three of tenant, index
 // and principal.
 type combination struct {
 	tenant, index, principal bool
-	groups                   map[names]int32
+	groups                   map[names]uint16
 }
 
 // names holds the names of a rule. An unset name is empty.
@@ -84,19 +88,12 @@ type names struct{ tenant, index, principal string }
 // compile returns the program of the directives. It omits directives that can never
 // change a decision: directives with the level Off and no flags, and directives with a
 // sample of 0.
-func compile(directives []Directive) program {
-	p := program{rules: make([]rule, 0, len(directives))}
-	for i := range directives {
-		d := &directives[i]
+func compile(directives *records) program {
+	p := program{rules: make([]rule, 0, len(directives.list))}
+	for i := range directives.list {
+		d := &directives.list[i]
 		r := rule{
-			expiry: sinceUnixZero(d.ExpiresAt), index: int32(i), sample: uint16(d.SamplePerMille), level: d.Level,
-			endpoint: d.Match.Endpoint,
-		}
-		if d.RingBuffer {
-			r.flags |= ringBuffer
-		}
-		if d.Capture {
-			r.flags |= capture
+			expiry: directives.expiry(i), index: uint16(i), sample: d.sample, level: d.level, endpoint: d.endpoint, flags: d.flags,
 		}
 		if r.sample == 0 || r.level == Off && r.flags == 0 {
 			continue
@@ -113,12 +110,12 @@ func compile(directives []Directive) program {
 }
 
 // compileSmall sorts the rules of a small program, and adds their matches.
-func (p *program) compileSmall(directives []Directive) {
+func (p *program) compileSmall(directives *records) {
 	order(p.rules)
 	p.matches = make([]Match, len(p.rules))
 	p.filters = make([]filter, len(p.rules))
 	for i, r := range p.rules {
-		p.matches[i] = directives[r.index].Match
+		p.matches[i] = directives.match(int(r.index))
 		p.filters[i] = newFilter(&p.matches[i])
 		p.named |= p.filters[i].mask
 	}
@@ -139,19 +136,20 @@ func order(list []rule) {
 }
 
 // compileGroups sorts the rules into groups.
-func (p *program) compileGroups(directives []Directive) {
-	of := make([]int32, len(p.rules)) // the group of each rule; group 0 is everything
-	sizes := []int32{0}
+func (p *program) compileGroups(directives *records) {
+	of := make([]uint16, len(p.rules)) // the group of each rule; group 0 is everything
+	sizes := []uint16{0}
 	for i := range p.rules {
-		of[i] = p.groupOf(&directives[p.rules[i].index].Match, int32(len(sizes)), len(p.rules)-i)
+		m := directives.match(int(p.rules[i].index))
+		of[i] = p.groupOf(&m, uint16(len(sizes)), len(p.rules)-i)
 		if int(of[i]) == len(sizes) {
 			sizes = append(sizes, 0)
 		}
 		sizes[of[i]]++
 	}
 	// The rules are sorted by group, and within a group by the order of the set.
-	ends := make([]int32, len(sizes))
-	sum := int32(0)
+	ends := make([]uint16, len(sizes))
+	sum := uint16(0)
 	for g, size := range sizes {
 		ends[g] = sum
 		sum += size
@@ -164,7 +162,7 @@ func (p *program) compileGroups(directives []Directive) {
 	p.rules = sorted
 	p.groups = make([]group, len(sizes))
 	for g := range p.groups {
-		p.groups[g] = newGroup(sorted[ends[g]-sizes[g] : ends[g] : ends[g]])
+		p.groups[g] = p.newGroup(ends[g]-sizes[g], ends[g])
 	}
 	if sizes[0] > 0 {
 		p.everything = &p.groups[0]
@@ -174,7 +172,7 @@ func (p *program) compileGroups(directives []Directive) {
 // groupOf returns the number of the group for the names of m. If there is no such group,
 // groupOf assigns it the number next. left is the number of rules that are still to be
 // sorted.
-func (p *program) groupOf(m *Match, next int32, left int) int32 {
+func (p *program) groupOf(m *Match, next uint16, left int) uint16 {
 	switch (names{m.Tenant, m.Index, m.Principal}) {
 	case names{}:
 		return 0
@@ -198,9 +196,9 @@ func (p *program) groupOf(m *Match, next int32, left int) int32 {
 
 // numberOf returns the number of the key. If the key has no number, numberOf assigns it
 // next. The first call makes the map with room for size keys.
-func numberOf[K comparable](groups *map[K]int32, key K, next int32, size int) int32 {
+func numberOf[K comparable](groups *map[K]uint16, key K, next uint16, size int) uint16 {
 	if *groups == nil {
-		*groups = make(map[K]int32, size)
+		*groups = make(map[K]uint16, size)
 	}
 	if n, ok := (*groups)[key]; ok {
 		return n
@@ -209,30 +207,32 @@ func numberOf[K comparable](groups *map[K]int32, key K, next int32, size int) in
 	return next
 }
 
-// newGroup returns a group of the rules, sorted for evaluation.
-func newGroup(rules []rule) group {
+// newGroup returns the group of the rules from start to end, which it sorts for evaluation.
+func (p *program) newGroup(start, end uint16) group {
+	rules := p.rules[start:end]
 	if len(rules) <= smallSet {
 		order(rules)
-		return group{list: rules}
+		return group{start: start, end: end}
 	}
 	slices.SortStableFunc(rules, func(a, b rule) int { return cmp.Compare(a.endpoint, b.endpoint) })
-	g := group{byEndpoint: new([Unknown + 1][]rule)}
-	for len(rules) > 0 {
-		e, n := rules[0].endpoint, 1
-		for n < len(rules) && rules[n].endpoint == e {
+	var ends endpointEnds
+	for e := range ends {
+		n := 0
+		for n < len(rules) && int(rules[n].endpoint) == e {
 			n++
 		}
 		order(rules[:n])
-		g.byEndpoint[e] = rules[:n:n]
 		rules = rules[n:]
+		ends[e] = end - uint16(len(rules))
 	}
-	g.list = g.byEndpoint[AnyEndpoint]
-	return g
+	p.byEndpoint = append(p.byEndpoint, ends)
+	return group{start: start, end: ends[AnyEndpoint], large: uint16(len(p.byEndpoint))}
 }
 
-// shorten replaces the expiry of each rule.
-func (p *program) shorten(expiry func(*rule) time.Duration) {
-	p.last = 0
+// setExpiries replaces the rules of the program by rules with other expiries. Programs that
+// share the rules stay as they are.
+func (p *program) setExpiries(expiry func(*rule) time.Duration) {
+	p.last, p.rules = 0, slices.Clone(p.rules)
 	for i := range p.rules {
 		p.rules[i].expiry = expiry(&p.rules[i])
 		p.last = max(p.last, p.rules[i].expiry)

@@ -23,28 +23,24 @@ func DiffSets(from, to *Set) Diff {
 	if from == to {
 		return diff
 	}
-	before := make(map[string]*Directive, from.Len())
+	var before map[string]int32
 	if from != nil {
-		for i := range from.directives {
-			before[from.directives[i].ID] = &from.directives[i]
-		}
+		before = from.directives.byID()
 	}
-	if to != nil {
-		for _, after := range to.directives {
-			old, had := before[after.ID]
-			delete(before, after.ID)
-			switch {
-			case !had:
-				diff.Added = append(diff.Added, after)
-			case !old.Equal(after):
-				diff.Changed = append(diff.Changed, Changed{*old, after})
-			}
+	for i := range to.Len() {
+		after := to.directives.directive(i)
+		old, had := before[after.ID]
+		delete(before, after.ID)
+		if !had {
+			diff.Added = append(diff.Added, after)
+		} else if d := from.directives.directive(int(old)); !d.Equal(after) {
+			diff.Changed = append(diff.Changed, Changed{d, after})
 		}
 	}
 	if len(before) > 0 {
-		for _, d := range from.directives {
-			if _, gone := before[d.ID]; gone {
-				diff.Removed = append(diff.Removed, d)
+		for i := range from.Len() {
+			if _, gone := before[from.directives.ids[i]]; gone {
+				diff.Removed = append(diff.Removed, from.directives.directive(i))
 			}
 		}
 	}

@@ -26,8 +26,8 @@ type evaluation struct {
 	clock
 
 	elapsed time.Duration
-	by      int32 // the index of the directive that gave the level; unused if the level is Off
-	bucket  int16 // the bucket of the request's id plus 1; 0 until it is needed
+	by      uint16 // the index of the directive that gave the level; unused if the level is Off
+	bucket  int16  // the bucket of the request's id plus 1; 0 until it is needed
 	level   Level
 	got     flags
 	timed   bool // elapsed is known
@@ -49,35 +49,45 @@ func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.
 			}
 		}
 	} else {
-		for g, next := p.find(req, inEverything); g != nil && !e.over; g, next = p.find(req, next) {
-			e.visitAll(g.list)
-			if g.byEndpoint != nil {
-				e.visitAll(g.of(req.Endpoint))
-			}
-		}
+		e.visitGroups(p)
 	}
 	if e.over && since != nil {
 		s.over.Store(true)
 	}
 	d := Decision{Level: e.level, RingBuffer: e.got&ringBuffer != 0, Capture: e.got&capture != 0}
 	if e.level != Off {
-		d.By = s.directives[e.by].ID
+		d.By = s.directives.ids[e.by]
 	}
 	return d
 }
 
-// of returns the rules of a large group for one endpoint.
-func (g *group) of(endpoint Endpoint) []rule {
+// visitGroups visits the groups whose names match. The order of the lists does not matter.
+func (e *evaluation) visitGroups(p *program) {
+	for g, next := p.find(e.req, inEverything); g != nil && !e.over; g, next = p.find(e.req, next) {
+		if g.large != 0 {
+			start, end := p.byEndpoint[g.large-1].of(e.req.Endpoint)
+			e.visitAll(p.rules[start:end])
+		}
+		for i := int(g.start); i < int(g.end); i++ {
+			if r := &p.rules[i]; r.wants(e.req.Endpoint) && !e.visit(r) {
+				break
+			}
+		}
+	}
+}
+
+// of returns the bounds of the list for one endpoint.
+func (ends *endpointEnds) of(endpoint Endpoint) (start, end uint16) {
 	switch {
 	case endpoint == AnyEndpoint:
 		endpoint = Unknown
 	case endpoint > Unknown:
-		return nil
+		return 0, 0
 	}
-	return g.byEndpoint[endpoint]
+	return ends[endpoint-1], ends[endpoint]
 }
 
-// visitAll visits the rules of a group, whose names match.
+// visitAll visits the rules of a list, whose names match.
 func (e *evaluation) visitAll(list []rule) {
 	for i := range list {
 		if r := &list[i]; r.wants(e.req.Endpoint) && !e.visit(r) {
@@ -170,7 +180,7 @@ func (p *program) find(req *Request, place int) (*group, int) {
 }
 
 // find returns the number of the group whose names match the request.
-func (c *combination) find(req *Request) (int32, bool) {
+func (c *combination) find(req *Request) (uint16, bool) {
 	var key names
 	if c.tenant {
 		key.tenant = req.Tenant

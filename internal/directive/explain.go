@@ -34,16 +34,17 @@ func (s *Set) Explain(req Request, now time.Time) Explanation {
 		return out
 	}
 	elapsed := clock{now: &now}.elapsed(s)
-	expiries := make([]time.Duration, len(s.directives))
-	for i := range s.directives {
-		expiries[i] = sinceUnixZero(s.directives[i].ExpiresAt)
+	expiries := make([]time.Duration, s.Len())
+	for i := range expiries {
+		expiries[i] = s.directives.expiry(i)
 	}
 	for i := range s.program.rules {
 		r := &s.program.rules[i]
 		expiries[r.index] = r.expiry // an anchored set may have an earlier expiry
 	}
-	out.Directives = make([]Ground, len(s.directives))
-	for i, d := range s.directives {
+	out.Directives = make([]Ground, s.Len())
+	for i := range out.Directives {
+		d := s.directives.directive(i)
 		g := Ground{
 			Directive: d, Expired: elapsed >= expiries[i], OutOfSample: out.Bucket >= d.SamplePerMille,
 			Differs: d.Match.differences(&req),

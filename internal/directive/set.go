@@ -1,9 +1,7 @@
 package directive
 
 import (
-	"fmt"
 	"math"
-	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -14,8 +12,8 @@ import (
 // A set that a subscriber returns counts its expiries on that process's monotonic clock, as
 // measured against Redis. Any other set counts them on the local wall clock.
 type Set struct {
-	directives []Directive
 	program    program
+	directives records
 	anchor
 	// over is set once the clock has shown that all rules have expired; nil in the zero Set.
 	over *atomic.Bool
@@ -24,32 +22,14 @@ type Set struct {
 // NewSet returns the set of these directives, in this order. The slice is copied. The error is a
 // *ValidationError that names the first field that breaks a limit, or a repeated id.
 func NewSet(directives []Directive) (*Set, error) {
-	return Compile(slices.Clone(directives))
-}
-
-// Compile is NewSet for a caller that gives the slice away.
-func Compile(directives []Directive) (*Set, error) {
 	if err := TooMany(len(directives)); err != nil {
 		return nil, err
 	}
-	seen := make(map[string]int32, len(directives))
+	b := NewBuilder(len(directives))
 	for i := range directives {
-		d := &directives[i]
-		if err := d.validate(); err != nil {
-			return nil, InDirective(i, err)
-		}
-		if first, dup := seen[d.ID]; dup {
-			return nil, InDirective(i, &ValidationError{"id", fmt.Sprintf("is the same as that of directives[%d]", first)})
-		}
-		seen[d.ID] = int32(i)
-		d.ExpiresAt = time.UnixMilli(d.ExpiresAt.UnixMilli())
+		b.Add(&directives[i])
 	}
-	return &Set{
-		directives: directives,
-		program:    compile(directives),
-		anchor:     anchor{epoch: time.Unix(0, 0)},
-		over:       new(atomic.Bool),
-	}, nil
+	return b.Set()
 }
 
 // sinceUnixZero saturates where a Duration ends, in the years 1677 and 2262, as Time.Sub does.
@@ -69,7 +49,7 @@ func (s *Set) Len() int {
 	if s == nil {
 		return 0
 	}
-	return len(s.directives)
+	return len(s.directives.list)
 }
 
 // Directives returns a copy of the set's directives, in their order.
@@ -77,8 +57,15 @@ func (s *Set) Directives() []Directive {
 	if s.Len() == 0 {
 		return nil
 	}
-	return slices.Clone(s.directives)
+	all := make([]Directive, s.Len())
+	for i := range all {
+		all[i] = s.directives.directive(i)
+	}
+	return all
 }
+
+// At returns the directive of the set with the index i.
+func At(s *Set, i int) Directive { return s.directives.directive(i) }
 
 // Evaluate returns what the set says of a request at that time: the highest level among the
 // directives that match it, whose sample it is in and that have not expired, and whether any of

@@ -182,7 +182,7 @@ var mutations = []mutation{
 	},
 	{
 		"origins are not carried", "directive/anchor.go",
-		`		a.origins = carriedOrigins(s, prev)
+		`		a.carried, a.origins = carriedOrigins(s, prev)
 `, ``,
 	},
 	{

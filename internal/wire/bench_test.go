@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -61,6 +62,39 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkDecodedHeap reports the heap that a decoded revision takes while it is in use.
+func BenchmarkDecodedHeap(b *testing.B) {
+	for _, n := range benchSizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			value := benchValue(b, n)
+			const kept = 16
+			var revs [kept]Revision
+			var each float64
+			for b.Loop() {
+				clear(revs[:])
+				before := heap()
+				for i := range revs {
+					var err error
+					revs[i], err = Decode(value)
+					require.NoError(b, err)
+				}
+				each = float64(heap()-before) / kept
+			}
+			runtime.KeepAlive(&revs)
+			b.ReportMetric(each, "heap-B/set")
+			b.ReportMetric(each/float64(len(value)), "heap-B/value-B")
+		})
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // plainRevision is the struct that the msgpack library decodes a value into.

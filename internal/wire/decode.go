@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
@@ -25,7 +26,6 @@ func Decode(value []byte) (Revision, error) {
 	if len(value) > MaxValueBytes {
 		return Revision{}, invalid("", fmt.Sprintf("the value is %d bytes, the limit is %d", len(value), MaxValueBytes))
 	}
-	// All strings of the set share the memory of this one copy.
 	r := &reader{in: string(value)}
 	rev, err := decodeRevision(r)
 	if err != nil {
@@ -41,6 +41,11 @@ func Decode(value []byte) (Revision, error) {
 		return Revision{}, &MalformedError{end, "data after the end"}
 	}
 	rev.SignedBy, _, _ = readSignature(r.in[r.pos:])
+	// The set keeps none of the reader's strings. The revision keeps none either, so that the
+	// memory of the value is freed.
+	for _, text := range []*string{&rev.ID, &rev.PublishedBy, &rev.Reason, &rev.SignedBy} {
+		*text = strings.Clone(*text)
+	}
 	return rev, nil
 }
 
@@ -112,16 +117,19 @@ func decodeSet(r *reader) (*directive.Set, error) {
 	if err := directive.TooMany(n); err != nil {
 		return nil, err
 	}
-	all := make([]directive.Directive, min(n, 1+(len(r.in)-r.pos)/minDirectiveBytes))
-	for i := range all {
-		if err := decodeDirective(r, &all[i]); err != nil {
+	present := min(n, 1+(len(r.in)-r.pos)/minDirectiveBytes)
+	b := directive.NewBuilder(present)
+	for i := range present {
+		var d directive.Directive
+		if err := decodeDirective(r, &d); err != nil {
 			return nil, directive.InDirective(i, err)
 		}
+		b.Add(&d)
 	}
-	if len(all) < n {
+	if present < n {
 		return nil, &MalformedError{len(r.in), unexpectedEnd}
 	}
-	return directive.Compile(all)
+	return b.Set()
 }
 
 // requiredKeys lists the keys that every directive has, in the order of the bits that
@@ -161,7 +169,7 @@ func decodeDirective(r *reader, d *directive.Directive) error {
 }
 
 // decodeField reads the value of one key, and returns the bit of the key. It checks
-// neither the length nor the UTF-8 of strings, because [directive.Compile] does.
+// neither the length nor the UTF-8 of strings, because [directive.Builder.Add] does.
 func decodeField(r *reader, key string, d *directive.Directive) (bit int, err error) {
 	var n int64
 	switch key {

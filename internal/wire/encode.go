@@ -26,7 +26,7 @@ func Encode(r Revision) ([]byte, error) {
 	e.integer("published_at", r.PublishedAt.UnixMilli())
 	e.text("publisher", r.PublishedBy)
 	e.text("reason", r.Reason)
-	e.directives(r.Set.Directives())
+	e.directives(r.Set)
 	if buf.Len() > MaxValueBytes {
 		return nil, invalid("", fmt.Sprintf("the set takes %d bytes, the limit is %d", buf.Len(), MaxValueBytes))
 	}
@@ -50,11 +50,12 @@ func (e encoder) boolean(key string, b bool) {
 	_ = e.EncodeBool(b)
 }
 
-func (e encoder) directives(all []directive.Directive) {
+func (e encoder) directives(set *directive.Set) {
 	_ = e.EncodeString("directives")
-	_ = e.EncodeArrayLen(len(all))
-	for i := range all {
-		e.directive(&all[i])
+	_ = e.EncodeArrayLen(set.Len())
+	for i := range set.Len() {
+		d := directive.At(set, i)
+		e.directive(&d)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,25 @@ func TestDecode_MaxDirectives(t *testing.T) {
 	assert.Equal(t, limitDirectives, rev.Set.Len())
 	_, err = Decode(wellFormed(t, limitDirectives+1))
 	assert.EqualError(t, err, "directives: holds 10001, the limit is 10000")
+}
+
+// TestDecode_HeapOfRevision does not run in parallel, so that no other test allocates
+// meanwhile.
+func TestDecode_HeapOfRevision(t *testing.T) {
+	rev := goldenRevisions(t)["empty"]
+	rev.Set = fleetSet(t, limitDirectives)
+	value, err := Encode(rev)
+	require.NoError(t, err)
+	var revs [8]Revision
+	before := heap()
+	for i := range revs {
+		revs[i], err = Decode(value)
+		require.NoError(t, err)
+	}
+	each := int(heap()-before) / len(revs)
+	assert.Less(t, each, len(value)*5/4, "the heap of a revision, for a value of %d bytes", len(value))
+	assert.Positive(t, each)
+	runtime.KeepAlive(&revs)
 }
 
 // padded appends a second map to the value, so that the result has the length.
