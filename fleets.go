@@ -17,8 +17,8 @@ import (
 
 // Fleets returns the names of the fleets that have a key, a history or a roster in the
 // client's database, in order. Fleets scans all keys of the database with SCAN, on a Cluster
-// those of every master. The error wraps [ErrUnavailable] if Redis is out of reach or denies
-// SCAN.
+// those of every master. Fleets returns when ctx ends. The error wraps [ErrUnavailable] if Redis
+// is out of reach or denies SCAN.
 func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	names, err := redisstore.Fleets(ctx, client)
 	if err != nil {
@@ -44,9 +44,9 @@ type FleetSummary struct {
 }
 
 // SummarizeFleets returns a summary of each of the fleets, in the order of the names. It needs
-// two round trips for each 16 fleets. An error reply of Redis, as for a fleet that the user may
-// not read, is the Err of that fleet. The error says that a name is not valid, or wraps
-// [ErrUnavailable].
+// two round trips for each 16 fleets, and returns when ctx ends. An error reply of Redis, as for a
+// fleet that the user may not read, is the Err of that fleet. The error says that a name is not
+// valid, or wraps [ErrUnavailable].
 func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []string) ([]FleetSummary, error) {
 	found, err := redisstore.ReadFleets(ctx, client, names, wire.MaxValueBytes+1)
 	if err != nil {

@@ -25,11 +25,21 @@ const (
 )
 
 // Fleets returns the names of the fleets that have a revision, a history or a roster, in
-// order. On a Cluster, Fleets scans every master.
+// order. On a Cluster, Fleets scans every master. Fleets returns when the context ends, as the
+// methods of Interruptible do.
 func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
 	}
+	const tried = "scan for fleets"
+	return interruptibly(ctx, tried, func() ([]string, error) {
+		names, err := scanAll(ctx, client)
+		return names, Classify(tried, err)
+	})
+}
+
+// scanAll returns the names of the fleets on all servers.
+func scanAll(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	var mu sync.Mutex
 	found := map[string]bool{}
 	add := func(keys []string) {
@@ -50,7 +60,7 @@ func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error)
 		err = scan(ctx, client, add)
 	}
 	if err != nil {
-		return nil, Classify("scan for fleets", err)
+		return nil, err
 	}
 	return slices.Sorted(maps.Keys(found)), nil
 }
@@ -116,7 +126,8 @@ type Overview struct {
 }
 
 // ReadFleets reads several fleets, in two round trips for each 16 fleets. An error reply is
-// the Err of its fleet.
+// the Err of its fleet. ReadFleets returns when the context ends, as the methods of Interruptible
+// do.
 func ReadFleets(ctx context.Context, client redis.UniversalClient, names []string, limit int) ([]Overview, error) {
 	if err := checkClient(client); err != nil {
 		return nil, err
@@ -130,16 +141,19 @@ func ReadFleets(ctx context.Context, client redis.UniversalClient, names []strin
 		}
 		all[i].Name = name
 	}
-	for from := 0; from < len(names); from += fleetsAtOnce {
-		to := min(from+fleetsAtOnce, len(names))
-		if err := readFleets(ctx, client, fleets[from:to], all[from:to], limit); err != nil {
-			return nil, err
+	// The caller's names are not read from here on: they may change after the context has ended.
+	return interruptibly(ctx, "read the fleets", func() ([]Overview, error) {
+		for from := 0; from < len(all); from += fleetsAtOnce {
+			to := min(from+fleetsAtOnce, len(all))
+			if err := readFleets(ctx, client, fleets[from:to], all[from:to], limit); err != nil {
+				return nil, err
+			}
+			if err := countInstances(ctx, client, fleets[from:to], all[from:to]); err != nil {
+				return nil, err
+			}
 		}
-		if err := countInstances(ctx, client, fleets[from:to], all[from:to]); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
+		return all, nil
+	})
 }
 
 // readFleets reads the value of each fleet.
