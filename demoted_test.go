@@ -102,6 +102,26 @@ func TestForget_NameMovesToNewMaster(t *testing.T) {
 	assert.Zero(t, b.Client(t).DBSize(t.Context()).Val())
 }
 
+func TestClose_NameMovesToNewMaster(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	client, move := movableClient(t, a)
+	demote(t, b, a)
+	s, err := Subscribe(t.Context(), client, SubscriberConfig{Instance: "web", ReportInterval: time.Hour})
+	require.NoError(t, err)
+	direct := b.Client(t)
+	rows := func() int64 { return direct.ZCard(t.Context(), testKey+":fleet").Val() }
+	testutil.Eventually(t, within, "the row is in the replica", func() bool { return rows() == 1 })
+	fillPool(t, client, 10)
+
+	b.Do(t, "REPLICAOF", "NO", "ONE")
+	move(b)
+	demote(t, a, b)
+	s.Close()
+	assert.Zero(t, rows(), "the instance has left")
+	assert.Zero(t, direct.DBSize(t.Context()).Val())
+}
+
 func TestForget_PermanentReplicaFailsSoon(t *testing.T) {
 	t.Parallel()
 	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
