@@ -139,10 +139,8 @@ func (cfg *SubscriberConfig) check() error {
 	cfg.SubscriptionTimeout = cmp.Or(cfg.SubscriptionTimeout, DefaultSubscriptionTimeout)
 	cfg.SubscriptionAge = cmp.Or(cfg.SubscriptionAge, DefaultSubscriptionAge)
 	cfg.ReportInterval = cmp.Or(cfg.ReportInterval, DefaultReportInterval)
-	const shortest = 10 * time.Millisecond
-	if cfg.ResyncInterval < shortest || cfg.SubscriptionTimeout < shortest ||
-		0 < cfg.SubscriptionAge && cfg.SubscriptionAge < shortest || 0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
-		return fmt.Errorf("ResyncInterval, SubscriptionTimeout, SubscriptionAge and ReportInterval must be at least %v", shortest)
+	if err := cfg.checkIntervals(); err != nil {
+		return err
 	}
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, wire.MaxValueBytes)
 	if cfg.MaxBytes < wire.HeaderBytes || cfg.MaxBytes > wire.MaxValueBytes {
@@ -157,6 +155,27 @@ func (cfg *SubscriberConfig) check() error {
 		return err
 	}
 	cfg.Labels, cfg.Capabilities = maps.Clone(cfg.Labels), slices.Clone(cfg.Capabilities)
+	return nil
+}
+
+// checkIntervals says which interval is too short. A negative SubscriptionAge or ReportInterval
+// means never.
+func (cfg *SubscriberConfig) checkIntervals() error {
+	const shortest = 10 * time.Millisecond
+	for _, interval := range []struct {
+		field    string
+		value    time.Duration
+		canBeOff bool
+	}{
+		{"ResyncInterval", cfg.ResyncInterval, false},
+		{"SubscriptionTimeout", cfg.SubscriptionTimeout, false},
+		{"SubscriptionAge", cfg.SubscriptionAge, true},
+		{"ReportInterval", cfg.ReportInterval, true},
+	} {
+		if interval.value < shortest && (interval.value >= 0 || !interval.canBeOff) {
+			return fmt.Errorf("%s: must be at least %v", interval.field, shortest)
+		}
+	}
 	return nil
 }
 
