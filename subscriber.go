@@ -158,27 +158,6 @@ func (cfg *SubscriberConfig) check() error {
 	return nil
 }
 
-// checkIntervals says which interval is too short. A negative SubscriptionAge or ReportInterval
-// means never.
-func (cfg *SubscriberConfig) checkIntervals() error {
-	const shortest = 10 * time.Millisecond
-	for _, interval := range []struct {
-		field    string
-		value    time.Duration
-		canBeOff bool
-	}{
-		{"ResyncInterval", cfg.ResyncInterval, false},
-		{"SubscriptionTimeout", cfg.SubscriptionTimeout, false},
-		{"SubscriptionAge", cfg.SubscriptionAge, true},
-		{"ReportInterval", cfg.ReportInterval, true},
-	} {
-		if interval.value < shortest && (interval.value >= 0 || !interval.canBeOff) {
-			return fmt.Errorf("%s: must be at least %v", interval.field, shortest)
-		}
-	}
-	return nil
-}
-
 // Subscriber keeps an in-memory copy of the fleet's current set. Load and Decide never contact
 // Redis. A Subscriber is a [Store]. All methods are safe for concurrent use.
 //
