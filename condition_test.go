@@ -106,6 +106,48 @@ func TestPublish_ConditionsKeepUnreadableValue(t *testing.T) {
 	}
 }
 
+// TestPublish_IfUnreadable has a readable revision come in, in place of an unreadable value. Its
+// directives fill more than the first bytes, which Publish reads otherwise.
+func TestPublish_IfUnreadable(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	p := newTestPublisher(t, client, PublisherConfig{PublishedBy: "alice"})
+	opts := PublishOptions{IfUnreadable: true}
+	readable := string(value(t, 3, setOf(t, "a", "b", "c")))
+	for _, content := range []string{"", "junk", readable[:100], readable[:len(readable)-1]} {
+		require.NoError(t, client.Set(t.Context(), testKey, content, 0).Err())
+		_, err := p.Publish(t.Context(), setOf(t, "b"), opts)
+		require.NoError(t, err, content)
+	}
+	require.NoError(t, client.Del(t.Context(), testKey).Err())
+	for _, dryRun := range []bool{true, false} {
+		opts.DryRun = dryRun
+		_, err := p.Publish(t.Context(), setOf(t, "b"), opts)
+		require.NoError(t, err, "a missing key")
+	}
+	require.NoError(t, client.Set(t.Context(), testKey, readable, 0).Err())
+	_, err := p.Publish(t.Context(), setOf(t, "b"), opts)
+	conflict := new(ConflictError)
+	require.ErrorAs(t, err, &conflict)
+	assert.Equal(t, 3, conflict.Set.Len())
+	assert.Equal(t, readable, client.Get(t.Context(), testKey).Val())
+}
+
+func TestCurrent_UnreadableValueTellsItsHeader(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	p := newTestPublisher(t, client, PublisherConfig{})
+	full := value(t, 3, setOf(t, "a"))
+	require.NoError(t, client.Set(t.Context(), testKey, full[:len(full)-1], 0).Err())
+	rev, err := p.Current(t.Context())
+	require.ErrorAs(t, err, new(*MalformedError))
+	assert.EqualValues(t, 3, rev.Version)
+	assert.NotEmpty(t, rev.ID)
+	assert.Nil(t, rev.Set)
+}
+
 // TestUpdate_WatchesKeyAndHistory writes one of the keys while a transaction is under way.
 func TestUpdate_WatchesKeyAndHistory(t *testing.T) {
 	t.Parallel()

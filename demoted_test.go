@@ -83,6 +83,64 @@ func TestPublish_NameMovesToNewMaster(t *testing.T) {
 	}
 }
 
+func TestForget_NameMovesToNewMaster(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	client, move := movableClient(t, a)
+	p := newTestPublisher(t, client, PublisherConfig{})
+	demote(t, b, a)
+	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.NoError(t, err)
+	fillPool(t, client, 10)
+
+	b.Do(t, "REPLICAOF", "NO", "ONE")
+	move(b)
+	demote(t, a, b)
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	require.NoError(t, p.Forget(ctx, rev))
+	assert.Zero(t, b.Client(t).DBSize(t.Context()).Val())
+}
+
+func TestClose_NameMovesToNewMaster(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	client, move := movableClient(t, a)
+	demote(t, b, a)
+	s, err := Subscribe(t.Context(), client, SubscriberConfig{Instance: "web", ReportInterval: time.Hour})
+	require.NoError(t, err)
+	direct := b.Client(t)
+	rows := func() int64 { return direct.ZCard(t.Context(), testKey+":fleet").Val() }
+	testutil.Eventually(t, within, "the row is in the replica", func() bool { return rows() == 1 })
+	fillPool(t, client, 10)
+
+	b.Do(t, "REPLICAOF", "NO", "ONE")
+	move(b)
+	demote(t, a, b)
+	s.Close()
+	assert.Zero(t, rows(), "the instance has left")
+	assert.Zero(t, direct.DBSize(t.Context()).Val())
+}
+
+func TestForget_PermanentReplicaFailsSoon(t *testing.T) {
+	t.Parallel()
+	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
+	rev, err := newTestPublisher(t, b.Client(t), PublisherConfig{}).Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.NoError(t, err)
+	demote(t, a, b)
+	p := newTestPublisher(t, a.Client(t), PublisherConfig{})
+	for _, limit := range []time.Duration{within, 400 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		began := time.Now()
+		err := p.Forget(ctx, rev)
+		cancel()
+		require.ErrorIs(t, err, ErrUnavailable)
+		require.ErrorContains(t, err, "nothing was removed")
+		require.ErrorContains(t, err, "READONLY")
+		assert.Less(t, time.Since(began), min(limit, readOnlyTime+longestRetry)+longestStall)
+	}
+}
+
 func TestPublish_PermanentReplicaFailsSoon(t *testing.T) {
 	t.Parallel()
 	a, b := testutil.StartRedis(t), testutil.StartRedis(t)

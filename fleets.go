@@ -17,8 +17,8 @@ import (
 
 // Fleets returns the names of the fleets that have a key, a history or a roster in the
 // client's database, in order. Fleets scans all keys of the database with SCAN, on a Cluster
-// those of every master. The error wraps [ErrUnavailable] if Redis is out of reach or denies
-// SCAN.
+// those of every master. Fleets returns when ctx ends. The error wraps [ErrUnavailable] if Redis
+// is out of reach or denies SCAN.
 func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	names, err := redisstore.Fleets(ctx, client)
 	if err != nil {
@@ -44,9 +44,9 @@ type FleetSummary struct {
 }
 
 // SummarizeFleets returns a summary of each of the fleets, in the order of the names. It needs
-// two round trips for each 16 fleets. An error reply of Redis, as for a fleet that the user may
-// not read, is the Err of that fleet. The error says that a name is not valid, or wraps
-// [ErrUnavailable].
+// two round trips for each 16 fleets, and returns when ctx ends. An error reply of Redis, as for a
+// fleet that the user may not read, is the Err of that fleet. The error says that a name is not
+// valid, or wraps [ErrUnavailable].
 func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []string) ([]FleetSummary, error) {
 	found, err := redisstore.ReadFleets(ctx, client, names, wire.MaxValueBytes+1)
 	if err != nil {
@@ -82,9 +82,12 @@ func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.
 //
 // The error wraps [ErrInstancesLive] if an instance follows the fleet, and is a
 // *[ConflictError] if there is another current revision. After these, and after errors that
-// do not wrap [ErrOutcomeUnknown], nothing was removed.
+// do not wrap [ErrOutcomeUnknown], nothing was removed. If a replica answers, Forget tries again
+// as [Publisher.Publish] does.
 func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 	isOpen := false
+	var readOnly error // the last error with which a replica answered
+	began := time.Now()
 	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		roster, err := p.Roster(ctx)
@@ -101,6 +104,11 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 			// An earlier attempt may have removed the fleet, and somebody may have made it exist again.
 			// The error itself is not wrapped, because it says that nothing was removed.
 			return fmt.Errorf("%w; the last attempt failed: %v", ErrOutcomeUnknown, err) //nolint:errorlint
+		case redisstore.IsReadOnly(err) && time.Since(began) < readOnlyTime:
+			// The attempt closed connections to a server that was demoted.
+			readOnly = err
+		case readOnly != nil && ctx.Err() != nil:
+			return readOnly
 		default:
 			return err
 		}
@@ -108,6 +116,8 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 		case pace.Sleep(ctx, retry.Next(nil)):
 		case isOpen:
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		case readOnly != nil:
+			return readOnly
 		default:
 			return redisstore.Classify("nothing was removed: others kept writing", ctx.Err())
 		}

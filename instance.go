@@ -139,16 +139,22 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 		return InstanceStale
 	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == StateRejected:
 		return InstanceRejected
+	case r.isRecent() && follows(rep.State) && (rep.Applied == nil || rep.Applied.ID != r.ID):
+		return InstancePending
 	case rep.Applied == nil:
 		return InstanceNever
 	case !r.Published || rep.State != StateLive && rep.State != StateEmpty:
 		return InstanceStale
 	case rep.Applied.ID == r.ID && !r.differs(rep.Applied):
 		return InstanceSynced
-	case rep.Applied.ID != r.ID && r.isRecent():
-		return InstancePending
 	}
 	return InstanceStale
+}
+
+// follows reports whether an instance in the state hears of the next revision. Before that
+// revision, the key may have been missing, or may have held a value that the instance rejected.
+func follows(s State) bool {
+	return s == StateLive || s == StateEmpty || s == StateMissing || s == StateRejected
 }
 
 // DefaultPendingTime is the default of PublisherConfig.PendingTime.

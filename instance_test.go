@@ -68,7 +68,19 @@ func TestRoster_Judge(t *testing.T) {
 		"behind for a moment":     {behind(4999 * time.Millisecond), InstancePending, ""},
 		"behind for longer":       {behind(5 * time.Second), InstanceStale, ""},
 		"published in the future": {behind(-time.Hour), InstanceStale, ""},
-		"rejected a moment ago":   {func(r *Roster, in *Instance) { behind(0)(r, in); in.Report.State = StateRejected }, InstanceStale, ""},
+		"rejected an older one, just before": {func(r *Roster, in *Instance) {
+			rejected(StateRejected, func(Roster) string { return older })(r, in)
+			r.PublishedAt = r.Now
+		}, InstancePending, ""},
+		"rejected a moment ago": {func(r *Roster, in *Instance) { rejected(StateRejected, current)(r, in); r.PublishedAt = r.Now }, InstanceRejected, ""},
+		"missing a moment ago":  {func(r *Roster, in *Instance) { behind(0)(r, in); in.Report.State = StateMissing }, InstancePending, ""},
+		"missing for longer":    {func(r *Roster, in *Instance) { behind(5*time.Second)(r, in); in.Report.State = StateMissing }, InstanceStale, ""},
+		"first publish": {func(r *Roster, in *Instance) {
+			behind(0)(r, in)
+			in.Report.State, in.Report.Applied = StateMissing, nil
+		}, InstancePending, ""},
+		"nothing applied, stale":  {func(r *Roster, in *Instance) { behind(0)(r, in); in.Report.State, in.Report.Applied = StateStale, nil }, InstanceNever, ""},
+		"missing, then restored":  {func(r *Roster, in *Instance) { in.Report.State = StateMissing; r.PublishedAt = r.Now }, InstanceStale, ""},
 		"stale a moment ago":      {func(r *Roster, in *Instance) { behind(0)(r, in); in.Report.State = StateStale }, InstanceStale, ""},
 		"never pending":           {func(r *Roster, in *Instance) { behind(0)(r, in); r.pendingTime = -1 }, InstanceStale, ""},
 		"empty value, behind":     {func(r *Roster, in *Instance) { behind(0)(r, in); r.Version, r.ID = 0, "" }, InstanceStale, ""},

@@ -78,6 +78,10 @@ type PublishOptions struct {
 	// a missing key or an empty value. Nil disables the check. Both IfVersion and IfCurrent are
 	// checked.
 	IfCurrent *Revision
+	// IfUnreadable publishes only if the key still holds no readable revision: an unreadable value,
+	// an empty value or none. Otherwise Publish returns a *ConflictError. IfCurrent cannot stand
+	// for an unreadable value, because such a value may have no ID.
+	IfUnreadable bool
 	// DryRun does everything except the write, and returns the revision that would be written.
 	DryRun bool
 }
@@ -133,7 +137,9 @@ func (p *Publisher) Now(ctx context.Context) (time.Time, error) {
 
 // Current returns the current revision. An empty value is the empty set at version 0. The
 // error is ErrNoRevision if there is no key, wraps [ErrUnavailable], is a *[MalformedError] or a
-// *[ValidationError], or says that the key is of another type.
+// *[ValidationError], or says that the key is of another type. With a *MalformedError or a
+// *ValidationError, the revision holds only what the first bytes of the value tell, and has no
+// set.
 func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 	got, err := p.client.ReadValue(ctx, wire.MaxValueBytes+1)
 	switch {
@@ -144,7 +150,11 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 	case got.Missing:
 		return Revision{}, ErrNoRevision
 	}
-	return p.decode(got.Value)
+	rev, err := p.decode(got.Value)
+	if err != nil {
+		rev, _ = wire.DecodeHeader(got.Value)
+	}
+	return rev, err
 }
 
 // Publish makes the set the fleet's current set, and announces it. A nil set is an empty one.

@@ -126,6 +126,20 @@ func TestInstance_LeavingKeepsRowOfAnother(t *testing.T) {
 	f.waitForRows(t, map[string]InstanceState{"web": InstanceSynced})
 }
 
+// TestInstance_LeavesWithoutReport has Redis evict the report before the instance leaves.
+func TestInstance_LeavesWithoutReport(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	s, err := Subscribe(t.Context(), client, SubscriberConfig{Instance: "web", ReportInterval: time.Hour})
+	require.NoError(t, err)
+	testutil.Eventually(t, within, "the instance reports", func() bool {
+		return client.Del(t.Context(), testKey+":instance:web").Val() == 1
+	})
+	s.Close()
+	assert.Zero(t, client.ZCard(t.Context(), testKey+":fleet").Val())
+}
+
 // TestInstance_RestartTakesNameOver starts a process whose predecessor of the same name was
 // killed a moment ago.
 func TestInstance_RestartTakesNameOver(t *testing.T) {

@@ -139,10 +139,8 @@ func (cfg *SubscriberConfig) check() error {
 	cfg.SubscriptionTimeout = cmp.Or(cfg.SubscriptionTimeout, DefaultSubscriptionTimeout)
 	cfg.SubscriptionAge = cmp.Or(cfg.SubscriptionAge, DefaultSubscriptionAge)
 	cfg.ReportInterval = cmp.Or(cfg.ReportInterval, DefaultReportInterval)
-	const shortest = 10 * time.Millisecond
-	if cfg.ResyncInterval < shortest || cfg.SubscriptionTimeout < shortest ||
-		0 < cfg.SubscriptionAge && cfg.SubscriptionAge < shortest || 0 < cfg.ReportInterval && cfg.ReportInterval < shortest {
-		return fmt.Errorf("ResyncInterval, SubscriptionTimeout, SubscriptionAge and ReportInterval must be at least %v", shortest)
+	if err := cfg.checkIntervals(); err != nil {
+		return err
 	}
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, wire.MaxValueBytes)
 	if cfg.MaxBytes < wire.HeaderBytes || cfg.MaxBytes > wire.MaxValueBytes {

@@ -336,9 +336,12 @@ func TestSubscriber_ConfigLimits(t *testing.T) {
 	t.Parallel()
 	client := impatient(t, "127.0.0.1:1")
 	for want, change := range map[string]func(*SubscriberConfig){
-		"MaxBytes must be 128 to 4194304": func(cfg *SubscriberConfig) { cfg.MaxBytes = wire.MaxValueBytes + 1 },
-		"must be at least 10ms":           func(cfg *SubscriberConfig) { cfg.ResyncInterval = time.Millisecond },
-		"there is no startup 3":           func(cfg *SubscriberConfig) { cfg.Startup = UseSnapshot + 1 },
+		"MaxBytes must be 128 to 4194304":            func(cfg *SubscriberConfig) { cfg.MaxBytes = wire.MaxValueBytes + 1 },
+		"ResyncInterval: must be at least 10ms":      func(cfg *SubscriberConfig) { cfg.ResyncInterval = -1 },
+		"SubscriptionTimeout: must be at least 10ms": func(cfg *SubscriberConfig) { cfg.SubscriptionTimeout = time.Millisecond },
+		"SubscriptionAge: must be at least 10ms":     func(cfg *SubscriberConfig) { cfg.SubscriptionAge = time.Millisecond },
+		"ReportInterval: must be at least 10ms":      func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Millisecond },
+		"there is no startup 3":                      func(cfg *SubscriberConfig) { cfg.Startup = UseSnapshot + 1 },
 	} {
 		cfg := testConfig()
 		change(&cfg)

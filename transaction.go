@@ -47,7 +47,7 @@ type transaction struct {
 // other error, nothing was written.
 func (t *transaction) run(ctx context.Context) (rev Revision, err error) {
 	limit := wire.MaxValueBytes + 1
-	if t.headerOnly && t.publisher.keys == nil {
+	if t.headerOnly && t.publisher.keys == nil && !t.opts.IfUnreadable {
 		limit = wire.HeaderBytes
 	}
 	err = t.publisher.client.Transact(ctx, limit,
@@ -103,6 +103,11 @@ func (t *transaction) checkCondition(
 ) error {
 	if want := max(t.opts.IfVersion, 0); t.opts.IfVersion != 0 && (want != current.Version || want == 0 && found.Exists) {
 		return t.conflict(ctx, tx, want)
+	}
+	if t.opts.IfUnreadable && len(found.Value) > 0 {
+		if _, err := t.publisher.decode(found.Value); err == nil {
+			return t.conflict(ctx, tx, 0)
+		}
 	}
 	want := t.opts.IfCurrent
 	if want == nil {

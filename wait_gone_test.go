@@ -270,3 +270,18 @@ func TestWait_OlderVersionIsALoss(t *testing.T) {
 		require.ErrorIs(t, err, ErrRevisionLost, name)
 	}
 }
+
+// TestWait_RejectionOfAnEarlierState has an instance that rejected the revision and then left that
+// state: only a rejection in force counts.
+func TestWait_RejectionOfAnEarlierState(t *testing.T) {
+	t.Parallel()
+	roster, in := judged()
+	w := &wait{id: roster.ID, status: WaitStatus{Version: roster.Version}}
+	in.Report.Rejected = &Rejected{Version: roster.Version, ID: roster.ID}
+	for _, state := range []State{StateLive, StateStale, StateEmpty, StateMissing} {
+		in.Report.State = state
+		assert.False(t, w.hasRejected(&in, &roster), state)
+	}
+	in.Report.State = StateRejected
+	assert.True(t, w.hasRejected(&in, &roster))
+}

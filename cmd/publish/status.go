@@ -38,11 +38,12 @@ func (a *app) statusCommand() *cobra.Command {
 Instances that need attention come first. The states are:
 
   SYNCED    the instance has the current revision
-  PENDING   the instance is live, and the revision was published less than --pending ago
+  PENDING   the instance follows the key, and the revision was published less than
+            --pending ago
   STALE     the instance has another revision, or is not live, or its report is missing
             or invalid
   REJECTED  the instance rejected the current revision
-  NEVER     the instance has not applied any revision
+  NEVER     the instance has not applied any revision, and is not PENDING
   GONE      the instance stopped reporting within the last hour, without leaving; the row
             shows its last report
 
@@ -74,7 +75,7 @@ report of the instance, and --fail-on applies to that instance only.`,
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "refresh of the roster each second until Ctrl-C")
 	cmd.Flags().StringSliceVar(&f.failOn, "fail-on", nil, "states that make the command fail (default none)")
 	cmd.Flags().DurationVar(&f.pending, "pending", fleetdial.DefaultPendingTime,
-		"time after a publish in which a live instance is PENDING and not STALE; 0 disables PENDING")
+		"time after a publish in which an instance that follows the key is PENDING; 0 disables PENDING")
 	completeWith(cmd, "fail-on", "pending", "stale", "rejected", "never", "gone")
 	return cmd
 }

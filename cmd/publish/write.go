@@ -107,10 +107,16 @@ type change struct {
 // draft is a new revision, computed from exactly one current revision.
 type draft struct {
 	from, to fleetdial.Revision
-	// condition is the current revision, nil if the key holds an unreadable value.
+	// condition is the current revision, nil if the key holds an unreadable value. from is what the
+	// first bytes of that value tell then.
 	condition *fleetdial.Revision
 	// warnings are what the operator has to confirm because of the current revision.
 	warnings []string
+}
+
+// expect sets the condition that the key still holds what the draft was computed from.
+func (d *draft) expect(opts *fleetdial.PublishOptions) {
+	opts.IfCurrent, opts.IfUnreadable = d.condition, d.condition == nil
 }
 
 // publish makes the change to the fleet's set: it shows the difference from the current revision,
@@ -137,7 +143,7 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		rev := d.to
 		if err == nil && !w.dryRun {
 			opts := w.options()
-			opts.IfCurrent = d.condition
+			d.expect(&opts)
 			rev, err = a.write(ctx, p, c, d.to.Set, opts)
 		}
 		if err == nil {
@@ -173,7 +179,6 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 	d.from, err = p.Current(timed)
 	switch unreadable := isInvalid(err); {
 	case unreadable && c.replaces:
-		d.from = fleetdial.Revision{}
 		a.messagef("the key holds an unreadable value, which is replaced: %v", err)
 	case errors.Is(err, fleetdial.ErrNoRevision):
 		d.from = fleetdial.Revision{}
@@ -197,7 +202,8 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 		return d, asRejected(withMaxTTLHint(err))
 	}
 	opts := w.options()
-	opts.DryRun, opts.IfCurrent = true, d.condition
+	opts.DryRun = true
+	d.expect(&opts)
 	d.to, err = a.write(ctx, p, c, set, opts)
 	return d, err
 }

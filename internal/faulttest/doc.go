@@ -68,7 +68,7 @@
 //	     TestPublish_OpenOutcomeUntilContextEnds TestPublish_ConflictSettlesOpenOutcome
 //	     TestPublish_LostReplyFoundInHistory TestFind_TruncatedHistory
 //	     TestPublish_LostReplyAfterVersionsBeganAgain TestUpdate_WatchesKeyAndHistory
-//	     TestPublish_IfCurrent TestPublish_ConditionsKeepUnreadableValue
+//	     TestPublish_IfCurrent TestPublish_IfUnreadable TestPublish_ConditionsKeepUnreadableValue
 //	     TestExec_AbandonedNeverBegins TestPublish_ConflictOfWholeSetEndsCommand
 //	P9   A slow, hung, missing or hostile Redis never blocks or crashes the proxy, leaks
 //	     a goroutine, spins, or floods the log.

@@ -23,25 +23,29 @@ func quit(ctx context.Context, tx *redis.Tx) error {
 	return err
 }
 
-// dropConnections closes the transaction's connection, and those that are idle in the pool. On a
-// Cluster, the idle ones lead to all of its nodes and stay: a new topology leads elsewhere.
+// dropConnections closes the transaction's connection, and those that are idle in the pool.
 func (t *Tx) dropConnections(ctx context.Context) {
 	_, _ = ask(ctx, t, "close the connection", func(tx *redis.Tx) (struct{}, error) {
 		return struct{}{}, quit(ctx, tx)
 	})
-	if t.client.cluster != nil {
-		return
-	}
-	client := t.client.client
 	_, _ = interruptibly(ctx, "close idle connections", func() (struct{}, error) {
-		// At once, because the client tries each several times, and waits in between.
-		var wg sync.WaitGroup
-		for range client.PoolStats().IdleConns {
-			wg.Go(func() {
-				_ = client.Watch(ctx, func(tx *redis.Tx) error { return quit(ctx, tx) })
-			})
-		}
-		wg.Wait()
+		t.client.dropIdle(ctx)
 		return struct{}{}, nil
 	})
+}
+
+// dropIdle closes the connections that are idle in the pool. On a Cluster, they lead to all of
+// its nodes and stay: a new topology leads elsewhere.
+func (c *Client) dropIdle(ctx context.Context) {
+	if c.cluster != nil {
+		return
+	}
+	// At once, because the client tries each several times, and waits in between.
+	var wg sync.WaitGroup
+	for range c.client.PoolStats().IdleConns {
+		wg.Go(func() {
+			_ = c.client.Watch(ctx, func(tx *redis.Tx) error { return quit(ctx, tx) })
+		})
+	}
+	wg.Wait()
 }

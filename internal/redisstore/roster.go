@@ -105,7 +105,8 @@ func (c *Client) WriteReport(
 
 // RemoveReport removes an instance from the roster, if isOwn accepts the first bytes of its
 // report. A report that is written meanwhile stays. If Redis denies the read, the report is
-// removed.
+// removed. If a replica answers, because the master was demoted, RemoveReport tries again on a
+// new connection.
 func (c *Client) RemoveReport(ctx context.Context, name string, bytes int, isOwn func(head []byte) bool) error {
 	key := c.keys.instance + name
 	remove := func(p redis.Pipeliner) error {
@@ -113,7 +114,7 @@ func (c *Client) RemoveReport(ctx context.Context, name string, bytes int, isOwn
 		p.ZRem(ctx, c.keys.fleet, name)
 		return nil
 	}
-	err := c.client.Watch(ctx, func(tx *redis.Tx) error {
+	removeOwn := func(tx *redis.Tx) error {
 		head, err := tx.GetRange(ctx, key, 0, int64(bytes-1)).Bytes()
 		if err == nil && !isOwn(head) {
 			return nil
@@ -121,9 +122,14 @@ func (c *Client) RemoveReport(ctx context.Context, name string, bytes int, isOwn
 		if err != nil {
 			return err
 		}
-		_, err = tx.TxPipelined(ctx, remove)
-		return err
-	}, key)
+		cmds, err := tx.TxPipelined(ctx, remove)
+		return commandError(err, cmds...)
+	}
+	err := c.client.Watch(ctx, removeOwn, key)
+	if IsReadOnly(err) {
+		c.dropIdle(ctx)
+		err = c.client.Watch(ctx, removeOwn, key)
+	}
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		_, err = c.client.Pipelined(ctx, remove)
 	}

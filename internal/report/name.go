@@ -76,8 +76,13 @@ func (r *Reporter) yieldsTo(o wire.Owner, now time.Time) bool {
 // gone.
 func Silence(every time.Duration) time.Duration { return goneAfter * min(every, longestInterval) }
 
-// isOwn reports whether the first bytes of a report are of this run.
+// isOwn reports whether the first bytes of a report are of this run. Without a report, which Redis
+// may have evicted, the row counts as its own: another run of that name would write it again with
+// its next report.
 func (r *Reporter) isOwn(head []byte) bool {
+	if len(head) == 0 {
+		return true
+	}
 	owner, ok := wire.DecodeOwner(head)
 	return ok && owner.Run == r.run
 }
