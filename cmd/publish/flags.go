@@ -184,7 +184,7 @@ func didYouMean(prefix, word string, known []string) string {
 
 // hint is [didYouMean] for the middle of an error.
 func hint(word string, known []string) string {
-	if likely := suggest.Closest(word, known); likely != "" {
+	if likely := suggest.Closest(word, known); likely != "" && likely != word {
 		return fmt.Sprintf(" (did you mean %s?)", tui.Printable(likely))
 	}
 	return ""
