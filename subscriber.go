@@ -174,15 +174,19 @@ type Subscriber struct {
 	set  atomic.Pointer[directive.Set]
 	view atomic.Pointer[report.View]
 
-	// loop owns the follower, and everything else that a lock does not guard.
+	// mu guards the follower, and everything down to wakeAt, while an event is handled.
+	mu          sync.Mutex
 	follower    *follow.Follower
-	events      chan any
-	fetches     chan follow.Fetch // has room for one
 	waiters     map[uint64]chan<- error
 	asked       uint64                        // the number of the last waiter
 	sessions    map[uint64]context.CancelFunc // ends each open session, by its number
 	suspensions host.Suspensions
-	started     chan error // has room for one: how the first attempt ended
+	wakeAt      time.Time // when timer fires, zero for never
+
+	timer     *time.Timer
+	refreshes chan refresh
+	fetches   chan follow.Fetch // has room for one
+	started   chan error        // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
 	reporter  *report.Reporter // nil if the subscriber does not report
@@ -248,8 +252,9 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 			SubscriptionAge: max(0, cfg.SubscriptionAge), MaxBytes: cfg.MaxBytes, Keys: keys, Key: client.Key(),
 			Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
-		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspensions: host.NewSuspensions(),
-		started: make(chan error, 1), sessions: make(map[uint64]context.CancelFunc),
+		waiters: make(map[uint64]chan<- error), sessions: make(map[uint64]context.CancelFunc),
+		suspensions: host.NewSuspensions(), timer: time.NewTimer(0),
+		refreshes: make(chan refresh), fetches: make(chan follow.Fetch, 1), started: make(chan error, 1),
 	}
 	s.logs, s.log = newLogSwitch(cfg.Logger)
 	s.log = s.log.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet))
@@ -319,7 +324,7 @@ func (s *Subscriber) Refresh(ctx context.Context) error {
 	done := make(chan error, 1)
 	var err error
 	select {
-	case s.events <- refresh{done}:
+	case s.refreshes <- refresh{done}:
 		select {
 		case err = <-done:
 		case <-ctx.Done():
@@ -382,6 +387,9 @@ func (s *Subscriber) Close() error {
 func (s *Subscriber) end() {
 	s.stop()
 	s.own.Wait()
+	s.mu.Lock() // after the event that is being handled, and the lines that it logs
+	close(s.fetches)
+	s.mu.Unlock()
 	if s.snapshot != nil {
 		s.snapshot.Flush() // the loop may have ended after the writer
 	}
