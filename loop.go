@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/report"
+	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -157,13 +158,17 @@ func (s *Subscriber) fetch(f follow.Fetch) {
 	ctx, cancel := context.WithTimeout(s.ctx, f.Timeout)
 	defer cancel()
 	var event follow.Fetched
-	switch f.Mode {
-	case follow.FetchClock:
-		event.Reading.Clock, event.Err = s.client.ReadClock(ctx)
-	case follow.FetchHeader:
+	switch {
+	case f.Mode == follow.FetchClock:
+		var m store.Measurement
+		m, event.Err = s.client.ReadClock(ctx)
+		event.Reading.Clock = &m
+	case f.Mode == follow.FetchHeader:
 		event.Reading, event.Err = s.client.ReadHeader(ctx, wire.HeaderBytes)
-	case follow.FetchValue:
+	case f.Clock:
 		event.Reading, event.Err = s.client.ReadValue(ctx, s.cfg.MaxBytes+1)
+	default:
+		event.Reading, event.Err = s.client.ReadBare(ctx, s.cfg.MaxBytes+1)
 	}
 	s.handle(event)
 }

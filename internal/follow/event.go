@@ -91,7 +91,9 @@ const (
 // Fetch is one fetch. It has to end with a Fetched event after Timeout at the latest, unless
 // the client cannot be interrupted.
 type Fetch struct {
-	Mode    Mode
+	Mode Mode
+	// Clock says that the fetch has to measure the fleet's clock too.
+	Clock   bool
 	Timeout time.Duration
 }
 
