@@ -89,7 +89,7 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 		s.started <- out.StartErr
 	}
 	if out.Report && s.reporter != nil {
-		s.reporter.Ask()
+		s.reporter.Ask(out.ReportSpread)
 	}
 	if out.Save != nil && s.snapshot != nil {
 		s.snapshot.Save(out.Save.Value, out.Save.Epoch)

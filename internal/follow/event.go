@@ -66,8 +66,10 @@ type Effects struct {
 	// Started says, once, that the first attempt to read the key has ended, with StartErr.
 	Started  bool
 	StartErr error
-	// Report says that there is something new to report to the roster.
-	Report bool
+	// Report says that there is something new to report to the roster. ReportSpread is over how
+	// long the fleet spreads such reports, 0 if it is not known.
+	Report       bool
+	ReportSpread time.Duration
 	// Save, if not nil, is what to write to the snapshot file.
 	Save *Save
 	// Log are the lines to log, in their order.
