@@ -9,49 +9,55 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/report"
+	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// loop is the one goroutine that feeds the follower and carries out what it decides. Sessions
-// and fetches run on goroutines of their own, so that a Redis that hangs holds up no event.
+// loop feeds the follower with the timer and what Refresh asks. Sessions and fetches run on
+// goroutines of their own, so that a Redis that hangs holds up no event, and feed the follower
+// with what comes of them: each further hand-over would delay every publish.
 func (s *Subscriber) loop() {
-	defer close(s.fetches)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var wakeAt time.Time // when the timer fires
+	defer s.timer.Stop()
 	for {
-		var event any = follow.Timer{}
 		select {
 		case <-s.ctx.Done():
 			return
-		case event = <-s.events:
-		case <-timer.C:
-			wakeAt = time.Time{}
-			// Replies that have arrived come before the timeouts that they prevent.
-			select {
-			case event = <-s.events:
-			default:
-			}
+		case r := <-s.refreshes:
+			s.handle(r)
+		case <-s.timer.C:
+			s.handle(follow.Timer{})
 		}
-		now := time.Now()
-		if d := s.suspensions.Check(now); d > 0 {
-			s.carryOut(s.follower.Handle(now, follow.Suspended{For: d}))
-		}
-		if r, ok := event.(refresh); ok {
-			s.asked++
-			s.waiters[s.asked] = r.done
-			event = follow.Refresh{Waiter: s.asked}
-		}
-		if lost, ok := event.(follow.SessionLost); ok {
-			s.endSession(lost.Session)
-		}
-		out := s.follower.Handle(now, event)
-		s.carryOut(out)
-		// A timer that fires too early costs less than one that is set at each event.
-		if wakeAt.IsZero() || out.WakeAt.Before(wakeAt) {
-			wakeAt = out.WakeAt
-			timer.Reset(wakeAt.Sub(now))
-		}
+	}
+}
+
+// handle gives an event to the follower and carries out what it decides, one event at a time.
+// The goroutine is that of the event. Nothing is handled once Close has begun.
+func (s *Subscriber) handle(event any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return
+	}
+	now := time.Now()
+	if d := s.suspensions.Check(now); d > 0 {
+		s.carryOut(s.follower.Handle(now, follow.Suspended{For: d}))
+	}
+	switch e := event.(type) {
+	case refresh:
+		s.asked++
+		s.waiters[s.asked] = e.done
+		event = follow.Refresh{Waiter: s.asked}
+	case follow.SessionLost:
+		s.endSession(e.Session)
+	case follow.Timer:
+		s.wakeAt = time.Time{}
+	}
+	out := s.follower.Handle(now, event)
+	s.carryOut(out)
+	// A timer that fires too early costs less than one that is set at each event.
+	if s.wakeAt.IsZero() || out.WakeAt.Before(s.wakeAt) {
+		s.wakeAt = out.WakeAt
+		s.timer.Reset(s.wakeAt.Sub(now))
 	}
 }
 
@@ -83,7 +89,7 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 		s.started <- out.StartErr
 	}
 	if out.Report && s.reporter != nil {
-		s.reporter.Ask()
+		s.reporter.Ask(out.ReportSpread)
 	}
 	if out.Save != nil && s.snapshot != nil {
 		s.snapshot.Save(out.Save.Value, out.Save.Epoch)
@@ -104,18 +110,6 @@ func (s *Subscriber) show() {
 	s.view.Store(v)
 }
 
-// post hands an event to the loop.
-func (s *Subscriber) post(event any) {
-	select {
-	case s.events <- event: // in most cases there is room, and one case is cheaper than two
-	default:
-		select {
-		case s.events <- event:
-		case <-s.ctx.Done():
-		}
-	}
-}
-
 // endSession ends a session, if it has not ended.
 func (s *Subscriber) endSession(number uint64) {
 	if end := s.sessions[number]; end != nil {
@@ -124,15 +118,15 @@ func (s *Subscriber) endSession(number uint64) {
 	}
 }
 
-// session runs one session and posts what comes of it.
+// session runs one session and handles what comes of it.
 func (s *Subscriber) session(ctx context.Context, number uint64) {
 	if number > 1 {
 		s.client.RefreshTopology(ctx)
 	}
 	err := s.client.Subscribe(ctx, s.cfg.SubscriptionTimeout/2, func(reply any) {
-		s.post(sessionEvent(number, reply))
+		s.handle(sessionEvent(number, reply))
 	})
-	s.post(follow.SessionLost{Session: number, Err: err})
+	s.handle(follow.SessionLost{Session: number, Err: err})
 }
 
 // sessionEvent returns what a reply on a session means.
@@ -159,18 +153,22 @@ func (s *Subscriber) fetcher() {
 	}
 }
 
-// fetch runs one fetch and posts its result.
+// fetch runs one fetch and handles its result.
 func (s *Subscriber) fetch(f follow.Fetch) {
 	ctx, cancel := context.WithTimeout(s.ctx, f.Timeout)
 	defer cancel()
 	var event follow.Fetched
-	switch f.Mode {
-	case follow.FetchClock:
-		event.Reading.Clock, event.Err = s.client.ReadClock(ctx)
-	case follow.FetchHeader:
+	switch {
+	case f.Mode == follow.FetchClock:
+		var m store.Measurement
+		m, event.Err = s.client.ReadClock(ctx)
+		event.Reading.Clock = &m
+	case f.Mode == follow.FetchHeader:
 		event.Reading, event.Err = s.client.ReadHeader(ctx, wire.HeaderBytes)
-	case follow.FetchValue:
+	case f.Clock:
 		event.Reading, event.Err = s.client.ReadValue(ctx, s.cfg.MaxBytes+1)
+	default:
+		event.Reading, event.Err = s.client.ReadBare(ctx, s.cfg.MaxBytes+1)
 	}
-	s.post(event)
+	s.handle(event)
 }

@@ -172,15 +172,19 @@ type Subscriber struct {
 	set  atomic.Pointer[directive.Set]
 	view atomic.Pointer[report.View]
 
-	// loop owns the follower, and everything else that a lock does not guard.
+	// mu guards the follower, and everything down to wakeAt, while an event is handled.
+	mu          sync.Mutex
 	follower    *follow.Follower
-	events      chan any
-	fetches     chan follow.Fetch // has room for one
 	waiters     map[uint64]chan<- error
 	asked       uint64                        // the number of the last waiter
 	sessions    map[uint64]context.CancelFunc // ends each open session, by its number
 	suspensions host.Suspensions
-	started     chan error // has room for one: how the first attempt ended
+	wakeAt      time.Time // when timer fires, zero for never
+
+	timer     *time.Timer
+	refreshes chan refresh
+	fetches   chan follow.Fetch // has room for one
+	started   chan error        // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
 	reporter  *report.Reporter // nil if the subscriber does not report
@@ -246,8 +250,9 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 			SubscriptionAge: max(0, cfg.SubscriptionAge), MaxBytes: cfg.MaxBytes, Keys: keys, Key: client.Key(),
 			Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		}, time.Now()),
-		events: make(chan any, 64), fetches: make(chan follow.Fetch, 1), waiters: make(map[uint64]chan<- error), suspensions: host.NewSuspensions(),
-		started: make(chan error, 1), sessions: make(map[uint64]context.CancelFunc),
+		waiters: make(map[uint64]chan<- error), sessions: make(map[uint64]context.CancelFunc),
+		suspensions: host.NewSuspensions(), timer: time.NewTimer(0),
+		refreshes: make(chan refresh), fetches: make(chan follow.Fetch, 1), started: make(chan error, 1),
 	}
 	s.logs, s.log = newLogSwitch(cfg.Logger)
 	s.log = s.log.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet))
@@ -310,38 +315,6 @@ func (s *Subscriber) Decide(req Request) Decision {
 // Status returns what the Subscriber knows of itself, at one moment.
 func (s *Subscriber) Status() Status { return s.view.Load().Status.Clone() }
 
-// Refresh fetches the key and returns once that fetch, which begins after the call, has ended
-// and what it found is applied. The error wraps [ErrUnavailable] if Redis did not answer, and
-// gives the reason if the value was rejected.
-func (s *Subscriber) Refresh(ctx context.Context) error {
-	done := make(chan error, 1)
-	var err error
-	select {
-	case s.events <- refresh{done}:
-		select {
-		case err = <-done:
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-s.ctx.Done():
-			return ErrClosed
-		}
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-s.ctx.Done():
-		return ErrClosed
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	if err != nil {
-		return fmt.Errorf("fleetdial: refresh: %w", err)
-	}
-	return nil
-}
-
-// refresh is what Refresh asks of the loop. Done has room for one answer.
-type refresh struct{ done chan<- error }
-
 // OnChange calls the listener for each revision that is applied from now on, after Load
 // returns it. Each listener has a goroutine of its own: calls come in order, one after
 // another, and a listener that is still busy when more revisions are applied gets the newest
@@ -380,6 +353,9 @@ func (s *Subscriber) Close() error {
 func (s *Subscriber) end() {
 	s.stop()
 	s.own.Wait()
+	s.mu.Lock() // after the event that is being handled, and the lines that it logs
+	close(s.fetches)
+	s.mu.Unlock()
 	if s.snapshot != nil {
 		s.snapshot.Flush() // the loop may have ended after the writer
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/clock"
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/store"
+	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
 // measured takes in the measurement that came with a fetch.
@@ -15,6 +16,9 @@ func (f *Follower) measured(m store.Measurement) {
 		f.log(&f.stateLines, true, "the clock of Redis cannot be read; expiries count on the clock of this machine", "err", err)
 	}
 	f.clockless, f.roundTrip = err != nil, e.RoundTrip
+	if err == nil {
+		f.measuredAt = f.now
+	}
 	v, by := f.clock.Observe(e)
 	if err == nil && v != clock.Unsettled && v != clock.Unread {
 		f.status.ClockOffset = e.Offset
@@ -27,7 +31,7 @@ func (f *Follower) measured(m store.Measurement) {
 		f.log(&f.stateLines, true, "one reading of the clock of Redis was wrong and is ignored", "by", by)
 	case clock.Unread:
 		f.doubt()
-		return // every fetch measures the clock
+		return // each fetch measures such a clock
 	case clock.Unsettled:
 		f.clockAt = f.now.Add(f.clockRetry.Next(f.cfg.Rand))
 		return
@@ -43,9 +47,28 @@ func (f *Follower) measured(m store.Measurement) {
 	}
 }
 
+// isClockFresh reports whether a revision can be applied without another measurement of the clock.
+func (f *Follower) isClockFresh() bool {
+	return f.clock.Known && !f.clock.IsTentative() && f.clockAt.IsZero() &&
+		!f.measuredAt.IsZero() && f.now.Sub(f.measuredAt) < clockFresh
+}
+
+// isTimely reports whether a value that was read without the clock is known, has nothing that
+// expires, or says that it was published a moment ago.
+func (f *Follower) isTimely(r store.Reading) bool {
+	head, err := wire.DecodeHeader(r.Value)
+	if err != nil || f.applied.isOf(head.ID) {
+		return true // there is nothing to anchor
+	}
+	age := f.now.Sub(f.clock.Epoch) - time.Duration(head.PublishedAt.UnixNano())
+	return -directive.ClockTolerance <= age && age <= timelyAge
+}
+
 // doubt has the set count on a measurement that could not be confirmed, if less time is left
-// by it. The set before it is kept until the clock is settled.
+// by it. The set before it is kept until the clock is settled. The next fetch measures the clock,
+// because another server may answer it.
 func (f *Follower) doubt() {
+	f.measuredAt = time.Time{}
 	if f.clock.Doubt() {
 		if f.doubted == nil {
 			f.doubted = f.set
@@ -75,6 +98,7 @@ func (f *Follower) save(value []byte) {
 // suspended takes in that the machine's monotonic clock stood still. A measurement that was
 // under way does not tell whether it began before or after that.
 func (f *Follower) suspended(d time.Duration) {
+	f.measuredAt = time.Time{}
 	if f.current != nil {
 		f.current.suspended += d
 	}

@@ -66,8 +66,10 @@ type Effects struct {
 	// Started says, once, that the first attempt to read the key has ended, with StartErr.
 	Started  bool
 	StartErr error
-	// Report says that there is something new to report to the roster.
-	Report bool
+	// Report says that there is something new to report to the roster. ReportSpread is over how
+	// long the fleet spreads such reports, 0 if it is not known.
+	Report       bool
+	ReportSpread time.Duration
 	// Save, if not nil, is what to write to the snapshot file.
 	Save *Save
 	// Log are the lines to log, in their order.
@@ -91,7 +93,9 @@ const (
 // Fetch is one fetch. It has to end with a Fetched event after Timeout at the latest, unless
 // the client cannot be interrupted.
 type Fetch struct {
-	Mode    Mode
+	Mode Mode
+	// Clock says that the fetch has to measure the fleet's clock too.
+	Clock   bool
 	Timeout time.Duration
 }
 

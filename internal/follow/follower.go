@@ -36,6 +36,12 @@ const (
 	stateBurst, applyBurst = 10, 60
 )
 
+// A fetch that answers an announcement does without a measurement of the clock for clockFresh after
+// the last one: the local clock drifts by milliseconds in that time. If the revision was published
+// longer than timelyAge ago by that clock, or ahead of it, the value is read again with a
+// measurement, because the clock of Redis may have been set meanwhile.
+const clockFresh, timelyAge = time.Minute, 2 * time.Second
+
 var (
 	errNotRead = errors.New("the fleet's key has not been read yet")
 	emptySet   = &directive.Set{}
@@ -105,6 +111,8 @@ type Follower struct {
 	clock      clock.Clock
 	clockRetry pace.Backoff
 	clockAt    time.Time // when to measure the clock again, zero for not
+	// measuredAt is when the clock was last read, zero if what happened since makes that doubtful.
+	measuredAt time.Time
 	clockless  bool
 	roundTrip  time.Duration // of the last measurement
 

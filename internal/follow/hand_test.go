@@ -65,16 +65,21 @@ func (r *hand) handle(event Event) Effects {
 // clock is what the fleet's clock shows.
 func (r *hand) clock() time.Time { return noon.Add(r.now.Sub(r.start) + r.offset) }
 
-// reply ends the fetch under way, and the second part of it.
+// reply ends the fetch under way, and the further parts of it.
 func (r *hand) reply(value []byte) Effects {
-	reading := store.Reading{Value: value, Length: int64(len(value))}
-	reading.Clock = store.Measurement{Time: r.clock(), Sent: r.now, Received: r.now, Wall: r.now}
-	fx := r.handle(Fetched{Reading: reading})
-	if fx.Fetch != nil && fx.Fetch.Mode == FetchValue && fx.Applied == nil {
-		reading.Value = value
-		fx = r.handle(Fetched{Reading: reading})
+	fx := r.replyOnce(value)
+	for fx.Fetch != nil && fx.Fetch.Mode == FetchValue && fx.Applied == nil {
+		fx = r.replyOnce(value)
 	}
 	return fx
+}
+
+func (r *hand) replyOnce(value []byte) Effects {
+	reading := store.Reading{Value: value, Length: int64(len(value))}
+	if r.current != nil && r.current.measures {
+		reading.Clock = &store.Measurement{Time: r.clock(), Sent: r.now, Received: r.now, Wall: r.now}
+	}
+	return r.handle(Fetched{Reading: reading})
 }
 
 // settle lets the clock be measured a second time.

@@ -65,6 +65,8 @@ type fetching struct {
 	began time.Time
 	// heard is how many messages had been heard when the fetch began.
 	heard int64
+	// measures says that the fetch measures the fleet's clock.
+	measures bool
 	// suspended is how long the machine was suspended meanwhile.
 	suspended time.Duration
 }
@@ -137,7 +139,7 @@ func (r *recentIDs) add(id string) {
 func (r *recentIDs) has(id string) bool { return id != "" && slices.Contains(r.ids[:], id) }
 
 // dispatch begins the fetch that is due. A measurement of the clock alone waits for no request,
-// because each fetch measures the clock.
+// because each fetch measures a clock that is to be measured again.
 func (f *Follower) dispatch() {
 	if f.current != nil {
 		return
@@ -147,7 +149,7 @@ func (f *Follower) dispatch() {
 	}
 	if f.next == nil || f.now.Before(f.next.notBefore) {
 		if !f.clockAt.IsZero() && !f.now.Before(f.clockAt) {
-			f.begin(&fetching{heard: f.heard}, FetchClock)
+			f.begin(&fetching{heard: f.heard}, FetchClock, true)
 		}
 		return
 	}
@@ -159,17 +161,20 @@ func (f *Follower) dispatch() {
 		// announcement that led to nothing, the next one is checked against the header first.
 		mode = FetchValue
 	}
-	f.begin(&fetching{request: *r, heard: f.heard}, mode)
+	f.begin(&fetching{request: *r, heard: f.heard}, mode, mode == FetchHeader || r.cause.isUrgent() || !f.isClockFresh())
 }
 
-// begin begins a fetch.
-func (f *Follower) begin(c *fetching, mode Mode) {
-	c.mode, c.began, f.clockAt = mode, f.now, time.Time{}
+// begin begins a fetch, which may measure the clock.
+func (f *Follower) begin(c *fetching, mode Mode, measures bool) {
+	c.mode, c.began, c.measures = mode, f.now, measures
+	if measures {
+		f.clockAt = time.Time{}
+	}
 	f.current = c
 	if mode == FetchValue {
 		f.status.Counters.Fetches++
 	}
-	f.out.Fetch = &Fetch{Mode: mode, Timeout: max(f.cfg.SubscriptionTimeout, minFetchTimeout)}
+	f.out.Fetch = &Fetch{Mode: mode, Clock: measures, Timeout: max(f.cfg.SubscriptionTimeout, minFetchTimeout)}
 }
 
 // fetched handles the result of the fetch under way.
@@ -183,19 +188,25 @@ func (f *Follower) fetched(e Fetched) {
 		f.fetchFailed(c, e.Err)
 		return
 	}
-	if c.suspended > 0 && f.clock.Known {
+	switch m := e.Reading.Clock; {
+	case c.suspended > 0 && f.clock.Known:
 		f.clockAt = f.now
-	} else {
+	case m != nil:
 		// A first measurement counts as if it was sent before the suspension.
-		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-c.suspended)
-		f.measured(e.Reading.Clock)
+		measured := *m
+		measured.Sent = m.Sent.Add(-c.suspended)
+		f.measured(measured)
 	}
 	if c.mode == FetchClock {
 		f.started(nil)
 		return
 	}
 	if c.mode == FetchHeader && !f.isKnown(e.Reading) {
-		f.begin(c, FetchValue)
+		f.begin(c, FetchValue, !f.isClockFresh())
+		return
+	}
+	if !c.measures && !f.isTimely(e.Reading) {
+		f.begin(c, FetchValue, true)
 		return
 	}
 	applies := f.status.Counters.Applies

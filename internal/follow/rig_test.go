@@ -56,6 +56,7 @@ type trace struct {
 	set       *directive.Set
 	fetches   []Mode
 	fetchedAt []time.Time // when each fetch began
+	measures  []bool      // whether each fetch measures the clock
 	sessions  int
 	session   uint64 // the session that counts, 0 for none
 	successor uint64 // the one that is to replace it, 0 for none
@@ -258,6 +259,7 @@ func (r *rig) refresh() error {
 // fetch reads the key now, and delivers what was read after the latency.
 func (r *rig) fetch(f Fetch) {
 	r.fetches, r.fetchedAt = append(r.fetches, f.Mode), append(r.fetchedAt, r.now)
+	r.measures = append(r.measures, f.Clock)
 	switch {
 	case r.hung:
 		r.later(f.Timeout, Fetched{Err: fmt.Errorf("%w: %w", store.ErrUnavailable, context.DeadlineExceeded)})
@@ -269,7 +271,10 @@ func (r *rig) fetch(f Fetch) {
 	m := store.Measurement{
 		Time: r.now.Add(r.skew + r.latency/2), Sent: r.now, Received: r.now.Add(r.latency), Wall: r.now.Add(r.wall), Err: r.noTime,
 	}
-	reading := store.Reading{Clock: m}
+	reading := store.Reading{}
+	if f.Clock {
+		reading.Clock = &m
+	}
 	limit := map[Mode]int{FetchHeader: wire.HeaderBytes, FetchValue: r.f.cfg.MaxBytes + 1}[f.Mode]
 	if f.Mode != FetchClock {
 		reading.Missing, reading.WrongType = r.missing, r.wrongType

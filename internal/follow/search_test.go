@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fleetdial/fleetdial/internal/store"
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
@@ -31,7 +32,7 @@ func TestFollower_SearchesBehindRejectedAndMissing(t *testing.T) {
 	require.NotNil(t, r.announce(1).Fetch)
 	reading := Fetched{}
 	reading.Reading.Missing = true
-	reading.Reading.Clock.Err = errDown
+	reading.Reading.Clock = &store.Measurement{Err: errDown}
 	fx = r.handle(reading)
 	require.Less(t, fx.WakeAt.Sub(r.now), longestRetry)
 	r.now = fx.WakeAt

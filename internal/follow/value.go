@@ -177,6 +177,9 @@ func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 	f.observeLatency(before)
 	f.status.Counters.Applies++
 	f.out.Applied, f.out.Report = &rev, true
+	if rev.ID == f.newest.ID {
+		f.out.ReportSpread = f.newest.ReportSpread()
+	}
 	// A replica that lags may show a revision that was announced or applied before.
 	isNew := rev.Version > f.session.newest && !f.announced.has(rev.ID) && !wasOf.isOf(rev.ID)
 	if c.cause&causeResync != 0 && !c.cause.isHinted() && f.session.reliable && isNew {

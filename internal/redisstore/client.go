@@ -86,6 +86,7 @@ func (c *Client) Key() string { return c.keys.revision }
 type nodeClient interface {
 	Pipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
 	TxPipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
+	GetRange(ctx context.Context, key string, start, end int64) *redis.StringCmd
 }
 
 // opaqueNode is a client that does not tell whether it hides a Cluster. All commands of a
@@ -156,6 +157,19 @@ func (c *Client) ReadValue(ctx context.Context, limit int) (store.Reading, error
 	return c.read(ctx, limit, false)
 }
 
+// ReadBare is [Client.ReadValue] without the clock, in one command. If the client does not tell
+// whether it hides a Cluster, the clock comes with the value.
+func (c *Client) ReadBare(ctx context.Context, limit int) (store.Reading, error) {
+	node, err := c.node(ctx)
+	if err != nil {
+		return store.Reading{}, c.failed("find the fleet's node", err)
+	}
+	if _, ok := node.(opaqueNode); ok {
+		return c.read(ctx, limit, false)
+	}
+	return c.found(ctx, node, limit, node.GetRange(ctx, c.keys.revision, 0, int64(limit-1)), store.Reading{})
+}
+
 func (c *Client) read(ctx context.Context, limit int, length bool) (store.Reading, error) {
 	node, err := c.node(ctx)
 	if err != nil {
@@ -173,25 +187,35 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 		}
 		return nil
 	}))
-	out := store.Reading{Clock: measured(clock, sent)}
+	m := measured(clock, sent)
+	out, err := c.found(ctx, node, limit, value, store.Reading{Clock: &m})
+	if err != nil || out.WrongType || size == nil {
+		return out, err
+	}
+	if err := size.Err(); err != nil {
+		return store.Reading{}, c.failed("read the length of the fleet's key", err)
+	}
+	out.Length = max(out.Length, size.Val())
+	return out, nil
+}
+
+// found adds to a reading what GETRANGE found.
+func (c *Client) found(
+	ctx context.Context, node nodeClient, limit int, value *redis.StringCmd, out store.Reading,
+) (store.Reading, error) {
 	if out.WrongType = isWrongType(value.Err()); out.WrongType {
 		return out, nil
 	}
+	var err error
 	if out.Value, err = value.Bytes(); err != nil {
 		return store.Reading{}, c.failed("read the fleet's key", err)
 	}
 	if len(out.Value) == 0 {
-		if err = c.readNothing(ctx, node, limit, &out); err != nil {
+		if err := c.readNothing(ctx, node, limit, &out); err != nil {
 			return store.Reading{}, err
 		}
 	}
 	out.Length = int64(len(out.Value))
-	if size != nil {
-		if err := size.Err(); err != nil {
-			return store.Reading{}, c.failed("read the length of the fleet's key", err)
-		}
-		out.Length = max(out.Length, size.Val())
-	}
 	return out, nil
 }
 

@@ -30,7 +30,13 @@ type recorder struct {
 
 func (r *recorder) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-func (r *recorder) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (r *recorder) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		r.note(cmd.Name())
+		return err
+	}
+}
 
 func (r *recorder) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
@@ -39,11 +45,16 @@ func (r *recorder) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 			names = append(names, cmd.Name())
 		}
 		err := next(ctx, cmds)
-		if !slices.Contains(names, "hello") && !slices.Contains(names, "client") {
-			r.trips = append(r.trips, names)
-			r.after(len(r.trips))
-		}
+		r.note(names...)
 		return err
+	}
+}
+
+// note notes a round trip, unless it belongs to the making of the connection.
+func (r *recorder) note(names ...string) {
+	if !slices.Contains(names, "hello") && !slices.Contains(names, "client") {
+		r.trips = append(r.trips, names)
+		r.after(len(r.trips))
 	}
 }
 
@@ -61,6 +72,7 @@ func TestRead_TellsAMissingKeyFromAnEmptyOne(t *testing.T) {
 	for name, read := range map[string]func() (store.Reading, error){
 		"header": func() (store.Reading, error) { return c.ReadHeader(t.Context(), wire.HeaderBytes) },
 		"value":  func() (store.Reading, error) { return c.ReadValue(t.Context(), wire.MaxValueBytes+1) },
+		"bare":   func() (store.Reading, error) { return c.ReadBare(t.Context(), wire.MaxValueBytes+1) },
 	} {
 		reading := func(after func(trip int)) store.Reading {
 			t.Helper()

@@ -114,6 +114,10 @@ func TestRead_ClockIsOfTheNodeWithTheKey(t *testing.T) {
 			require.NoError(t, err, name)
 			require.NoError(t, m.Err, name)
 			assert.Equal(t, map[string][]string{owner: {"time", "getrange", "time"}}, log.reset("time", "getrange"), name)
+			got, err = c.ReadBare(t.Context(), wire.HeaderBytes)
+			require.NoError(t, err, name)
+			assert.Equal(t, "value", string(got.Value), name)
+			assert.Equal(t, map[string][]string{owner: {"getrange"}}, log.reset("getrange"), name)
 		}
 		require.NoError(t, bare.Del(t.Context(), testKey).Err())
 		got, err := c.ReadHeader(t.Context(), wire.HeaderBytes)

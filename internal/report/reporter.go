@@ -19,9 +19,11 @@ const (
 	// storm of reports.
 	reportGap = 100 * time.Millisecond
 	// A report waits at random for up to jitterFactor times as long as the last measurement
-	// took, and longestJitter at most: the longer that took, the busier Redis is with the
-	// fetches of other instances.
+	// took, and longestJitter at most: the longer that took, the busier Redis is. If it is known
+	// over how long the fleet spreads its reports, that counts instead, except its first quietPart,
+	// in which other instances fetch.
 	jitterFactor, longestJitter = 10, 250 * time.Millisecond
+	quietPart                   = 5
 	// goneAfter is after how many report intervals without a report an instance counts as gone.
 	// Of a longer interval than longestInterval, only that counts.
 	goneAfter, longestInterval = 3, 24 * time.Hour
@@ -66,7 +68,8 @@ type Reporter struct {
 	asleep  time.Duration // how long the machine had been suspended when the reporter began
 	run     string        // random, and of this reporter only
 	version string        // of fleetdial
-	wake    chan struct{} // has room for one
+	// wake has room for one report that is asked for, with its spread.
+	wake chan time.Duration
 
 	// startedAt is began by the clock of Redis, and row the name that the reporter reports under.
 	// left is a row under another name that is still to be removed, if there is one.
@@ -83,16 +86,26 @@ type Reporter struct {
 func New(cfg Config) *Reporter {
 	return &Reporter{
 		Config: cfg, began: time.Now(), asleep: host.Suspended(), run: wire.NewRun(), version: host.LibraryVersion(), row: cfg.Name,
-		wake: make(chan struct{}, 1),
+		wake: make(chan time.Duration, 1),
 	}
 }
 
-// Ask has a report written, soon. It never blocks.
-func (r *Reporter) Ask() {
+// Ask has a report written within the time over which the fleet spreads its reports, or soon if
+// that is 0. It never blocks.
+func (r *Reporter) Ask(spread time.Duration) {
 	select {
-	case r.wake <- struct{}{}:
+	case r.wake <- spread:
 	default:
 	}
+}
+
+// delay returns how long a report waits that was asked for.
+func (r *Reporter) delay(spread time.Duration) time.Duration {
+	if spread > 0 {
+		quiet := spread / quietPart
+		return quiet + rand.N(spread-quiet)
+	}
+	return rand.N(min(jitterFactor*r.View().RoundTrip, longestJitter) + 1)
 }
 
 // Run writes reports until ctx ends, and then removes the row.
@@ -103,9 +116,9 @@ func (r *Reporter) Run(ctx context.Context) {
 	for {
 		asked := false
 		select {
-		case <-r.wake:
+		case spread := <-r.wake:
 			asked = true
-			pace.Sleep(ctx, rand.N(min(jitterFactor*r.View().RoundTrip, longestJitter)+1))
+			pace.Sleep(ctx, r.delay(spread))
 		case <-timer.C:
 			timer.Reset(r.pause())
 		case <-ctx.Done():

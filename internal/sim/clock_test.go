@@ -29,6 +29,9 @@ func (e estimate) agrees(other estimate) bool {
 // clockShadow is what the measurements told that a follower was given.
 type clockShadow struct {
 	isKnown, hasLast bool
+	// readAt is when the clock of Redis was last read, zero if what happened since makes that
+	// doubtful.
+	readAt time.Time
 	// isOwn says that only the machine's own clock could be read yet.
 	isOwn bool
 	// isFleet says that two readings of Redis' clock agreed. mayBeOwn says that a follower may count
@@ -71,6 +74,9 @@ func (m *machine) measured(r store.Measurement) {
 		e = estimate{epoch: clock.EpochOf(r.Sent, r.Wall)}
 	}
 	m.worstRoundTrip = max(m.worstRoundTrip, e.roundTrip)
+	if !isOwn {
+		c.readAt = m.local()
+	}
 	c.readings++
 	didAgree := c.doAgreeWell && c.hasLast && c.isOwn == isOwn
 	// The clock of the machine confirms that of Redis too.
@@ -125,6 +131,7 @@ func (m *machine) clockFailed() {
 
 // wasStanding takes in that the monotonic clock stood still, and the machine told.
 func (m *machine) wasStanding(d time.Duration) {
+	m.clocks.readAt = time.Time{}
 	m.clocks.last.epoch, m.clocks.fast.epoch = m.clocks.last.epoch.Add(-d), m.clocks.fast.epoch.Add(-d)
 	m.clocks.confirmed.epoch = m.clocks.confirmed.epoch.Add(-d)
 	if m.fetching {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
+	"github.com/fleetdial/fleetdial/internal/store"
 )
 
 // describe returns a line of the trace about an event.
@@ -16,11 +17,7 @@ func describe(event follow.Event, in input) string {
 		if e.Err != nil {
 			return fmt.Sprintf("%s: %v", name, e.Err)
 		}
-		clock := fmt.Sprintf("%v (round trip %v)", e.Reading.Clock.Time.Format("01-02 15:04:05.000"),
-			e.Reading.Clock.Received.Sub(e.Reading.Clock.Sent))
-		if e.Reading.Clock.Err != nil {
-			clock = e.Reading.Clock.Err.Error()
-		}
+		clock := describeClock(e.Reading.Clock)
 		if in.value == nil {
 			return fmt.Sprintf("%s: clock %s", name, clock)
 		}
@@ -28,6 +25,16 @@ func describe(event follow.Event, in input) string {
 	default:
 		return fmt.Sprintf("%s %+v", name, e)
 	}
+}
+
+func describeClock(m *store.Measurement) string {
+	switch {
+	case m == nil:
+		return "not read"
+	case m.Err != nil:
+		return m.Err.Error()
+	}
+	return fmt.Sprintf("%v (round trip %v)", m.Time.Format("01-02 15:04:05.000"), m.Received.Sub(m.Sent))
 }
 
 // describeEffects returns a line of the trace about what a follower returned.
@@ -47,7 +54,7 @@ func describeEffects(m *machine, fx *follow.Effects) string {
 		fmt.Fprintf(&b, "; end sessions %v", fx.EndSessions)
 	}
 	if fx.Fetch != nil {
-		fmt.Fprintf(&b, "; fetch %s", [...]string{"clock", "header", "value"}[fx.Fetch.Mode])
+		fmt.Fprintf(&b, "; fetch %s, clock %v", [...]string{"clock", "header", "value"}[fx.Fetch.Mode], fx.Fetch.Clock)
 	}
 	if fx.Started {
 		fmt.Fprintf(&b, "; started: %v", fx.StartErr)

@@ -49,15 +49,17 @@ func (m *machine) checkFetch(now time.Time, event follow.Event, in input, fx *fo
 	if !s.clockBy.IsZero() && now.After(s.clockBy) {
 		w.fail("clock", "machine %d measured the clock again %v late", m.n, now.Sub(s.clockBy))
 	}
-	s.clockBy = time.Time{}
 	if want := max(w.cfg.timeout, 3*time.Second); fx.Fetch.Timeout != want {
 		w.fail("fetch timeout", "machine %d: the timeout is %v, want %v", m.n, fx.Fetch.Timeout, want)
 	}
-	isSecondPart := isFetched && s.mode == follow.FetchHeader && in.value != nil && fx.Fetch.Mode == follow.FetchValue && !m.isKnown(in.value)
+	isSecondPart := isFetched && s.mode == follow.FetchHeader && in.value != nil && fx.Fetch.Mode == follow.FetchValue && !m.isKnown(in.value) || in.isReadAgain
 	if !isSecondPart {
 		s.fetchStep = s.step
 		s.fetches++
+		s.fetchMeasures = false
 	}
+	m.checkMeasured(now, fx)
+	s.clockBy = time.Time{}
 	if fx.Fetch.Mode != follow.FetchClock {
 		if !s.fetchBy.IsZero() && now.After(s.fetchBy) {
 			w.fail("backoff", "machine %d: the first attempt after a good fetch came %v late", m.n, now.Sub(s.fetchBy))
@@ -88,6 +90,7 @@ func (m *machine) checkAnswers(event follow.Event, fx *follow.Effects, before *f
 		if s.answeredBy < s.waiters[i].step {
 			w.fail("answers", "machine %d answers waiter %d with a fetch that began before", m.n, a.Waiter)
 		}
+		m.mustHaveMeasured("a Refresh is answered")
 		s.waiters = slices.Delete(s.waiters, i, i+1)
 		w.stats.answers++
 	}

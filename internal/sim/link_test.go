@@ -183,7 +183,7 @@ func (c *conn) cut(err error) {
 type call struct {
 	m       *machine
 	process int
-	mode    follow.Mode
+	fetch   follow.Fetch
 	isDone  bool
 	sent    time.Time
 	wall    time.Time
@@ -192,7 +192,7 @@ type call struct {
 // fetch sends a fetch.
 func (m *machine) fetch(f *follow.Fetch) {
 	w := m.world
-	c := &call{m: m, process: m.process, mode: f.Mode, sent: m.local(), wall: m.wall()}
+	c := &call{m: m, process: m.process, fetch: *f, sent: m.local(), wall: m.wall()}
 	slow := time.Duration(0)
 	if w.now < m.link.slow && w.chance(0.5) {
 		slow = w.between(20*time.Millisecond, 2*time.Second)
@@ -233,9 +233,9 @@ func (c *call) arrive() {
 func (c *call) read() (store.Reading, *value) {
 	w := c.m.world
 	if w.now < c.m.pooledUntil && w.chance(c.m.pooled) {
-		return w.server.readOld(c.mode)
+		return w.server.readOld(&c.fetch)
 	}
-	return w.server.read(c.mode)
+	return w.server.read(&c.fetch)
 }
 
 func (c *call) answer(r store.Reading, v *value, err error) {
@@ -250,7 +250,9 @@ func (c *call) reply(r store.Reading, v *value, err error) {
 			return
 		}
 		c.isDone = true
-		r.Clock.Sent, r.Clock.Received, r.Clock.Wall = c.sent, c.m.local(), c.wall
+		if clock := r.Clock; clock != nil {
+			clock.Sent, clock.Received, clock.Wall = c.sent, c.m.local(), c.wall
+		}
 		c.m.handle(follow.Fetched{Reading: r, Err: err}, input{value: v, call: c})
 	})
 }

@@ -68,6 +68,9 @@ type input struct {
 	conn  *conn
 	call  *call
 	value *value
+	// isReadAgain says that the value is read again before it counts, because it came without the
+	// clock.
+	isReadAgain bool
 }
 
 func newMachine(w *world, n int) *machine {
@@ -247,6 +250,7 @@ func (m *machine) handle(event follow.Event, in input) {
 	if w.trace != nil {
 		w.tracef("machine %d:   %s", m.n, describeEffects(m, &fx))
 	}
+	in.isReadAgain = m.isReadAgain(event, in, &fx)
 	m.observe(now, event, in, &before)
 	m.checkEffects(now, event, in, &fx, &before)
 	m.carryOut(now, in, &fx)

@@ -176,7 +176,7 @@ func (md *model) publish(text string)       { md.w.server.publish(nil, 0, text) 
 func (md *model) setAndPublish(text string) { md.w.server.publish(md.value(text), 0, text) }
 
 func (md *model) read(mode follow.Mode) string {
-	r, _ := md.w.server.read(mode)
+	r, _ := md.w.server.read(&follow.Fetch{Mode: mode, Clock: true})
 	return show(&r)
 }
 

@@ -79,6 +79,32 @@ var mutations = []mutation{
 		return //`, `		return //`,
 	},
 	{
+		"a measurement of the clock is never too old", "follow/clock.go",
+		`!f.measuredAt.IsZero() && f.now.Sub(f.measuredAt) < clockFresh`, `!f.measuredAt.IsZero()`,
+	},
+	{
+		"the clock is not measured again after a suspension", "follow/clock.go",
+		`	f.measuredAt = time.Time{}
+	if f.current != nil {`, `	if f.current != nil {`,
+	},
+	{
+		"the clock is not measured again after a failed fetch", "follow/clock.go",
+		`	f.measuredAt = time.Time{}
+	if f.clock.Doubt() {`, `	if f.clock.Doubt() {`,
+	},
+	{
+		"a tentative clock is fresh", "follow/clock.go",
+		`f.clock.Known && !f.clock.IsTentative() && f.clockAt.IsZero()`, `f.clock.Known`,
+	},
+	{
+		"the fetch of a new session does not measure the clock", "follow/request.go",
+		`mode == FetchHeader || r.cause.isUrgent() || !f.isClockFresh()`, `mode == FetchHeader || !f.isClockFresh()`,
+	},
+	{
+		"a revision that was published at another time is applied without the clock", "follow/request.go",
+		`if !c.measures && !f.isTimely(e.Reading) {`, `if false {`,
+	},
+	{
 		"an announcement within the grace does not prevent a correction", "follow/session.go",
 		`if f.heard != u.heard || f.session`, `if f.session`,
 	},

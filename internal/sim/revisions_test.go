@@ -15,7 +15,7 @@ func (m *machine) checkValue(event follow.Event, in input, fx *follow.Effects, b
 	w, s := m.world, &m.shadow
 	e, isFetched := event.(follow.Fetched)
 	v := in.value
-	if !isFetched || e.Err != nil || s.mode == follow.FetchClock || s.mode == follow.FetchHeader && !m.isKnown(v) {
+	if !isFetched || e.Err != nil || in.isReadAgain || s.mode == follow.FetchClock || s.mode == follow.FetchHeader && !m.isKnown(v) {
 		if fx.Applied != nil || m.rejections() != sum(before.Counters.Rejections) {
 			w.fail("P1 whole sets", "machine %d applied or rejected a value without reading one", m.n)
 		}

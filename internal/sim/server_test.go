@@ -174,11 +174,20 @@ func (s *server) publish(v *value, lastVersion int64, payload string) {
 	}
 }
 
+// measure returns what a fetch learns of the clock, nil if it does not ask.
+func (s *server) measure(f *follow.Fetch) *store.Measurement {
+	if !f.Clock {
+		return nil
+	}
+	var m store.Measurement
+	m.Time, m.Err = s.readClock()
+	return &m
+}
+
 // read returns what a fetch gets from the master or from a replica.
-func (s *server) read(mode follow.Mode) (store.Reading, *value) {
-	w := s.world
-	var r store.Reading
-	r.Clock.Time, r.Clock.Err = s.readClock()
+func (s *server) read(f *follow.Fetch) (store.Reading, *value) {
+	w, mode := s.world, f.Mode
+	r := store.Reading{Clock: s.measure(f)}
 	if mode == follow.FetchClock {
 		return r, nil
 	}
@@ -192,12 +201,12 @@ func (s *server) read(mode follow.Mode) (store.Reading, *value) {
 }
 
 // readOld returns what a fetch gets from the old server.
-func (s *server) readOld(mode follow.Mode) (r store.Reading, v *value) {
-	r.Clock.Time, r.Clock.Err = s.readClock()
-	if mode == follow.FetchClock {
+func (s *server) readOld(f *follow.Fetch) (r store.Reading, v *value) {
+	r.Clock = s.measure(f)
+	if f.Mode == follow.FetchClock {
 		return r, nil
 	}
-	fill(&r, s.old, mode)
+	fill(&r, s.old, f.Mode)
 	return r, s.old
 }
 

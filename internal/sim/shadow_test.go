@@ -37,6 +37,9 @@ type shadow struct {
 	fetchBegan  time.Time
 	fetchStep   int64
 	fetchFailed bool
+	// fetchMeasures says that a part of the fetch measures the clock, and didMeasure that one of
+	// the fetch that has just ended did.
+	fetchMeasures, didMeasure bool
 	// suspendedFor is for how long the machine said that it was suspended during the fetch.
 	suspendedFor time.Duration
 	// The first attempt after a success comes soon: by then.
@@ -226,9 +229,10 @@ const firstBackoff = 60 * time.Millisecond
 // observeFetched takes in the result of a fetch.
 func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 	s := &m.shadow
-	s.fetching, s.answeredBy = false, s.fetchStep
+	s.fetching, s.answeredBy, s.didMeasure = false, s.fetchStep, s.fetchMeasures
 	if e.Err != nil {
 		m.clockFailed()
+		m.clocks.readAt = time.Time{}
 		s.isClockFailed = s.isClockFailed || s.mode == follow.FetchClock
 		if s.mode != follow.FetchClock {
 			// The retry may wait for the spread of an announcement.
@@ -242,11 +246,13 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 		return
 	}
 	s.completed++
-	if s.suspendedFor == 0 || !m.clocks.isKnown {
-		e.Reading.Clock.Sent = e.Reading.Clock.Sent.Add(-s.suspendedFor)
-		m.measured(e.Reading.Clock)
-	} else {
+	switch reading := e.Reading.Clock; {
+	case s.suspendedFor > 0 && m.clocks.isKnown:
 		s.isClockFailed = true
+	case reading != nil:
+		r := *reading
+		r.Sent = r.Sent.Add(-s.suspendedFor)
+		m.measured(r)
 	}
 	if s.mode == follow.FetchClock {
 		return
@@ -257,6 +263,9 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 	if s.mode == follow.FetchHeader && !m.isKnown(in.value) {
 		return // the whole value follows
 	}
+	if in.isReadAgain {
+		return
+	}
 	s.fetchFailed = false
 	if n := &s.successor; n.isOpen && !n.ending && n.subscribedIn != 0 && s.fetchStep >= n.subscribedIn {
 		s.retired, s.retiring = s.current.number, s.current.number
@@ -265,8 +274,12 @@ func (m *machine) observeFetched(now time.Time, e follow.Fetched, in input) {
 		}
 		s.current, s.successor = s.successor, sessionShadow{}
 		m.world.stats.rotations++
+		m.mustHaveMeasured("a session takes over")
 	}
 	if c := &s.current; c.isOpen && !c.ending && c.subscribedIn != 0 && s.fetchStep >= c.subscribedIn {
+		if !c.reliable {
+			m.mustHaveMeasured("a session becomes reliable")
+		}
 		c.reliable = true
 	}
 }

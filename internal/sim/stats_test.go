@@ -15,7 +15,7 @@ type stats struct {
 	runs, events, publishes, sessions, applies, regressions int64
 	corrections, lossesFound, answers, logLines, restores   int64
 	readings, evaluations, converged, jumps                 int64
-	rotations, moves                                        int64
+	rotations, moves, bare, readAgain                       int64
 	virtual                                                 time.Duration
 	fetches                                                 [3]int64
 	states                                                  map[wire.State]int64
@@ -49,6 +49,8 @@ func (s *stats) add(o *stats) {
 		{&s.jumps, &o.jumps},
 		{&s.rotations, &o.rotations},
 		{&s.moves, &o.moves},
+		{&s.bare, &o.bare},
+		{&s.readAgain, &o.readAgain},
 		{&s.fetches[0], &o.fetches[0]},
 		{&s.fetches[1], &o.fetches[1]},
 		{&s.fetches[2], &o.fetches[2]},
@@ -81,8 +83,9 @@ func (s *stats) String() string {
 	fmt.Fprintf(&b, "%d runs, %d events, %.1f virtual hours\n", s.runs, s.events, s.virtual.Hours())
 	fmt.Fprintf(&b, "%d revisions published, applied %d times; %d of these were set back; %d times a fleet's machine converged\n",
 		s.publishes, s.applies, s.regressions, s.converged)
-	fmt.Fprintf(&b, "fetches: %d of the clock, %d of a header, %d of a value; %d readings of the clock, %d jumps\n",
-		s.fetches[0], s.fetches[1], s.fetches[2], s.readings, s.jumps)
+	fmt.Fprintf(&b, "fetches: %d of the clock, %d of a header, %d of a value, of which %d did without the clock and %d were read again\n",
+		s.fetches[0], s.fetches[1], s.fetches[2], s.bare, s.readAgain)
+	fmt.Fprintf(&b, "%d readings of the clock, %d jumps\n", s.readings, s.jumps)
 	fmt.Fprintf(&b, "%d sessions, %d replaced when they were old, %d moves of the name; ", s.sessions, s.rotations, s.moves)
 	fmt.Fprintf(&b, "%d corrections (%d of losses that nothing else told of), %d refreshes, %d snapshots restored\n",
 		s.corrections, s.lossesFound, s.answers, s.restores)

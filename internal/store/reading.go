@@ -9,7 +9,8 @@ import (
 // in time, is not ready to serve or denies access.
 var ErrUnavailable = errors.New("redis is unavailable")
 
-// Reading is what a fleet's key held at one moment, and the fleet's clock then.
+// Reading is what a fleet's key held at one moment and, if it was asked for, the fleet's clock
+// then.
 type Reading struct {
 	// Value is the first bytes of the key's value, as many as were asked for. It is empty if
 	// the key is missing or holds nothing.
@@ -18,8 +19,8 @@ type Reading struct {
 	Length int64
 	// Missing says that there is no key, WrongType that the key holds no string.
 	Missing, WrongType bool
-	// Clock is the measurement of the fleet's clock that came with it.
-	Clock Measurement
+	// Clock is the measurement of the fleet's clock that came with it, nil if none was asked for.
+	Clock *Measurement
 }
 
 // Measurement is one reading of the fleet's clock.

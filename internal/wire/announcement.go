@@ -13,11 +13,17 @@ type Announcement struct {
 	// SpreadMillis asks each subscriber to fetch at a random moment within so many
 	// milliseconds. Zero asks for an immediate fetch.
 	SpreadMillis int64 `json:"spread_ms,omitempty"`
+	// ReportMillis asks each subscriber to report at a random moment within so many milliseconds
+	// after it has applied the revision. Zero leaves the moment to the subscriber.
+	ReportMillis int64 `json:"report_ms,omitempty"`
 }
 
 // MaxSpread is the longest time over which an announcement spreads the fetches of a fleet.
 // It bounds by how much a forged announcement can delay a revision.
 const MaxSpread = time.Second
+
+// MaxReportSpread is the longest time over which an announcement spreads the reports of a fleet.
+const MaxReportSpread = 2 * time.Second
 
 const (
 	// maxAnnouncementBytes is more than any announcement takes.
@@ -41,6 +47,12 @@ func (a Announcement) Spread() time.Duration {
 	return time.Duration(min(max(0, a.SpreadMillis), MaxSpread.Milliseconds())) * time.Millisecond
 }
 
+// ReportSpread returns the time over which the announcement asks the fleet to spread its reports,
+// at most [MaxReportSpread].
+func (a Announcement) ReportSpread() time.Duration {
+	return time.Duration(min(max(0, a.ReportMillis), MaxReportSpread.Milliseconds())) * time.Millisecond
+}
+
 // ParseAnnouncement returns the announcement in a message. It returns false for any other
 // message, which is a request to fetch.
 func ParseAnnouncement(payload string) (Announcement, bool) {
@@ -52,13 +64,14 @@ func ParseAnnouncement(payload string) (Announcement, bool) {
 	}
 	var a Announcement
 	err := json.Unmarshal([]byte(payload), &a)
-	if err != nil || a.Version < 1 || a.ID == "" || a.SpreadMillis > maxSpreadMillis {
+	if err != nil || a.Version < 1 || a.ID == "" || max(a.SpreadMillis, a.ReportMillis) > maxSpreadMillis {
 		return Announcement{}, false
 	}
 	return a, true
 }
 
-// parseCanonical reads an announcement as [Announcement.Encode] writes it, without a spread. It
+// parseCanonical reads an announcement as [Announcement.Encode] writes it, without a spread of
+// the fetches. It
 // takes a tenth of the time that encoding/json takes, and every proxy does it for each publish.
 func parseCanonical(payload string) (Announcement, bool) {
 	rest, ok := strings.CutPrefix(payload, `{"version":`)
@@ -66,18 +79,39 @@ func parseCanonical(payload string) (Announcement, bool) {
 		return Announcement{}, false
 	}
 	digits, rest, ok := strings.Cut(rest, `,"id":"`)
-	id, isWhole := strings.CutSuffix(rest, `"}`)
-	if !ok || !isWhole || !isHex(id, idBytes) || len(digits) == 0 || len(digits) > 15 || digits[0] == '0' {
+	if !ok || len(rest) < 2*idBytes {
 		return Announcement{}, false
 	}
-	version := int64(0)
+	id, rest := rest[:2*idBytes], rest[2*idBytes:]
+	version, ok := parseCount(digits)
+	if !ok || !isHex(id, idBytes) {
+		return Announcement{}, false
+	}
+	a := Announcement{Version: version, ID: id}
+	if rest == `"}` {
+		return a, true
+	}
+	rest, ok = strings.CutPrefix(rest, `","report_ms":`)
+	digits, isWhole := strings.CutSuffix(rest, `}`)
+	if !ok || !isWhole {
+		return Announcement{}, false
+	}
+	a.ReportMillis, ok = parseCount(digits)
+	return a, ok && a.ReportMillis <= maxSpreadMillis
+}
+
+// parseCount reads a positive integer of up to 15 digits as encoding/json writes it.
+func parseCount(digits string) (n int64, ok bool) {
+	if len(digits) == 0 || len(digits) > 15 || digits[0] == '0' {
+		return 0, false
+	}
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
-			return Announcement{}, false
+			return 0, false
 		}
-		version = 10*version + int64(digits[i]-'0')
+		n = 10*n + int64(digits[i]-'0')
 	}
-	return Announcement{Version: version, ID: id}, true
+	return n, true
 }
 
 // If a fleet's fetches of one revision come to more than spreadAbove bytes, they spread out so
@@ -92,4 +126,18 @@ func SpreadMillis(valueBytes int, subscribers int64) int64 {
 		return 0
 	}
 	return min(total*1000/spreadRate, MaxSpread.Milliseconds())
+}
+
+// A subscriber fetches and decodes a small set in about 50 µs of two cores. Reports that come
+// within reportShare for each subscriber, the first fifth of it left out, seldom compete with
+// fetches. Fewer than reportsAbove subscribers need no spread.
+const reportShare, reportsAbove = 250 * time.Microsecond, 100
+
+// ReportMillis returns over how many milliseconds to spread the reports of so many subscribers.
+func ReportMillis(subscribers int64) int64 {
+	if subscribers < reportsAbove {
+		return 0
+	}
+	most := int64(MaxReportSpread / reportShare)
+	return (time.Duration(min(subscribers, most)) * reportShare).Milliseconds()
 }

@@ -65,6 +65,8 @@ func TestParseAnnouncement_FastPathIsTheSame(t *testing.T) {
 		`{"version":42,"id":"` + id + `"}`, `{"version":999999999999999,"id":"` + id + `"}`,
 		`{"version":042,"id":"` + id + `"}`, `{"version":0,"id":"` + id + `"}`, `{"version":,"id":"` + id + `"}`,
 		`{"version":4-2,"id":"` + id + `"}`, `{"version":42,"id":"` + id + `","x":""}`, `{"version":42,"id":"` + id + `"} `,
+		`{"version":42,"id":"` + id + `","report_ms":250}`, `{"version":42,"id":"` + id + `","report_ms":0}`,
+		`{"version":42,"id":"` + id + `","report_ms":}`, `{"version":42,"id":"` + id + `","report_ms":1,"spread_ms":1}`,
 		`{"version":42,"id":"` + strings.ToUpper(id) + `"}`, `{"version":42,"id":"` + id[2:] + `"}`,
 	} {
 		got, ok := parseCanonical(payload)
@@ -74,6 +76,18 @@ func TestParseAnnouncement_FastPathIsTheSame(t *testing.T) {
 			assert.Equal(t, want, got, payload)
 		}
 	}
-	_, ok := parseCanonical(string(Announcement{Version: 42, ID: id}.Encode()))
-	assert.True(t, ok)
+	for _, a := range []Announcement{{Version: 42, ID: id}, {Version: 42, ID: id, ReportMillis: 250}} {
+		got, ok := parseCanonical(string(a.Encode()))
+		assert.True(t, ok)
+		assert.Equal(t, a, got)
+	}
+}
+
+func TestReportMillis_FollowsTheFleet(t *testing.T) {
+	t.Parallel()
+	for subscribers, want := range map[int64]int64{0: 0, 1: 0, 99: 0, 100: 25, 1000: 250, 8000: 2000, 1 << 60: 2000} {
+		assert.Equal(t, want, ReportMillis(subscribers), "%d subscribers", subscribers)
+	}
+	assert.Equal(t, MaxReportSpread, Announcement{ReportMillis: 1 << 30}.ReportSpread())
+	assert.Zero(t, Announcement{ReportMillis: -1}.ReportSpread())
 }

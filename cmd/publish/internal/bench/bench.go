@@ -145,6 +145,8 @@ func (b *bench) subscribe(ctx context.Context, i int) (stop func(), err error) {
 	}
 	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{
 		Fleet: b.Fleet, Instance: fmt.Sprint("bench-", i), Logger: slog.New(slog.DiscardHandler),
+		// Pings and timed reports cost the same whether anybody publishes.
+		SubscriptionTimeout: time.Minute, ReportInterval: time.Hour,
 	})
 	if err != nil {
 		client.Close()
@@ -164,10 +166,11 @@ func (b *bench) run(ctx context.Context) (Report, error) {
 		Publishes: b.Publishes, HeapBytes: b.heap,
 	}
 	fleet, floor := &measurement{}, &measurement{}
+	b.settle(ctx, b.Subscribers) // the first reports
 	progress := tui.NewProgress(b.Messages, 2*b.Publishes)
 	defer progress.End()
 	for i := range b.Publishes {
-		err := b.measure(ctx, fleet, func() error {
+		err := b.measure(ctx, fleet, b.Subscribers, func() error {
 			_, err := b.Publisher.Publish(ctx, b.set, fleetdial.PublishOptions{})
 			return err
 		})
@@ -180,12 +183,12 @@ func (b *bench) run(ctx context.Context) (Report, error) {
 			return report, err
 		}
 		report.ValueBytes = len(value)
-		if err := b.measure(ctx, floor, func() error { return b.publishBare(ctx, value, i) }); err != nil {
+		if err := b.measure(ctx, floor, 0, func() error { return b.publishBare(ctx, value, i) }); err != nil {
 			return report, err
 		}
 		progress.Step()
 	}
-	report.Fleet, report.Floor = fleet.side(b.Publishes), floor.side(b.Publishes)
+	report.Fleet, report.Floor = fleet.side(), floor.side()
 	report.Ratio = report.Fleet.All.P50 / report.Floor.All.P50
 	return report, nil
 }

@@ -3,7 +3,9 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -40,15 +42,18 @@ func (a *arrivals) arrive() {
 
 // measurement holds the results of one side.
 type measurement struct {
-	one, all      []time.Duration
-	cpu, bytesOut float64
-	costUnknown   bool // Redis did not report its cost
+	one, all []time.Duration
+	// cpu is what Redis has used until all subscribers had the set, and reportCPU what it has used
+	// after that, until all reports were written.
+	cpu, reportCPU, bytesOut []float64
+	costUnknown              bool // Redis did not report its cost
 }
 
 // measure publishes once, waits until all subscribers have received the publish, and adds
-// the times and the cost to m.
-func (b *bench) measure(ctx context.Context, m *measurement, publish func() error) error {
-	cpu, out, ok := b.cost(ctx)
+// the times and the cost to m. Then it waits until Redis has executed so many reports, so that
+// they cost the next publish nothing.
+func (b *bench) measure(ctx context.Context, m *measurement, reports int, publish func() error) error {
+	before := b.cost(ctx)
 	done := b.arrivals.expect(b.Subscribers)
 	began := time.Now()
 	if err := publish(); err != nil {
@@ -67,30 +72,66 @@ func (b *bench) measure(ctx context.Context, m *measurement, publish func() erro
 		last = max(last, at.Sub(began))
 	}
 	m.all = append(m.all, last)
-	cpuAfter, outAfter, okAfter := b.cost(ctx)
-	m.cpu, m.bytesOut = m.cpu+cpuAfter-cpu, m.bytesOut+outAfter-out
-	m.costUnknown = m.costUnknown || !ok || !okAfter
+	visible := b.cost(ctx)
+	after := b.settle(ctx, before.reports+reports)
+	m.cpu = append(m.cpu, 1000*(visible.cpu-before.cpu))
+	m.reportCPU = append(m.reportCPU, 1000*(after.cpu-visible.cpu))
+	m.bytesOut = append(m.bytesOut, after.bytesOut-before.bytesOut)
+	m.costUnknown = m.costUnknown || !before.ok || !visible.ok || !after.ok
 	return nil
 }
 
-func (m *measurement) side(publishes int) Side {
+// longestSettling bounds the wait for reports, some of which may never come.
+const longestSettling = 3 * time.Second
+
+// settle waits until Redis has executed so many reports since it began, and returns the cost
+// until then.
+func (b *bench) settle(ctx context.Context, reports int) cost {
+	for end := time.Now().Add(longestSettling); ; {
+		c := b.cost(ctx)
+		if !c.ok || c.reports >= reports || time.Now().After(end) || ctx.Err() != nil {
+			return c
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (m *measurement) side() Side {
 	s := Side{One: quantilesOf(m.one), All: quantilesOf(m.all)}
 	if !m.costUnknown {
-		cpu, out := m.cpu*1000/float64(publishes), m.bytesOut/float64(publishes)
-		s.CPU, s.BytesOut = &cpu, &out
+		cpu, reports, out := median(m.cpu), median(m.reportCPU), median(m.bytesOut)
+		s.CPU, s.ReportCPU, s.BytesOut = &cpu, &reports, &out
 	}
 	return s
 }
 
-// cost returns the CPU seconds that Redis has used and the bytes that Redis has sent. ok
-// is false if Redis does not report them.
-func (b *bench) cost(ctx context.Context) (cpu, bytesOut float64, ok bool) {
-	info, err := b.Client.InfoMap(ctx, "cpu", "stats").Result()
+// median sorts the values.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// cost is what Redis has used since it began.
+type cost struct {
+	// cpu is in seconds, bytesOut what Redis has sent, and reports how many times a subscriber
+	// was added to the roster.
+	cpu, bytesOut float64
+	reports       int
+	// ok is false if Redis does not report them.
+	ok bool
+}
+
+func (b *bench) cost(ctx context.Context) cost {
+	info, err := b.Client.InfoMap(ctx, "cpu", "stats", "commandstats").Result()
 	if err != nil {
-		return 0, 0, false
+		return cost{}
 	}
 	user, err1 := strconv.ParseFloat(info["CPU"]["used_cpu_user"], 64)
 	sys, err2 := strconv.ParseFloat(info["CPU"]["used_cpu_sys"], 64)
 	out, err3 := strconv.ParseFloat(info["Stats"]["total_net_output_bytes"], 64)
-	return user + sys, out, err1 == nil && err2 == nil && err3 == nil
+	c := cost{cpu: user + sys, bytesOut: out, ok: err1 == nil && err2 == nil && err3 == nil}
+	// The form is calls=42,usec=…
+	calls, _, _ := strings.Cut(strings.TrimPrefix(info["Commandstats"]["cmdstat_zadd"], "calls="), ",")
+	c.reports, _ = strconv.Atoi(calls) // no entry before the first call
+	return c
 }

@@ -1,0 +1,39 @@
+package fleetdial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Refresh fetches the key and returns once that fetch, which begins after the call, has ended
+// and what it found is applied. The error wraps [ErrUnavailable] if Redis did not answer, and
+// gives the reason if the value was rejected.
+func (s *Subscriber) Refresh(ctx context.Context) error {
+	done := make(chan error, 1)
+	var err error
+	select {
+	case s.refreshes <- refresh{done}:
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-s.ctx.Done():
+			return ErrClosed
+		}
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.ctx.Done():
+		return ErrClosed
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err != nil {
+		return fmt.Errorf("fleetdial: refresh: %w", err)
+	}
+	return nil
+}
+
+// refresh is what Refresh asks of the loop. Done has room for one answer.
+type refresh struct{ done chan<- error }
