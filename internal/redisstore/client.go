@@ -167,7 +167,7 @@ func (c *Client) ReadBare(ctx context.Context, limit int) (store.Reading, error)
 	if _, ok := node.(opaqueNode); ok {
 		return c.read(ctx, limit, false)
 	}
-	return c.found(ctx, node, limit, node.GetRange(ctx, c.keys.revision, 0, int64(limit-1)), store.Reading{})
+	return c.withValue(ctx, node, limit, node.GetRange(ctx, c.keys.revision, 0, int64(limit-1)), store.Reading{})
 }
 
 func (c *Client) read(ctx context.Context, limit int, length bool) (store.Reading, error) {
@@ -188,7 +188,7 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 		return nil
 	}))
 	m := measured(clock, sent)
-	out, err := c.found(ctx, node, limit, value, store.Reading{Clock: &m})
+	out, err := c.withValue(ctx, node, limit, value, store.Reading{Clock: &m})
 	if err != nil || out.WrongType || size == nil {
 		return out, err
 	}
@@ -199,8 +199,8 @@ func (c *Client) read(ctx context.Context, limit int, length bool) (store.Readin
 	return out, nil
 }
 
-// found adds to a reading what GETRANGE found.
-func (c *Client) found(
+// withValue adds to a reading what GETRANGE found.
+func (c *Client) withValue(
 	ctx context.Context, node nodeClient, limit int, value *redis.StringCmd, out store.Reading,
 ) (store.Reading, error) {
 	if out.WrongType = isWrongType(value.Err()); out.WrongType {
