@@ -26,8 +26,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure how long a publish takes to reach subscribers",
 		Long: `bench publishes to subscribers in this process, and measures the time from the call
 of publish until each subscriber has the set. For comparison it measures the floor in
-turn: bare clients that SUBSCRIBE, GET and decode the same value with
-msgpack.Unmarshal, which a bare SET and PUBLISH has written.
+turn: bare clients that SUBSCRIBE, GET and decode the value of another fleet, to which
+the same set is published, with msgpack.Unmarshal.
 
 bench uses the Redis of --redis-url, a redis-server that it starts (--start), or an
 embedded Redis (--embedded). The default fleet is a new one, named bench-…. With

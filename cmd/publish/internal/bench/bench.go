@@ -1,8 +1,10 @@
 // Package bench measures the time from the call of publish until subscribers have the
-// set, and compares it with the floor: bare Redis clients that transfer the same value.
+// set, and compares it with the floor: bare Redis clients that follow another fleet, to which
+// the same set is published in turn.
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,10 +50,11 @@ type Config struct {
 // if the fleet has a revision.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	b := &bench{Config: cfg, arrivals: &arrivals{}}
-	switch _, err := b.Publisher.Current(ctx); {
-	case err == nil:
-		return Report{}, fmt.Errorf("fleet %q: %w", b.Fleet, ErrFleetInUse)
-	case !errors.Is(err, fleetdial.ErrNoRevision):
+	var err error
+	if b.floor, err = fleetdial.NewPublisher(cfg.Client, fleetdial.PublisherConfig{Fleet: b.floorFleet()}); err != nil {
+		return Report{}, err
+	}
+	if err := cmp.Or(b.checkUnused(ctx, b.Fleet, b.Publisher), b.checkUnused(ctx, b.floorFleet(), b.floor)); err != nil {
 		return Report{}, err
 	}
 	defer b.close()
@@ -61,19 +64,35 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	return b.run(ctx)
 }
 
+// checkUnused returns an error unless the fleet has no revision.
+func (b *bench) checkUnused(ctx context.Context, fleet string, p *fleetdial.Publisher) error {
+	ctx, cancel := context.WithTimeout(ctx, b.Timeout)
+	defer cancel()
+	switch _, err := p.Current(ctx); {
+	case err == nil:
+		return fmt.Errorf("fleet %q: %w", fleet, ErrFleetInUse)
+	case !errors.Is(err, fleetdial.ErrNoRevision):
+		return err
+	}
+	return nil
+}
+
 // bench is one measurement in progress.
 type bench struct {
 	Config
+	floor    *fleetdial.Publisher
 	set      *fleetdial.Set
 	heap     int64 // of one subscriber
 	arrivals *arrivals
 	closers  []func()
 }
 
-// The subscribers and the bare clients use different keys and channels, so that neither
-// side receives the messages of the other.
-func (b *bench) key() string      { return "fleetdial:{" + b.Fleet + "}" }
-func (b *bench) floorKey() string { return "fleetdial:{" + b.Fleet + "}:bench" }
+// The subscribers and the bare clients follow different fleets, so that neither side receives
+// the messages of the other.
+func (b *bench) floorFleet() string { return b.Fleet[:min(len(b.Fleet), 58)] + ".floor" }
+
+// keyOf returns the key of a fleet, which is also the name of its channel.
+func keyOf(fleet string) string { return "fleetdial:{" + fleet + "}" }
 
 // prepare starts the subscribers of both sides.
 func (b *bench) prepare(ctx context.Context) error {
@@ -169,25 +188,21 @@ func (b *bench) run(ctx context.Context) (Report, error) {
 	b.settle(ctx, b.Subscribers) // the first reports
 	progress := tui.NewProgress(b.Messages, 2*b.Publishes)
 	defer progress.End()
-	for i := range b.Publishes {
-		err := b.measure(ctx, fleet, b.Subscribers, func() error {
-			_, err := b.Publisher.Publish(ctx, b.set, fleetdial.PublishOptions{})
-			return err
-		})
-		if err != nil {
+	for range b.Publishes {
+		if err := b.measure(ctx, fleet, b.Subscribers, b.Publisher); err != nil {
 			return report, err
 		}
 		progress.Step()
-		value, err := b.Client.Get(ctx, b.key()).Bytes()
-		if err != nil {
-			return report, err
-		}
-		report.ValueBytes = len(value)
-		if err := b.measure(ctx, floor, 0, func() error { return b.publishBare(ctx, value, i) }); err != nil {
+		if err := b.measure(ctx, floor, 0, b.floor); err != nil {
 			return report, err
 		}
 		progress.Step()
 	}
+	length, err := b.Client.StrLen(ctx, keyOf(b.Fleet)).Result()
+	if err != nil {
+		return report, err
+	}
+	report.ValueBytes = int(length)
 	report.Fleet, report.Floor = fleet.side(), floor.side()
 	report.Ratio = report.Fleet.All.P50 / report.Floor.All.P50
 	return report, nil
@@ -214,8 +229,10 @@ func (b *bench) close() {
 	wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), b.Timeout)
 	defer cancel()
-	err := b.Client.Del(ctx, b.key(), b.key()+":history", b.key()+":fleet", b.floorKey()).Err()
-	if err != nil {
-		fmt.Fprintf(b.Messages, "delete the keys of fleet %q: %v\n", b.Fleet, err)
+	for _, fleet := range []string{b.Fleet, b.floorFleet()} {
+		key := keyOf(fleet)
+		if err := b.Client.Del(ctx, key, key+":history", key+":fleet").Err(); err != nil {
+			fmt.Fprintf(b.Messages, "delete the keys of fleet %q: %v\n", fleet, err)
+		}
 	}
 }

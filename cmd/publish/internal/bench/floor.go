@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/vmihailenco/msgpack/v5"
 )
 
@@ -35,7 +34,8 @@ func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	ps := client.Subscribe(ctx, b.floorKey())
+	key := keyOf(b.floorFleet())
+	ps := client.Subscribe(ctx, key)
 	if _, err := ps.Receive(ctx); err != nil {
 		_ = ps.Close()
 		_ = client.Close()
@@ -47,7 +47,7 @@ func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
 			if _, err := ps.ReceiveMessage(ctx); err != nil {
 				return
 			}
-			value, err := client.Get(ctx, b.floorKey()).Bytes()
+			value, err := client.Get(ctx, key).Bytes()
 			if err != nil {
 				continue
 			}
@@ -62,14 +62,4 @@ func (b *bench) subscribeBare(ctx context.Context) (stop func(), err error) {
 		_ = client.Close()
 		wg.Wait()
 	}, nil
-}
-
-// publishBare writes the value and announces it in one round trip.
-func (b *bench) publishBare(ctx context.Context, value []byte, n int) error {
-	_, err := b.Client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.Set(ctx, b.floorKey(), value, 0)
-		p.Publish(ctx, b.floorKey(), n)
-		return nil
-	})
-	return err
 }
