@@ -87,7 +87,7 @@ func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.
 func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 	isOpen := false
 	var readOnly error // the last error with which a replica answered
-	began := time.Now()
+	var readOnlySince time.Time
 	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
 		roster, err := p.Roster(ctx)
@@ -97,17 +97,22 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 			})
 		}
 		switch {
+		case err == nil, errors.Is(err, errForgotten):
+			return nil
 		case errors.Is(err, redisstore.ErrReplyLost):
 			isOpen = true
 		case errors.Is(err, redisstore.ErrConcurrent), isOpen && errors.Is(err, ErrUnavailable):
-		case isOpen && err != nil:
+		case isOpen:
 			// An earlier attempt may have removed the fleet, and somebody may have made it exist again.
 			// The error itself is not wrapped, because it says that nothing was removed.
 			return fmt.Errorf("%w; the last attempt failed: %v", ErrOutcomeUnknown, err) //nolint:errorlint
-		case redisstore.IsReadOnly(err) && time.Since(began) < readOnlyTime:
+		case redisstore.IsReadOnly(err) && (readOnly == nil || time.Since(readOnlySince) < readOnlyTime):
 			// The attempt closed connections to a server that was demoted.
+			if readOnly == nil {
+				readOnlySince = time.Now()
+			}
 			readOnly = err
-		case readOnly != nil && ctx.Err() != nil:
+		case readOnly != nil && ctx.Err() != nil && errors.Is(err, ErrUnavailable):
 			return readOnly
 		default:
 			return err
@@ -123,6 +128,9 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 		}
 	}
 }
+
+// errForgotten says that an earlier attempt has removed the fleet.
+var errForgotten = errors.New("the fleet is forgotten")
 
 // checkRemains returns an error if the fleet must not be forgotten. An instance lives if it is not
 // GONE in the roster, or has reported since. isOpen says that an earlier attempt may have removed
@@ -145,7 +153,10 @@ func (p *Publisher) checkRemains(found redisstore.Remains, roster *Roster, curre
 		slices.Sort(live)
 		return fmt.Errorf("%w: %s", ErrInstancesLive, strings.Join(live, ", "))
 	}
-	if isOpen && !found.Exists {
+	switch {
+	case isOpen && !found.Exists && !found.HasHistory && len(found.Members) == 0:
+		return errForgotten
+	case isOpen && !found.Exists:
 		return nil
 	}
 	rev, err := p.decode(found.Value)

@@ -2,6 +2,7 @@ package fleetdial
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,41 @@ func TestLogger_MayCallStatus(t *testing.T) {
 	require.Error(t, s.Refresh(t.Context()))
 	testutil.Eventually(t, within, "the rejection is logged", func() bool { return c.log.lines("revision rejected") == 1 })
 	require.NoError(t, s.Close())
+}
+
+// drowsy is a slog.Handler that takes long for each line.
+type drowsy struct{ slog.Handler }
+
+func (d drowsy) Handle(context.Context, slog.Record) error {
+	time.Sleep(1500 * time.Millisecond)
+	return nil
+}
+
+func (d drowsy) WithAttrs([]slog.Attr) slog.Handler { return d }
+
+// TestLogger_SlowOneEndsNoSession has a Logger that takes longer than the server may be silent. The
+// pongs that arrive meanwhile have to count before the timer that they prevent.
+func TestLogger_SlowOneEndsNoSession(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	p := newTestPublisher(t, server.Client(t), PublisherConfig{})
+	var subs []*Subscriber
+	for range 8 {
+		cfg := testConfig()
+		cfg.SubscriptionTimeout = time.Second
+		cfg.Logger = slog.New(drowsy{slog.NewTextHandler(io.Discard, nil)})
+		subs = append(subs, subscribe(t, server.Client(t), cfg))
+	}
+	for _, id := range []string{"a", "b"} {
+		publish(t, p, id)
+		for _, s := range subs {
+			eventually(t, s, id)
+		}
+	}
+	time.Sleep(2 * time.Second) // in which each timer fires
+	for _, s := range subs {
+		assert.Zero(t, s.Status().Counters.Reconnects)
+	}
 }
 
 // wrapped is a client as a program may have one: a struct that embeds the interface, and is

@@ -25,9 +25,27 @@ func (s *Subscriber) loop() {
 		case r := <-s.refreshes:
 			s.handle(r)
 		case <-s.timer.C:
-			s.handle(follow.Timer{})
+			s.tick()
 		}
 	}
+}
+
+// longWait is for how long an event waits at most while no Logger blocks, and retick is when the
+// timer fires again after a longer wait.
+const longWait, retick = 10 * time.Millisecond, time.Millisecond
+
+// tick handles the timer. If it had to wait, for example for a slow Logger, it fires again instead:
+// replies that have arrived meanwhile come before the timeouts that they prevent.
+func (s *Subscriber) tick() {
+	asked := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(asked) > longWait {
+		s.wakeAt = now.Add(retick)
+		s.timer.Reset(retick)
+		return
+	}
+	s.handleLocked(follow.Timer{})
 }
 
 // handle gives an event to the follower and carries out what it decides, one event at a time.
@@ -35,6 +53,10 @@ func (s *Subscriber) loop() {
 func (s *Subscriber) handle(event any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.handleLocked(event)
+}
+
+func (s *Subscriber) handleLocked(event any) {
 	if s.ctx.Err() != nil {
 		return
 	}

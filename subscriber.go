@@ -162,7 +162,9 @@ func (cfg *SubscriberConfig) check() error {
 // Redis. A Subscriber is a [Store]. All methods are safe for concurrent use.
 //
 // A Subscriber uses two connections of its client: one for its subscription and, while it
-// fetches the key, one from the pool. While it replaces its subscription, it has two of them.
+// fetches the key, one from the pool. While it replaces its subscription, it has two of them. If the
+// client has a second pool for pipelines, as without the options of [ParseURL], the Subscriber also
+// uses one of that.
 type Subscriber struct {
 	cfg    SubscriberConfig
 	client *redisstore.Client

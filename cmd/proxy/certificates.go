@@ -11,8 +11,9 @@ import (
 // have changed. While the files are invalid, for example because only one of them has
 // been replaced, it keeps the certificate that it has. It is safe for concurrent use.
 type certificates struct {
-	files [2]string // certificate and key
-	log   *slog.Logger
+	files    [2]string // certificate and key
+	readFile func(name string) ([]byte, error)
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	read    [2]os.FileInfo // the files when they were read last
@@ -22,7 +23,7 @@ type certificates struct {
 }
 
 func loadCertificates(certFile, keyFile string, log *slog.Logger) (*certificates, error) {
-	c := &certificates{files: [2]string{certFile, keyFile}, log: log}
+	c := &certificates{files: [2]string{certFile, keyFile}, readFile: os.ReadFile, log: log}
 	if _, err := c.reload(); err != nil {
 		return nil, err
 	}
@@ -58,7 +59,13 @@ func (c *certificates) reload() (changed bool, err error) {
 	if !changed {
 		return false, c.invalid
 	}
-	cert, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
+	var pem [2][]byte
+	for i, file := range c.files {
+		if pem[i], err = c.readFile(file); err != nil {
+			return true, err // it may pass without a change of the files
+		}
+	}
+	cert, err := tls.X509KeyPair(pem[0], pem[1])
 	c.read, c.invalid = found, err
 	if err == nil {
 		c.current = &cert

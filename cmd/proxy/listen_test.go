@@ -177,6 +177,26 @@ func TestCertificates_InvalidFilesAreReadOnce(t *testing.T) {
 	assert.False(t, changed)
 }
 
+// TestCertificates_UnreadableFilesAreReadAgain has the new files unreadable for a while, as without
+// free file descriptors. Nothing tells when that is over.
+func TestCertificates_UnreadableFilesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	files := testutil.NewCertificates(t)
+	c, err := loadCertificates(files.ServerCert, files.ServerKey, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	before, _ := c.get(nil)
+	text, err := os.ReadFile(files.ServerKey)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(files.ServerKey, append(text, '\n'), 0o600))
+	c.readFile = func(string) ([]byte, error) { return nil, syscall.EMFILE }
+	_, err = c.reload()
+	require.ErrorIs(t, err, syscall.EMFILE)
+	c.readFile = os.ReadFile
+	after, err := c.get(nil)
+	require.NoError(t, err)
+	assert.NotSame(t, before, after)
+}
+
 // startCommand runs the command in a process of its own, without directives.
 func startCommand(t *testing.T, args ...string) (cmd *exec.Cmd, traffic string, ended <-chan struct{}) {
 	t.Helper()

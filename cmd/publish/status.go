@@ -52,9 +52,9 @@ until the instance applied it. SKEW is the offset of Redis' clock from the insta
 clock. SIGNED BY is the key whose signature the instance verified.
 
 With --fail-on, the exit code is 6 if REJECTED is named and an instance has that state,
-or 5 if an instance has another named state. The exit code is 1 if the fleet has no
-revision and no instance. With an INSTANCE, status shows the whole
-report of the instance, and --fail-on applies to that instance only.`,
+or 5 if an instance has another named state, and 1 if the fleet has no revision and no
+instance. With an INSTANCE, status shows the whole report of the instance, and
+--fail-on applies to that instance only.`,
 		Example: `  publish status --fail-on stale,rejected,gone` + "\n" + `  publish status web-3`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -12,6 +12,8 @@ type Remains struct {
 	// Exists says that there is a key. Value is its first bytes, up to the limit.
 	Exists bool
 	Value  []byte
+	// HasHistory says that there is a history.
+	HasHistory bool
 	// Members are the names in the roster.
 	Members []Member
 }
@@ -49,6 +51,7 @@ func (t *Tx) remove(ctx context.Context, tx *redis.Tx, members []Member) error {
 func (c *Client) remains(limit int) query[Remains] {
 	return func(ctx context.Context, p redis.Pipeliner) func() (Remains, error) {
 		exists := p.Exists(ctx, c.keys.revision)
+		history := p.Exists(ctx, c.keys.history)
 		value := p.GetRange(ctx, c.keys.revision, 0, int64(limit-1))
 		members := p.ZRevRangeWithScores(ctx, c.keys.fleet, 0, MaxInstances-1)
 		return func() (Remains, error) {
@@ -58,10 +61,10 @@ func (c *Client) remains(limit int) query[Remains] {
 			case isWrongType(members.Err()):
 				return Remains{}, &WrongTypeError{c.keys.fleet}
 			}
-			if err := firstError(exists, value, members); err != nil {
+			if err := firstError(exists, history, value, members); err != nil {
 				return Remains{}, Classify("nothing was removed: read the fleet's keys", err)
 			}
-			found := Remains{Exists: exists.Val() > 0, Members: membersOf(members.Val())}
+			found := Remains{Exists: exists.Val() > 0, HasHistory: history.Val() > 0, Members: membersOf(members.Val())}
 			found.Value, _ = value.Bytes()
 			return found, nil
 		}

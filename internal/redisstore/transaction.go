@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -227,8 +228,21 @@ func (t *Tx) multi(
 		return ErrConcurrent
 	case !IsReply(err):
 		return fmt.Errorf("%w: %w", ErrReplyLost, err)
+	case wasMultiRejected(cmds, err):
+		_ = quit(ctx, tx)
+		return fmt.Errorf("%w: the server rejected MULTI or EXEC: %w", ErrReplyLost, err)
 	case published != nil && published.Err() == nil:
 		return fmt.Errorf("%w: %w", ErrPublished, err)
 	}
 	return Classify(failed, commandError(err, cmds...))
+}
+
+// wasMultiRejected reports whether the server rejected MULTI or EXEC itself, as for a user who may
+// not call it: the client then gives that reply to all commands. After a rejected MULTI, the
+// server executes the others one by one, and their replies have not been read.
+func wasMultiRejected(cmds []redis.Cmder, err error) bool {
+	if redis.IsExecAbortError(err) {
+		return false
+	}
+	return !slices.ContainsFunc(cmds, func(cmd redis.Cmder) bool { return cmd.Err() == nil || cmd.Err().Error() != err.Error() })
 }

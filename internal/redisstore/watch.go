@@ -99,11 +99,11 @@ func newWatch(ctx context.Context, keys []string) *redis.StatusCmd {
 }
 
 // release sends UNWATCH if keys may still be watched, because the connection returns to the pool:
-// without UNWATCH, the next transaction on the connection could fail without a cause. If Redis
-// rejects UNWATCH, release closes the connection. After an error of the connection, the client
-// closes it.
+// without UNWATCH, the next transaction on the connection could fail without a cause. If UNWATCH
+// fails, as where a user may not call it or a hook of the client withholds it, release has the
+// server close the connection.
 func (t *Tx) release(ctx context.Context, tx *redis.Tx) {
-	if t.armed && IsReply(tx.Unwatch(ctx).Err()) {
+	if t.armed && tx.Unwatch(ctx).Err() != nil {
 		_ = quit(ctx, tx)
 	}
 }
