@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-// TestRoster_WaitAndRollback calls what an operator's tool calls to see who has a revision, and to go back.
+// TestRoster_WaitAndRollback calls what an operator's tool calls to see who has a revision, and to go
+// back.
 func TestRoster_WaitAndRollback(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)

@@ -2,7 +2,7 @@ package fleetdial
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -55,39 +55,44 @@ func TestLogger_MayCallStatus(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// drowsy is a slog.Handler that takes long for each line.
-type drowsy struct{ slog.Handler }
+// blocking is a slog.Handler that holds up its first line until it is released.
+type blocking struct {
+	slog.Handler
+	blocks, released chan struct{}
+}
 
-func (d drowsy) Handle(context.Context, slog.Record) error {
-	time.Sleep(1500 * time.Millisecond)
+func (b blocking) Handle(context.Context, slog.Record) error {
+	select {
+	case b.blocks <- struct{}{}:
+		<-b.released
+	case <-b.released:
+	}
 	return nil
 }
 
-func (d drowsy) WithAttrs([]slog.Attr) slog.Handler { return d }
+func (b blocking) WithAttrs([]slog.Attr) slog.Handler { return b }
 
-// TestLogger_SlowOneEndsNoSession has a Logger that takes longer than the server may be silent. The
-// pongs that arrive meanwhile have to count before the timer that they prevent.
-func TestLogger_SlowOneEndsNoSession(t *testing.T) {
+// TestLogger_BlockedOneHoldsUpNothing has a Logger that blocks for longer than the server may be
+// silent. The subscriber applies what is published meanwhile, and keeps its session.
+func TestLogger_BlockedOneHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
 	p := newTestPublisher(t, server.Client(t), PublisherConfig{})
-	var subs []*Subscriber
-	for range 8 {
-		cfg := testConfig()
-		cfg.SubscriptionTimeout = time.Second
-		cfg.Logger = slog.New(drowsy{slog.NewTextHandler(io.Discard, nil)})
-		subs = append(subs, subscribe(t, server.Client(t), cfg))
-	}
-	for _, id := range []string{"a", "b"} {
+	b := blocking{slog.NewTextHandler(new(logBuffer), nil), make(chan struct{}), make(chan struct{})}
+	cfg := testConfig()
+	cfg.SubscriptionTimeout = 500 * time.Millisecond
+	cfg.Logger = slog.New(b)
+	s := subscribe(t, server.Client(t), cfg)
+	<-b.blocks
+	began := time.Now()
+	for i := 0; time.Since(began) < 2*cfg.SubscriptionTimeout; i++ {
+		id := fmt.Sprint("directive-", i)
 		publish(t, p, id)
-		for _, s := range subs {
-			eventually(t, s, id)
-		}
+		eventually(t, s, id)
 	}
-	time.Sleep(2 * time.Second) // in which each timer fires
-	for _, s := range subs {
-		assert.Zero(t, s.Status().Counters.Reconnects)
-	}
+	close(b.released)
+	require.NoError(t, s.Refresh(t.Context()))
+	assert.Zero(t, s.Status().Counters.Reconnects)
 }
 
 // wrapped is a client as a program may have one: a struct that embeds the interface, and is

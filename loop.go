@@ -13,7 +13,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// loop feeds the follower with the timer and what Refresh asks. Sessions and fetches run on
+// loop feeds the follower with the timer and what Refresh asks, and writes to the Logger. Sessions and fetches run on
 // goroutines of their own, so that a Redis that hangs holds up no event, and feed the follower
 // with what comes of them: each further hand-over would delay every publish.
 func (s *Subscriber) loop() {
@@ -25,27 +25,11 @@ func (s *Subscriber) loop() {
 		case r := <-s.refreshes:
 			s.handle(r)
 		case <-s.timer.C:
-			s.tick()
+			s.handle(follow.Timer{})
+		case <-s.toLog:
+			s.writeLines()
 		}
 	}
-}
-
-// longWait is for how long an event waits at most while no Logger blocks, and retick is when the
-// timer fires again after a longer wait.
-const longWait, retick = 10 * time.Millisecond, time.Millisecond
-
-// tick handles the timer. If it had to wait, for example for a slow Logger, it fires again instead:
-// replies that have arrived meanwhile come before the timeouts that they prevent.
-func (s *Subscriber) tick() {
-	asked := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(asked) > longWait {
-		s.wakeAt = now.Add(retick)
-		s.timer.Reset(retick)
-		return
-	}
-	s.handleLocked(follow.Timer{})
 }
 
 // handle gives an event to the follower and carries out what it decides, one event at a time.
@@ -53,10 +37,6 @@ func (s *Subscriber) tick() {
 func (s *Subscriber) handle(event any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.handleLocked(event)
-}
-
-func (s *Subscriber) handleLocked(event any) {
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -117,11 +97,36 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 		s.snapshot.Save(out.Save.Value, out.Save.Epoch)
 	}
 	for _, line := range out.Log {
-		level := slog.LevelInfo
-		if line.Warn {
-			level = slog.LevelWarn
+		if len(s.lines) < maxLines && s.log.Enabled(context.Background(), levelOf(line)) {
+			s.lines = append(s.lines, line)
 		}
-		s.log.Log(context.Background(), level, "fleetdial: "+line.Message, line.Attrs...)
+	}
+	if len(s.lines) > 0 {
+		select {
+		case s.toLog <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// maxLines is how many lines wait for a Logger that hangs. Further ones are dropped.
+const maxLines = 256
+
+func levelOf(line follow.Line) slog.Level {
+	if line.Warn {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// writeLines writes the lines that are due.
+func (s *Subscriber) writeLines() {
+	s.mu.Lock()
+	lines := s.lines
+	s.lines = nil
+	s.mu.Unlock()
+	for _, line := range lines {
+		s.log.Log(context.Background(), levelOf(line), "fleetdial: "+line.Message, line.Attrs...)
 	}
 }
 

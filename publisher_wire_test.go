@@ -87,7 +87,7 @@ func (c loggedConn) Read(b []byte) (int, error) {
 const (
 	tripRead   = "WATCH PUBSUB TIME EXISTS GETRANGE LLEN"
 	tripWrite  = "MULTI SET LPUSH LTRIM PUBLISH EXEC"
-	tripForget = "WATCH EXISTS GETRANGE ZREVRANGE"
+	tripForget = "WATCH EXISTS EXISTS GETRANGE ZREVRANGE"
 )
 
 // TestPublish_TwoRoundTrips counts what a publisher with a connection that stands sends. A

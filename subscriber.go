@@ -174,18 +174,20 @@ type Subscriber struct {
 	set  atomic.Pointer[directive.Set]
 	view atomic.Pointer[report.View]
 
-	// mu guards the follower, and everything down to wakeAt, while an event is handled.
+	// mu guards the follower, and everything down to lines, while an event is handled.
 	mu          sync.Mutex
 	follower    *follow.Follower
 	waiters     map[uint64]chan<- error
 	asked       uint64                        // the number of the last waiter
 	sessions    map[uint64]context.CancelFunc // ends each open session, by its number
 	suspensions host.Suspensions
-	wakeAt      time.Time // when timer fires, zero for never
+	wakeAt      time.Time     // when timer fires, zero for never
+	lines       []follow.Line // what is to be logged; toLog says that there is something
 
 	timer     *time.Timer
 	refreshes chan refresh
 	fetches   chan follow.Fetch // has room for one
+	toLog     chan struct{}     // has room for one
 	started   chan error        // has room for one: how the first attempt ended
 
 	listeners *notify.Group[Revision]
@@ -254,7 +256,7 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 		}, time.Now()),
 		waiters: make(map[uint64]chan<- error), sessions: make(map[uint64]context.CancelFunc),
 		suspensions: host.NewSuspensions(), timer: time.NewTimer(0),
-		refreshes: make(chan refresh), fetches: make(chan follow.Fetch, 1), started: make(chan error, 1),
+		refreshes: make(chan refresh), toLog: make(chan struct{}, 1), fetches: make(chan follow.Fetch, 1), started: make(chan error, 1),
 	}
 	s.logs, s.log = newLogSwitch(cfg.Logger)
 	s.log = s.log.With("fleet", cmp.Or(cfg.Fleet, redisstore.DefaultFleet))
@@ -355,9 +357,10 @@ func (s *Subscriber) Close() error {
 func (s *Subscriber) end() {
 	s.stop()
 	s.own.Wait()
-	s.mu.Lock() // after the event that is being handled, and the lines that it logs
+	s.mu.Lock() // after the event that is being handled
 	close(s.fetches)
 	s.mu.Unlock()
+	s.writeLines()
 	if s.snapshot != nil {
 		s.snapshot.Flush() // the loop may have ended after the writer
 	}

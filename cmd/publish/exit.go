@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/fleetdial/fleetdial"
 )
@@ -72,7 +71,7 @@ func exitCode(err error) int {
 		return exitUnavailable
 	case errors.Is(err, context.Canceled):
 		return exitFailed
-	case errors.Is(err, fleetdial.ErrUnavailable), strings.Contains(err.Error(), noSentinel):
+	case errors.Is(err, fleetdial.ErrUnavailable):
 		return exitUnavailable
 	}
 	return exitFailed

@@ -22,7 +22,8 @@ func (a *app) extendCommand() *cobra.Command {
 		Long: `extend publishes the fleet's set with a new end for the directives with these ids: now
 plus --ttl. A directive that has expired and is still in the set begins again. Other
 expired directives are removed. If a directive would end earlier than before, extend
-asks for confirmation, and needs --yes in scripts. If the set has no directive with an id, nothing is written.`,
+asks for confirmation, and needs --yes in scripts. If the set has no directive with an
+id, nothing is written.`,
 		Example: `  publish extend acme-search --ttl 20m`,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {

@@ -32,13 +32,10 @@ func (a *app) timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// noSentinel is the text of go-redis' error if no Sentinel answers.
-const noSentinel = "all sentinels specified in configuration are unreachable"
-
 // isOfRedis reports whether the cause of an error is that Redis is unavailable, or its reply.
 func isOfRedis(err error) bool {
 	_, isReply := errors.AsType[redis.Error](err)
-	return isReply || errors.Is(err, fleetdial.ErrUnavailable) || strings.Contains(err.Error(), noSentinel)
+	return isReply || errors.Is(err, fleetdial.ErrUnavailable)
 }
 
 // serverText returns the text of an error. For an error of Redis, or about a fleet that does not

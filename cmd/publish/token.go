@@ -22,8 +22,9 @@ request with this header as if the directive were in the fleet's set. token does
 contact Redis, and the TTL counts from the time of this machine's clock.
 
 The key is the content of FILE except a newline at the end, without blanks around it.
-The key has at least 16 bytes, for example from openssl rand -hex 32. Everyone who has a token can read it, and
-can use it until it expires. Nobody can change a token without the key.`,
+The key has at least 16 bytes, for example from openssl rand -hex 32. Everyone who has
+a token can read it, and can use it until it expires. Nobody can change a token without
+the key.`,
 		Example: `  curl -H "X-Debug-Directive: $(publish token --level ShapeTiming --ttl 5m --token-key token.key)" …`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -89,10 +89,15 @@ func IsReadOnly(err error) bool {
 // IsDenied reports whether the user may not use the command or the key.
 func IsDenied(err error) bool { return redis.HasErrorPrefix(err, "NOPERM") }
 
-// IsReply reports whether Redis itself replied with the error.
+// noSentinel is how go-redis begins its error if no Sentinel names the master. The error joins what
+// each Sentinel replied.
+const noSentinel = "all sentinels specified in configuration are unreachable"
+
+// IsReply reports whether Redis itself replied with the error. What only Sentinels replied is an
+// error of the connection: no server has got the command.
 func IsReply(err error) bool {
 	_, ok := errors.AsType[redis.Error](err)
-	return ok
+	return ok && !strings.Contains(err.Error(), noSentinel)
 }
 
 func isWrongType(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }

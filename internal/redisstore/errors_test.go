@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -30,6 +31,7 @@ func TestClassify_Unavailable(t *testing.T) {
 		reply("ERR invalid password"), reply("ERR AUTH <password> called without any password configured"),
 		reply("ERR LOADING a server that writes ERR first"),
 		reply("EXECABORT Transaction discarded because of: READONLY You can't write"),
+		fmt.Errorf("redis: %s: %w", noSentinel, reply("ERR unknown command 'sentinel'")),
 	} {
 		assert.ErrorIs(t, Classify("read", err), store.ErrUnavailable, "%v", err)
 		assert.ErrorIs(t, Classify("read", err), err)

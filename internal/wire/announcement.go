@@ -71,8 +71,8 @@ func ParseAnnouncement(payload string) (Announcement, bool) {
 }
 
 // parseCanonical reads an announcement as [Announcement.Encode] writes it, without a spread of
-// the fetches. It
-// takes a tenth of the time that encoding/json takes, and every proxy does it for each publish.
+// the fetches. It takes a tenth of the time that encoding/json takes, and every proxy does it for
+// each publish.
 func parseCanonical(payload string) (Announcement, bool) {
 	rest, ok := strings.CutPrefix(payload, `{"version":`)
 	if !ok {
