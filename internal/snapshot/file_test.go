@@ -155,14 +155,16 @@ func TestFile_NamesTheBoot(t *testing.T) {
 func TestFile_TakenAtIsNeverEarly(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "set")
+	least := time.Hour // by how much an epoch is early; a busy machine stops this process now and then
 	for i := range 10 {
 		epoch := thisEpoch().Add(time.Duration(i) * 100 * time.Microsecond)
 		require.NoError(t, write(file, testKey, nil, epoch))
 		_, got, err := Read(file, testKey)
 		require.NoError(t, err)
 		assert.False(t, got.After(epoch), "by %v", got.Sub(epoch))
-		assert.WithinDuration(t, epoch, got, 100*time.Millisecond)
+		least = min(least, epoch.Sub(got))
 	}
+	assert.Less(t, least, 20*time.Millisecond)
 }
 
 func TestEpochOf_TheClockByWhichMoreTimePassed(t *testing.T) {
