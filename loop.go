@@ -132,7 +132,7 @@ func (s *Subscriber) writeLines() {
 
 // show makes the follower's status the one that Status returns.
 func (s *Subscriber) show() {
-	v := &report.View{Status: s.follower.Status()}
+	v := &report.View{Status: s.follower.Status(), Digest: s.follower.Digest()}
 	v.Epoch, v.RoundTrip = s.follower.Clock()
 	s.view.Store(v)
 }

@@ -317,7 +317,12 @@ func (s *Subscriber) Decide(req Request) Decision {
 }
 
 // Status returns what the Subscriber knows of itself, at one moment.
-func (s *Subscriber) Status() Status { return s.view.Load().Status.Clone() }
+func (s *Subscriber) Status() Status {
+	v := s.view.Load()
+	status := v.Status.Clone()
+	status.Digest = v.Digest.String()
+	return status
+}
 
 // OnChange calls the listener for each revision that is applied from now on, after Load
 // returns it. Each listener has a goroutine of its own: calls come in order, one after

@@ -178,6 +178,7 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	case Suspended:
 		f.suspended(e.For)
 	case Timer:
+		_ = f.applied.digest.String() // the value need not be kept longer
 	}
 	f.tendSession()
 	f.rotate()
@@ -200,8 +201,11 @@ func (f *Follower) Handle(now time.Time, event Event) Effects {
 	return f.out
 }
 
-// Status returns the current status. It shares what does not change.
+// Status returns the current status, without the digest. It shares what does not change.
 func (f *Follower) Status() Status { return f.status }
+
+// Digest returns the digest of the value that was applied.
+func (f *Follower) Digest() wire.LazyDigest { return f.applied.digest }
 
 // Clock returns the local time at which the fleet's clock read zero, zero before the first
 // measurement, and how long the last measurement took.

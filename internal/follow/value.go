@@ -21,8 +21,9 @@ type value struct {
 	// header is the first bytes of the value, and length how long it is, up to the limit.
 	header string
 	length int64
-	// digest is that of the bytes that were read, id the revision's, if it can be read.
-	digest string
+	// digest returns the digest of the whole value, and id is the revision's. They are nil and
+	// empty if only the header was read, or nothing.
+	digest wire.LazyDigest
 	id     string
 }
 
@@ -55,7 +56,7 @@ func (f *Follower) identify(r store.Reading, whole bool) value {
 		length: min(r.Length, int64(f.cfg.MaxBytes)+1),
 	}
 	if whole {
-		v.digest = wire.Digest(r.Value)
+		v.digest = wire.NewLazyDigest(r.Value)
 		if head, err := wire.DecodeHeader(r.Value); err == nil {
 			v.id = head.ID
 		}
@@ -81,7 +82,7 @@ func (v *value) isLike(other *value) bool {
 func (f *Follower) take(c *fetching, r store.Reading) error {
 	v := f.identify(r, c.mode == FetchValue)
 	same := func(known *value) bool {
-		return v.isLike(known) && (c.mode == FetchHeader || v.digest == known.digest)
+		return v.isLike(known) && (c.mode == FetchHeader || v.digest.String() == known.digest.String())
 	}
 	switch {
 	case v.kind == kindMissing:
@@ -203,7 +204,7 @@ func (f *Follower) apply(c *fetching, rev wire.Revision, v value) {
 // note remembers a revision that was accepted.
 func (f *Follower) note(rev wire.Revision, v value) {
 	f.applied = v
-	f.status.Revision, f.status.Digest = rev, v.digest
+	f.status.Revision = rev
 	f.noteSigned(rev)
 }
 

@@ -35,7 +35,9 @@ const (
 
 // View is what a report is made of.
 type View struct {
+	// Status has no digest, because Digest computes it.
 	Status follow.Status
+	Digest wire.LazyDigest
 	// Epoch is the local time at which the fleet's clock read zero, zero before the first
 	// measurement, and RoundTrip how long the last measurement took.
 	Epoch     time.Time
@@ -199,7 +201,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 	if s.Source != wire.SourceStart {
 		out.Applied = &wire.Applied{
 			Version: s.Revision.Version, ID: s.Revision.ID, PublishedAt: s.Revision.PublishedAt,
-			At: v.byRedis(s.AppliedAt), Digest: s.Digest,
+			At: v.byRedis(s.AppliedAt), Digest: v.Digest.String(),
 		}
 		if s.Revision.Verified {
 			out.Applied.SignedBy = s.Revision.SignedBy

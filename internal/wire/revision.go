@@ -13,6 +13,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -58,6 +59,24 @@ func Digest(value []byte) string {
 	}
 	sum := sha256.Sum256(value)
 	return hex.EncodeToString(sum[:digestBytes])
+}
+
+// LazyDigest is the digest of a value that is computed when it is asked for first, because the
+// digest of a large value takes a third as long as its decoding. The value is kept until then.
+// The nil LazyDigest is empty. A LazyDigest may be used by several goroutines at once.
+type LazyDigest func() string
+
+// NewLazyDigest returns the digest of a value, which must not change.
+func NewLazyDigest(value []byte) LazyDigest {
+	return sync.OnceValue(func() string { return Digest(value) })
+}
+
+// String returns the digest.
+func (d LazyDigest) String() string {
+	if d == nil {
+		return ""
+	}
+	return d()
 }
 
 // NewID returns a new random revision id.
