@@ -93,6 +93,9 @@ type Match = directive.Match
 //		ExpiresAt      time.Time // the end, in whole milliseconds
 //		RingBuffer     bool      // whether the proxy keeps the requests in its ring buffer
 //		Capture        bool      // whether the proxy captures the traffic of the requests
+//
+//		Instances    *Instances // the instances that evaluate it, nil for all
+//		MaxPerSecond int        // on how many requests per second and instance, 0 for no limit
 //	}
 //
 //	func (Directive) Equal(other Directive) bool // whether all fields are equal
@@ -101,7 +104,53 @@ type Match = directive.Match
 // The names in Match are at most 256 bytes of UTF-8. The request's id decides whether a
 // request is in the sample, so that each proxy decides the same for a retry. A directive
 // applies before ExpiresAt, and no longer at ExpiresAt.
+//
+// MaxPerSecond is at most 1,000,000. [Subscriber.Decide] and [Decide] keep it with a token
+// bucket that holds the tokens of one second and has one at first. Requests beyond it are
+// decided as if there were no such directive. [Set.Evaluate] does not regard it.
 type Directive = directive.Directive
+
+// Instances selects the instances that evaluate a directive.
+//
+//	type Instances struct {
+//		Names    []string          // these instances, 1 to 100
+//		Labels   map[string]string // those that have all of these labels, 1 to 16
+//		PerMille *int              // those whose name's bucket is below it, 0 to 1000; nil if not set
+//	}
+//
+//	func (*Instances) Include(name string, labels map[string]string) bool // whether it selects an instance
+//	func (*Instances) Equal(other *Instances) bool                        // whether both select by the same
+//	func (*Instances) Clone() *Instances                                  // a copy
+//
+// At least one field is set, and all fields that are set must select the instance. The bucket
+// of a name is its 64-bit FNV-1a hash modulo 1000, so that a larger PerMille keeps the
+// instances of a smaller one. Set SubscriberConfig.Instance to a name that outlives a restart
+// where directives have a PerMille, because the default name is another one each time.
+type Instances = directive.Instances
+
+// Hits counts the requests of one instance.
+//
+//	type Hits struct {
+//		Applied int64 // the requests that a directive applied to
+//		Capped  int64 // the requests that it did not apply to because of its MaxPerSecond
+//	}
+type Hits = directive.Hits
+
+// DirectiveHits is what a directive has counted.
+//
+//	type DirectiveHits struct {
+//		ID string // the directive's
+//		Hits
+//	}
+type DirectiveHits = directive.DirectiveHits
+
+// LevelHits is what the directives with a level have counted.
+//
+//	type LevelHits struct {
+//		Level Level
+//		Hits
+//	}
+type LevelHits = directive.LevelHits
 
 // Request is what a set needs to know of a request.
 //
@@ -141,6 +190,15 @@ type Decision = directive.Decision
 //	func (*Set) Explain(req Request, now time.Time) Explanation // the decision and its reasons
 //	func (*Set) Len() int                                       // how many directives, expired ones included
 //	func (*Set) Directives() []Directive                        // a copy, in the set's order
+//	func (*Set) ForInstance(name string, labels map[string]string) *Set // what an instance evaluates
+//	func (*Set) IsDetailed() bool                               // whether a directive has Instances or MaxPerSecond
+//	func (*Set) Hits() []DirectiveHits                          // what a Subscriber's set has counted
+//	func (*Set) LevelHits() []LevelHits                         // the same by level, also of earlier sets
+//
+// A set that was not made with ForInstance applies no directive that has Instances, so that no
+// directive applies on more instances than was meant. The set of [Subscriber.Load] is made for
+// its instance. It counts the requests that [Subscriber.Decide] and [Decide] apply its
+// directives to, from the publish of a directive until its id, match or level changes.
 //
 // A set that a [Subscriber] returns counts expiries on the monotonic clock of this
 // process, as measured against Redis. Pass time.Now() for now, because it has a monotonic

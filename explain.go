@@ -40,6 +40,9 @@ const (
 	FieldExpiresAt  = directive.FieldExpiresAt
 	FieldRingBuffer = directive.FieldRingBuffer
 	FieldCapture    = directive.FieldCapture
+
+	FieldInstances    = directive.FieldInstances
+	FieldMaxPerSecond = directive.FieldMaxPerSecond
 )
 
 // DiffSets returns the changes that turn the set from into the set to. A nil set is
@@ -67,5 +70,7 @@ type Explanation = directive.Explanation
 //		Expired     bool    // whether the directive has expired
 //		Differs     []Field // the fields of its match that differ from the request
 //		OutOfSample bool    // whether the request is not in its sample
+//
+//		OtherInstances bool // whether it has Instances, but the set is not that of one of them
 //	}
 type Ground = directive.Ground

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/report"
 	"github.com/fleetdial/fleetdial/internal/store"
@@ -66,7 +67,8 @@ func (s *Subscriber) handle(event any) {
 // carryOut does what the follower decided.
 func (s *Subscriber) carryOut(out follow.Effects) {
 	if out.Set != nil {
-		s.set.Store(out.Set)
+		local := out.Set.ForInstance(s.cfg.Instance, s.cfg.Labels)
+		s.set.Store(directive.Metered(local, s.set.Load()))
 	}
 	s.show()
 	if out.Applied != nil {

@@ -88,7 +88,7 @@ func TestReport_StatesWhatTheInstanceCanDo(t *testing.T) {
 	assert.Equal(t, []Capability{}, roster.Instances[2].Report.Capabilities)
 	for i, in := range roster.Instances {
 		assert.Equal(t, i == 0, in.Report.Verifies, in.Name)
-		assert.Equal(t, wire.Format, in.Report.MaxFormat, in.Name)
+		assert.Equal(t, wire.MaxFormat, in.Report.MaxFormat, in.Name)
 		assert.NotEmpty(t, in.Report.Run, in.Name)
 	}
 }

@@ -299,8 +299,9 @@ func (s *Subscriber) restore() {
 	s.carryOut(out)
 }
 
-// Load returns the current set. It is one atomic load: it never blocks and never returns nil.
-// A nil Subscriber has an empty set.
+// Load returns the current set, without the directives that other instances evaluate, see
+// [Set.ForInstance]. Status().Revision.Set is the whole set. Load is one atomic load: it never
+// blocks and never returns nil. A nil Subscriber has an empty set.
 func (s *Subscriber) Load() *Set {
 	if s == nil {
 		return &noDirectives
@@ -310,8 +311,9 @@ func (s *Subscriber) Load() *Set {
 
 var noDirectives Set
 
-// Decide evaluates a request against the current set, now. It never blocks and does not
-// allocate. It reads the clock only if a directive matches the request.
+// Decide evaluates a request against the current set, now, and counts it, see [Set.Hits]. It
+// never blocks and does not allocate, except for the first request that a directive applies
+// to. It reads the clock only if a directive matches the request.
 func (s *Subscriber) Decide(req Request) Decision {
 	return directive.EvaluateNow(s.Load(), &req, time.Since)
 }

@@ -157,14 +157,31 @@ func anchorAs(s *Set, a anchor) *Set {
 		s = &Set{}
 	}
 	a.anchored, a.shortened = true, false
-	next := &Set{directives: s.directives, program: s.program, anchor: a, over: new(atomic.Bool)}
+	next := &Set{directives: s.directives, program: s.program, anchor: a, local: s.local, meters: s.meters, over: new(atomic.Bool)}
 	next.shortened = next.isLimited()
 	if s.shortened || next.shortened {
-		next.program.setExpiries(func(r *rule) time.Duration {
-			return next.directives.expiry(int(r.index)) - next.excess(r)
-		})
+		next.limitExpiries()
 	}
 	return next
+}
+
+// limitExpiries makes each rule expire no later than its directive's origin allows.
+func (s *Set) limitExpiries() {
+	s.program.setExpiries(func(r *rule) time.Duration {
+		return s.directives.expiry(int(r.index)) - s.excess(r)
+	})
+}
+
+// subset returns the anchor of a set that has only the directives with these indices.
+func (a *anchor) subset(indices []int) anchor {
+	out := *a
+	if a.carried != nil {
+		out.carried = make([]uint16, len(indices))
+		for to, from := range indices {
+			out.carried[to] = a.carried[from]
+		}
+	}
+	return out
 }
 
 // originOf returns the origin of a directive.

@@ -2,7 +2,6 @@ package directive
 
 import (
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
@@ -51,7 +50,8 @@ func (b *Builder) Set() (*Set, error) {
 		return nil, b.err
 	}
 	b.directives.complete(b.names)
-	s := &Set{directives: b.directives, anchor: anchor{epoch: time.Unix(0, 0)}, over: new(atomic.Bool)}
-	s.program = compile(&s.directives)
+	s := &Set{directives: b.directives, anchor: anchor{epoch: time.Unix(0, 0)}}
+	s.compile()
+	s.meters = newMeters(s)
 	return s, nil
 }

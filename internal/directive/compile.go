@@ -86,16 +86,16 @@ type combination struct {
 type names struct{ tenant, index, principal string }
 
 // compile returns the program of the directives. It omits directives that can never
-// change a decision: directives with the level Off and no flags, and directives with a
-// sample of 0.
-func compile(directives *records) program {
+// change a decision: directives with the level Off and no flags, directives with a sample
+// of 0 and, unless the program is for one instance, directives with [Instances].
+func compile(directives *records, local bool) program {
 	p := program{rules: make([]rule, 0, len(directives.list))}
 	for i := range directives.list {
 		d := &directives.list[i]
 		r := rule{
 			expiry: directives.expiry(i), index: uint16(i), sample: d.sample, level: d.level, endpoint: d.endpoint, flags: d.flags,
 		}
-		if r.sample == 0 || r.level == Off && r.flags == 0 {
+		if r.sample == 0 || r.level == Off && r.flags == 0 || !local && directives.detail(i).instances != nil {
 			continue
 		}
 		p.last = max(p.last, r.expiry)

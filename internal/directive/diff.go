@@ -53,9 +53,9 @@ func (d Diff) Len() int { return len(d.Added) + len(d.Removed) + len(d.Changed) 
 // Equal reports whether all fields of both directives are equal. Two expiries are equal
 // if they are the same instant, also in different time zones.
 func (d Directive) Equal(other Directive) bool {
-	sameEnd := d.ExpiresAt.Equal(other.ExpiresAt)
-	d.ExpiresAt = other.ExpiresAt
-	return sameEnd && d == other
+	same := d.ExpiresAt.Equal(other.ExpiresAt) && d.Instances.Equal(other.Instances)
+	d.ExpiresAt, d.Instances = other.ExpiresAt, other.Instances
+	return same && d == other
 }
 
 // Field is the name of a directive's field in a publish body.
@@ -63,15 +63,17 @@ type Field string
 
 // The fields in which two directives with the same id can differ.
 const (
-	FieldLevel      Field = "level"
-	FieldTenant     Field = "tenant"
-	FieldIndex      Field = "index"
-	FieldPrincipal  Field = "principal"
-	FieldEndpoint   Field = "endpoint"
-	FieldSample     Field = "sample_per_mille"
-	FieldExpiresAt  Field = "expires_at"
-	FieldRingBuffer Field = "ring_buffer"
-	FieldCapture    Field = "capture"
+	FieldLevel        Field = "level"
+	FieldTenant       Field = "tenant"
+	FieldIndex        Field = "index"
+	FieldPrincipal    Field = "principal"
+	FieldEndpoint     Field = "endpoint"
+	FieldSample       Field = "sample_per_mille"
+	FieldExpiresAt    Field = "expires_at"
+	FieldRingBuffer   Field = "ring_buffer"
+	FieldCapture      Field = "capture"
+	FieldInstances    Field = "instances"
+	FieldMaxPerSecond Field = "max_per_second"
 )
 
 // Fields returns the fields that changed.
@@ -90,6 +92,8 @@ func (c Changed) Fields() (fields []Field) {
 		{FieldExpiresAt, !a.ExpiresAt.Equal(b.ExpiresAt)},
 		{FieldRingBuffer, a.RingBuffer != b.RingBuffer},
 		{FieldCapture, a.Capture != b.Capture},
+		{FieldInstances, !a.Instances.Equal(b.Instances)},
+		{FieldMaxPerSecond, a.MaxPerSecond != b.MaxPerSecond},
 	} {
 		if f.differ {
 			fields = append(fields, f.field)

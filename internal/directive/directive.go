@@ -37,6 +37,12 @@ type Directive struct {
 	RingBuffer bool
 	// Capture asks the proxy to capture the traffic of the matching requests.
 	Capture bool
+	// Instances selects the instances that evaluate the directive. Nil selects all.
+	Instances *Instances
+	// MaxPerSecond is how many requests per second the directive applies to on each instance,
+	// 1 to 1,000,000. Further requests are treated as if there were no such directive. 0 is no
+	// limit.
+	MaxPerSecond int
 }
 
 // Request holds the properties of a request that a set evaluates.

@@ -24,6 +24,9 @@ type evaluation struct {
 	set *Set
 	req *Request
 	clock
+	// meters limit and count what the directives apply to, unless they are nil. Then, rules
+	// that cannot change the decision are left out.
+	meters *meters
 
 	elapsed time.Duration
 	by      uint16 // the index of the directive that gave the level; unused if the level is Off
@@ -41,6 +44,9 @@ type evaluation struct {
 func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.Duration) Decision {
 	p := &s.program
 	e := evaluation{set: s, req: req, clock: clock{now, since}}
+	if since != nil {
+		e.meters = s.meters
+	}
 	if p.filters != nil {
 		key := p.key(req)
 		for i := range p.filters {
@@ -97,11 +103,11 @@ func (e *evaluation) visitAll(list []rule) {
 }
 
 // visit applies a rule that matches the request, unless the rule cannot change the
-// decision, does not have the request in its sample, or has expired. It returns false if no
-// later rule of the same list can change the decision.
+// decision, does not have the request in its sample, has expired, or has reached its limit.
+// It returns false if no later rule of the same list is to be visited.
 func (e *evaluation) visit(r *rule) bool {
 	raises := r.level > e.level || r.level == e.level && e.level != Off && r.index < e.by
-	if !raises && r.flags&^e.got == 0 {
+	if !raises && r.flags&^e.got == 0 && e.meters == nil {
 		return r.rest&^e.got != 0 // no later rule has a higher level
 	}
 	if r.sample != 1000 {
@@ -118,6 +124,9 @@ func (e *evaluation) visit(r *rule) bool {
 	}
 	if e.elapsed >= r.expiry {
 		return !e.over
+	}
+	if e.meters != nil && !e.meters.admit(e, r) {
+		return true
 	}
 	if raises {
 		e.level, e.by = r.level, r.index

@@ -24,9 +24,13 @@ type Ground struct {
 	Differs []Field
 	// OutOfSample reports whether the sample excludes the request's id.
 	OutOfSample bool
+	// OtherInstances reports whether the directive has Instances, but the set was not made
+	// for one of them.
+	OtherInstances bool
 }
 
-// Explain returns the decision of [Set.Evaluate] and the reasons for it. It visits every
+// Explain returns the decision of [Set.Evaluate] and the reasons for it. It does not regard
+// MaxPerSecond. It visits every
 // directive of the set, so it is too slow to be called for every request.
 func (s *Set) Explain(req Request, now time.Time) Explanation {
 	out := Explanation{Decision: s.Evaluate(req, now), Bucket: SampleBucket(req.ID)}
@@ -47,9 +51,9 @@ func (s *Set) Explain(req Request, now time.Time) Explanation {
 		d := s.directives.directive(i)
 		g := Ground{
 			Directive: d, Expired: elapsed >= expiries[i], OutOfSample: out.Bucket >= d.SamplePerMille,
-			Differs: d.Match.differences(&req),
+			Differs: d.Match.differences(&req), OtherInstances: d.Instances != nil && !s.local,
 		}
-		g.Applies = !g.Expired && !g.OutOfSample && len(g.Differs) == 0
+		g.Applies = !g.Expired && !g.OutOfSample && len(g.Differs) == 0 && !g.OtherInstances
 		out.Directives[i] = g
 	}
 	return out

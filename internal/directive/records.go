@@ -12,6 +12,14 @@ type records struct {
 	// names holds the names of all directives, one after another, and nothing else of the
 	// value that they were decoded from. The ids are parts of names.
 	names string
+	// details holds what few directives have, by the index of the directive.
+	details map[uint16]detail
+}
+
+// detail holds the fields of a directive that most directives do not have.
+type detail struct {
+	instances    *Instances
+	maxPerSecond int
 }
 
 // record is a valid directive without its id.
@@ -55,6 +63,12 @@ func (rs *records) add(d *Directive, names []byte) []byte {
 	if d.Capture {
 		r.flags |= capture
 	}
+	if d.Instances != nil || d.MaxPerSecond != 0 {
+		if rs.details == nil {
+			rs.details = make(map[uint16]detail)
+		}
+		rs.details[uint16(len(rs.list))] = detail{d.Instances.Clone(), d.MaxPerSecond}
+	}
 	rs.list = append(rs.list, r)
 	names = append(names, d.Match.Tenant...)
 	names = append(names, d.Match.Index...)
@@ -84,11 +98,30 @@ func (rs *records) match(i int) Match {
 
 // directive returns a directive.
 func (rs *records) directive(i int) Directive {
-	r := &rs.list[i]
+	r, detail := &rs.list[i], rs.detail(i)
 	return Directive{
 		ID: rs.ids[i], Match: rs.match(i), Level: r.level, SamplePerMille: int(r.sample), ExpiresAt: time.UnixMilli(r.expiry),
 		RingBuffer: r.flags&ringBuffer != 0, Capture: r.flags&capture != 0,
+		Instances: detail.instances.Clone(), MaxPerSecond: detail.maxPerSecond,
 	}
+}
+
+// detail returns the detail of a directive. It is zero for most directives.
+func (rs *records) detail(i int) detail { return rs.details[uint16(i)] }
+
+// subset returns the directives with these indices. The names are shared.
+func (rs *records) subset(indices []int) records {
+	out := records{list: make([]record, len(indices)), ids: make([]string, len(indices)), names: rs.names}
+	for to, from := range indices {
+		out.list[to], out.ids[to] = rs.list[from], rs.ids[from]
+		if d, ok := rs.details[uint16(from)]; ok {
+			if out.details == nil {
+				out.details = make(map[uint16]detail)
+			}
+			out.details[uint16(to)] = d
+		}
+	}
+	return out
 }
 
 // expiry returns the expiry of a directive since the Unix epoch.

@@ -15,6 +15,11 @@ type Set struct {
 	program    program
 	directives records
 	anchor
+	// local says that the set was made for an instance.
+	local bool
+	// meters limit and count what directives apply to; nil if no directive has a limit and
+	// nothing is counted.
+	meters *meters
 	// over is set once the clock has shown that all rules have expired; nil in the zero Set.
 	over *atomic.Bool
 }
@@ -64,13 +69,17 @@ func (s *Set) Directives() []Directive {
 	return all
 }
 
+// IsDetailed reports whether a directive of the set has Instances or MaxPerSecond.
+func (s *Set) IsDetailed() bool { return s != nil && len(s.directives.details) > 0 }
+
 // At returns the directive of the set with the index i.
 func At(s *Set, i int) Directive { return s.directives.directive(i) }
 
 // Evaluate returns what the set says of a request at that time: the highest level among the
 // directives that match it, whose sample it is in and that have not expired, and whether any of
 // these asks for the ring buffer or a capture. It does not allocate, and its cost does not grow
-// with the directives that name another tenant, index or principal.
+// with the directives that name another tenant, index or principal. It neither counts the
+// request nor regards MaxPerSecond.
 //
 // For now, use time.Now(): a set from a subscriber is measured against its monotonic reading.
 func (s *Set) Evaluate(req Request, now time.Time) Decision {
@@ -86,10 +95,19 @@ func (s *Set) Evaluate(req Request, now time.Time) Decision {
 func (s *Set) evaluateAt(req Request, now time.Time) Decision { return s.evaluate(&req, &now, nil) }
 
 // EvaluateNow is Evaluate for now, by this process's clock, which it reads only if a directive
-// matches the request. Since is time.Since, or what replaces it in a test.
+// matches the request. It also keeps the limits of the directives, and counts what they apply
+// to, see [Metered]. Since is time.Since, or what replaces it in a test.
 func EvaluateNow(s *Set, req *Request, since func(time.Time) time.Duration) Decision {
 	if len(s.program.rules) == 0 || s.over.Load() {
 		return Decision{}
 	}
 	return s.evaluate(req, nil, since)
+}
+
+// compile sets the program of a set whose other fields are set.
+func (s *Set) compile() {
+	s.program, s.over = compile(&s.directives, s.local), new(atomic.Bool)
+	if s.shortened = s.isLimited(); s.shortened {
+		s.limitExpiries()
+	}
 }

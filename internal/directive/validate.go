@@ -18,6 +18,8 @@ const (
 	// MaxMillis bounds every time in Unix ms. It is the largest integer that Redis' Lua
 	// prints without a loss of digits.
 	MaxMillis = 100_000_000_000_000 - 1
+	// MaxRate bounds the MaxPerSecond of a directive.
+	MaxRate = 1_000_000
 )
 
 // ValidationError reports an invalid field of a set.
@@ -71,6 +73,12 @@ func (d *Directive) validate() *ValidationError {
 	}
 	if d.SamplePerMille < 0 || d.SamplePerMille > 1000 {
 		return &ValidationError{"sample_per_mille", "must be 0 to 1000"}
+	}
+	if err := d.Instances.validate(); err != nil {
+		return err
+	}
+	if d.MaxPerSecond < 0 || d.MaxPerSecond > MaxRate {
+		return &ValidationError{"max_per_second", fmt.Sprintf("must be 1 to %d", MaxRate)}
 	}
 	return checkExpiry(d.ExpiresAt)
 }

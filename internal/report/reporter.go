@@ -190,7 +190,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 		Instance: r.row, Run: r.run, Fleetdial: r.version, Labels: r.Labels, StartedAt: r.startedAt,
 		WrittenAt: v.byRedis(time.Now()), Every: r.Interval, State: s.State, Since: v.byRedis(s.Since),
 		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
-		Capabilities: r.Capabilities, Verifies: r.Verifies, MaxFormat: wire.Format,
+		Capabilities: r.Capabilities, Verifies: r.Verifies, MaxFormat: wire.MaxFormat,
 	}
 	if r.row != r.Name {
 		out.Shared = r.Name

@@ -115,7 +115,7 @@ func (p *bodyParser) directives(root node) []directive.Directive {
 // bodyFields are the fields of a directive in a publish body.
 var bodyFields = []string{
 	"id", "level", "ttl_secs", "expires_at", "sample_per_mille", "ring_buffer", "capture",
-	"tenant", "index", "principal", "endpoint",
+	"tenant", "index", "principal", "endpoint", "instances", "max_per_second",
 }
 
 // directive reads a directive at a path. It returns false if the limit of faults is reached.
@@ -185,6 +185,12 @@ func (p *bodyParser) field(name string, n node, d *directive.Directive) (err err
 		d.RingBuffer, err = truthValue(n)
 	case "capture":
 		d.Capture, err = truthValue(n)
+	case "instances":
+		d.Instances, err = p.instances(n)
+	case "max_per_second":
+		var rate int64
+		rate, err = integer(n, 1, directive.MaxRate)
+		d.MaxPerSecond = int(rate)
 	default:
 		return unknownName(name, bodyFields)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
@@ -49,6 +50,14 @@ func (p *bodyParser) add(err error, at position, place string) (more bool) {
 	return len(p.faults) < p.limit
 }
 
+// firstField returns the first field of a path.
+func firstField(path string) string {
+	if end := strings.IndexAny(path, ".["); end >= 0 {
+		return path[:end]
+	}
+	return path
+}
+
 // checkLimits adds the faults that [directive.NewSet] finds in the directives without other
 // faults.
 func (p *bodyParser) checkLimits(all []directive.Directive) {
@@ -69,7 +78,7 @@ func (p *bodyParser) checkLimits(all []directive.Directive) {
 		}
 		at := n.at
 		for _, e := range n.entries {
-			if invalid, ok := err.(*directive.ValidationError); ok && e.name == invalid.Path {
+			if invalid, ok := err.(*directive.ValidationError); ok && e.name == firstField(invalid.Path) {
 				at = e.value.at
 			}
 		}

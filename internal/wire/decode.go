@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func Decode(value []byte) (Revision, error) {
 
 func decodeRevision(r *reader) (rev Revision, err error) {
 	rest, err := decodeHeader(r, &rev)
-	if err != nil {
+	if err = cmp.Or(err, r.checkFormat()); err != nil {
 		return Revision{}, err
 	}
 	for i, field := range revisionKeys[headerKeys:] {
@@ -206,9 +207,23 @@ func decodeField(r *reader, key string, d *directive.Directive) (bit int, err er
 		bit = 1 << 9
 		d.Match.Endpoint, err = name(r, key, directive.ParseEndpoint)
 	default:
-		err = unknownName(key, nil)
+		return decodeDetail(r, key, d)
 	}
 	return bit, err
+}
+
+// decodeDetail is decodeField for the keys of format 2.
+func decodeDetail(r *reader, key string, d *directive.Directive) (bit int, err error) {
+	switch {
+	case r.format >= 2 && key == "instances":
+		d.Instances, err = decodeInstances(r)
+		return 1 << 10, under(key, err)
+	case r.format >= 2 && key == "max_per_second":
+		n, err := r.integer(key, 1, directive.MaxRate)
+		d.MaxPerSecond = int(n)
+		return 1 << 11, err
+	}
+	return 0, unknownName(key, nil)
 }
 
 // name reads a name of a fixed list.

@@ -3,6 +3,8 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -20,7 +22,7 @@ func Encode(r Revision) ([]byte, error) {
 	// Errors are ignored here and in the encoder's methods, because a write to memory
 	// cannot fail.
 	_ = e.EncodeMapLen(len(revisionKeys))
-	e.integer("format", Format)
+	e.integer("format", int64(FormatOf(r.Set)))
 	e.text("id", r.ID)
 	e.integer("version", r.Version)
 	e.integer("published_at", r.PublishedAt.UnixMilli())
@@ -76,6 +78,12 @@ func (e encoder) directive(d *directive.Directive) {
 			fields++
 		}
 	}
+	if d.Instances != nil {
+		fields++
+	}
+	if d.MaxPerSecond != 0 {
+		fields++
+	}
 	_ = e.EncodeMapLen(fields)
 	e.text("id", d.ID)
 	e.text("level", d.Level.String())
@@ -87,5 +95,44 @@ func (e encoder) directive(d *directive.Directive) {
 		if o.text != "" {
 			e.text(o.key, o.text)
 		}
+	}
+	if d.Instances != nil {
+		e.instances(d.Instances)
+	}
+	if d.MaxPerSecond != 0 {
+		e.integer("max_per_second", int64(d.MaxPerSecond))
+	}
+}
+
+func (e encoder) instances(in *directive.Instances) {
+	_ = e.EncodeString("instances")
+	fields := 0
+	for _, isSet := range []bool{in.Names != nil, in.Labels != nil, in.PerMille != nil} {
+		if isSet {
+			fields++
+		}
+	}
+	_ = e.EncodeMapLen(fields)
+	if in.Names != nil {
+		_ = e.EncodeString("names")
+		_ = e.EncodeArrayLen(len(in.Names))
+		for _, name := range in.Names {
+			_ = e.EncodeString(name)
+		}
+	}
+	if in.Labels != nil {
+		_ = e.EncodeString("labels")
+		e.labels(in.Labels)
+	}
+	if in.PerMille != nil {
+		e.integer("per_mille", int64(*in.PerMille))
+	}
+}
+
+// labels writes a map of labels, in the order of their names.
+func (e encoder) labels(labels map[string]string) {
+	_ = e.EncodeMapLen(len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		e.text(name, labels[name])
 	}
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -16,16 +17,26 @@ const headerKeys = 4
 
 // DecodeHeader returns the version, the id and the time of the revision whose value
 // begins with prefix. The first [HeaderBytes] of the value are enough. The other fields
-// stay empty. The errors are those of [Decode].
+// stay empty. The errors are those of [Decode]. With the error for an unknown format,
+// DecodeHeader returns the revision too, because later formats keep the header.
 func DecodeHeader(prefix []byte) (Revision, error) {
 	if len(prefix) > HeaderBytes {
 		prefix = prefix[:HeaderBytes]
 	}
 	var rev Revision
-	if _, err := decodeHeader(&reader{in: string(prefix)}, &rev); err != nil {
+	r := &reader{in: string(prefix)}
+	if _, err := decodeHeader(r, &rev); err != nil {
 		return Revision{}, err
 	}
-	return rev, nil
+	return rev, r.checkFormat()
+}
+
+// checkFormat returns an error if the value has a format that [Decode] does not read.
+func (r *reader) checkFormat() error {
+	if r.format < 1 || r.format > MaxFormat {
+		return invalid("format", fmt.Sprintf("is %d, this fleetdial reads up to %d", r.format, MaxFormat))
+	}
+	return nil
 }
 
 // decodeHeader reads the header into rev, and returns the number of keys that follow it.
@@ -41,10 +52,14 @@ func decodeHeader(r *reader, rev *Revision) (rest int, err error) {
 		if i == n {
 			return 0, invalid(field, "is missing")
 		}
-		if err := expectKey(r, field); err != nil {
-			return 0, err
+		err := expectKey(r, field)
+		if err == nil {
+			err = decodeHeaderField(r, field, rev)
 		}
-		if err := decodeHeaderField(r, field, rev); err != nil {
+		if err != nil && i > 0 {
+			err = cmp.Or(r.checkFormat(), err)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -56,9 +71,7 @@ func decodeHeaderField(r *reader, field string, rev *Revision) (err error) {
 	switch field {
 	case "format":
 		n, err = r.integer(field, 0, directive.MaxMillis)
-		if err == nil && n != Format {
-			err = invalid(field, fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
-		}
+		r.format = int(n)
 	case "id":
 		if rev.ID, err = r.text(field); err == nil {
 			err = checkID(rev.ID)

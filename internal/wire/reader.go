@@ -13,6 +13,8 @@ import (
 type reader struct {
 	in  string
 	pos int
+	// format is that of the value, once its header has been read.
+	format int
 }
 
 // kindOf returns the type of the msgpack value that begins with byte c.

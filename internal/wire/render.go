@@ -21,6 +21,15 @@ type jsonDirective struct {
 	Index          string `json:"index,omitempty"`
 	Principal      string `json:"principal,omitempty"`
 	Endpoint       string `json:"endpoint,omitempty"`
+
+	Instances    *jsonInstances `json:"instances,omitempty"`
+	MaxPerSecond int            `json:"max_per_second,omitempty"`
+}
+
+type jsonInstances struct {
+	Names    []string          `json:"names,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	PerMille *int              `json:"per_mille,omitempty"`
 }
 
 type jsonBody struct {
@@ -50,6 +59,7 @@ func newJSONBody(set *directive.Set) jsonBody {
 			ID: d.ID, Level: d.Level.String(), SamplePerMille: d.SamplePerMille,
 			ExpiresAt: d.ExpiresAt.UTC().Format(millis), RingBuffer: d.RingBuffer, Capture: d.Capture,
 			Tenant: d.Match.Tenant, Index: d.Match.Index, Principal: d.Match.Principal, Endpoint: endpoint,
+			Instances: (*jsonInstances)(d.Instances), MaxPerSecond: d.MaxPerSecond,
 		}
 	}
 	return out

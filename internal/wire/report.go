@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
 // The limits of a report.
@@ -15,9 +17,7 @@ const (
 	// MaxReportBytes bounds a whole report.
 	MaxReportBytes = 16 << 10
 	// MaxInstanceBytes bounds an instance's name.
-	MaxInstanceBytes = 128
-	// MaxLabels, MaxLabelBytes and MaxLabelValueBytes bound its labels.
-	MaxLabels, MaxLabelBytes, MaxLabelValueBytes = 16, 64, 256
+	MaxInstanceBytes = directive.MaxInstanceBytes
 	// MaxErrorBytes is the length to which an error is truncated.
 	MaxErrorBytes = 512
 	// maxWordBytes bounds states, sources, reasons and versions of fleetdial, maxCounters the counters.
@@ -119,10 +119,7 @@ func EncodeReport(r *Report) []byte {
 	}
 	e.text("fleetdial", truncate(r.Fleetdial, maxWordBytes))
 	_ = e.EncodeString("labels")
-	_ = e.EncodeMapLen(len(r.Labels))
-	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
-		e.text(name, r.Labels[name])
-	}
+	e.labels(r.Labels)
 	e.text("state", string(r.State))
 	e.integer("since", r.Since.UnixMilli())
 	e.text("source", string(r.Source))
@@ -213,11 +210,8 @@ func truncate(text string, limit int) string {
 
 // CheckInstance returns a *directive.ValidationError if the name of an instance is not valid.
 func CheckInstance(name string) error {
-	if name == "" || len(name) > MaxInstanceBytes {
-		return invalid("instance", fmt.Sprintf("must be 1 to %d bytes", MaxInstanceBytes))
-	}
-	if !isPrintable(name) {
-		return invalid("instance", "must be printable ASCII without spaces")
+	if reason := directive.CheckInstance(name); reason != "" {
+		return invalid("instance", reason)
 	}
 	return nil
 }
@@ -261,17 +255,17 @@ func isPrintable(text string) bool {
 
 // CheckLabels returns a *directive.ValidationError if labels are too many, too long, not UTF-8 or empty.
 func CheckLabels(labels map[string]string) error {
-	if len(labels) > MaxLabels {
-		return invalid("labels", fmt.Sprintf("are %d, the limit is %d", len(labels), MaxLabels))
+	if len(labels) > directive.MaxLabels {
+		return invalid("labels", fmt.Sprintf("are %d, the limit is %d", len(labels), directive.MaxLabels))
 	}
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if name == "" {
 			return invalid("labels", "must have names")
 		}
-		if err := CheckNote("labels", name, MaxLabelBytes); err != nil {
+		if err := CheckNote("labels", name, directive.MaxLabelBytes); err != nil {
 			return err
 		}
-		if err := CheckNote("labels."+name, labels[name], MaxLabelValueBytes); err != nil {
+		if err := CheckNote("labels."+name, labels[name], directive.MaxLabelValueBytes); err != nil {
 			return err
 		}
 	}

@@ -71,8 +71,8 @@ func TestEncodeReport_TruncatesLongTexts(t *testing.T) {
 	t.Parallel()
 	r := goldenReport()
 	r.Error, r.Rejected.Error = strings.Repeat("ü", MaxErrorBytes), strings.Repeat("x\xff", MaxErrorBytes)
-	for i := range MaxLabels - 2 {
-		r.Labels[strings.Repeat("l", MaxLabelBytes-1)+string(rune('a'+i))] = strings.Repeat("v", MaxLabelValueBytes)
+	for i := range directive.MaxLabels - 2 {
+		r.Labels[strings.Repeat("l", directive.MaxLabelBytes-1)+string(rune('a'+i))] = strings.Repeat("v", directive.MaxLabelValueBytes)
 	}
 	require.NoError(t, CheckLabels(r.Labels))
 	value := EncodeReport(r)
@@ -252,8 +252,8 @@ func TestCheckInstanceAndLabels(t *testing.T) {
 	require.NoError(t, CheckLabels(map[string]string{"zone": ""}))
 	for _, bad := range []map[string]string{
 		{"": "x"},
-		{strings.Repeat("k", MaxLabelBytes+1): "x"},
-		{"zone": strings.Repeat("v", MaxLabelValueBytes+1)},
+		{strings.Repeat("k", directive.MaxLabelBytes+1): "x"},
+		{"zone": strings.Repeat("v", directive.MaxLabelValueBytes+1)},
 		{"zone": "\xff"},
 	} {
 		require.Error(t, CheckLabels(bad))

@@ -9,14 +9,14 @@ import (
 
 // labels reads the labels of an instance.
 func (d *reportReader) labels() map[string]string {
-	n := d.mapOf("labels", MaxLabels)
+	n := d.mapOf("labels", directive.MaxLabels)
 	labels := make(map[string]string, n)
 	for range n {
-		name := d.note("labels", MaxLabelBytes)
+		name := d.note("labels", directive.MaxLabelBytes)
 		if _, twice := labels[name]; twice && d.err == nil {
 			d.err = invalid("labels", "has a repeated name")
 		}
-		labels[name] = d.note("labels", MaxLabelValueBytes)
+		labels[name] = d.note("labels", directive.MaxLabelValueBytes)
 	}
 	return labels
 }

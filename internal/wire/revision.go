@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// Format is the format number that every value begins with.
-	Format = 1
+	// MaxFormat is the highest format of a value that [Decode] reads. Every value begins with
+	// the number of its format.
+	MaxFormat = 2
 	// MaxValueBytes bounds the value of the key, in bytes.
 	MaxValueBytes = 4 << 20
 	// MaxPublisherBytes bounds the author of a revision.
@@ -46,6 +47,15 @@ type Revision struct {
 	SignedBy string
 	// Verified reports whether the signature was checked and is valid.
 	Verified bool
+}
+
+// FormatOf returns the format in which [Encode] writes a set: the lowest one that can express
+// it. Format 2 adds the fields instances and max_per_second of a directive.
+func FormatOf(set *directive.Set) int {
+	if set.IsDetailed() {
+		return 2
+	}
+	return 1
 }
 
 // digestBytes is how much of a value's SHA-256 its digest shows, in hex.

@@ -155,7 +155,7 @@ func TestDecode_RejectedFields(t *testing.T) {
 		value any
 		want  string
 	}{
-		"format":            {goodValue.with("format", 2), "format: is 2, this fleetdial reads 1"},
+		"format":            {goodValue.with("format", 3), "format: is 3, this fleetdial reads up to 2"},
 		"id short":          {goodValue.with("id", "0a"), "id: must be 32 hex digits in lower case"},
 		"id upper":          {goodValue.with("id", strings.Repeat("0A", 16)), "id: must be 32 hex digits in lower case"},
 		"version zero":      {goodValue.with("version", 0), "version: must be 1 to 99999999999999"},

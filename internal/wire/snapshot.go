@@ -16,6 +16,9 @@ import (
 // MaxSnapshotBytes bounds the encoded snapshot.
 const MaxSnapshotBytes = MaxValueBytes + 1<<10
 
+// snapshotFormat is the format of the file, of which the format of the value is independent.
+const snapshotFormat = 1
+
 // Snapshot is the file that a subscriber keeps on disk: the value of the key, and the
 // readings of the clocks at the time of the write.
 type Snapshot struct {
@@ -40,7 +43,7 @@ func EncodeSnapshot(s *Snapshot) []byte {
 	e := encoder{msgpack.NewEncoder(&buf)}
 	sum := sha256.Sum256(s.Value)
 	_ = e.EncodeMapLen(7)
-	e.integer("format", Format)
+	e.integer("format", snapshotFormat)
 	e.text("key", s.Name)
 	e.integer("taken_at", s.TakenAt.UnixMilli())
 	e.integer("local_at", max(0, s.LocalAt.UnixMilli()))
@@ -68,8 +71,8 @@ func DecodeSnapshot(b []byte) (*Snapshot, error) {
 	d.fields(snapshotFields, func(key string) bool {
 		switch key {
 		case "format":
-			if n := d.number(key, 0, directive.MaxMillis); d.err == nil && n != Format {
-				d.err = invalid(key, fmt.Sprintf("is %d, this fleetdial reads %d", n, Format))
+			if n := d.number(key, 0, directive.MaxMillis); d.err == nil && n != snapshotFormat {
+				d.err = invalid(key, fmt.Sprintf("is %d, this fleetdial reads %d", n, snapshotFormat))
 			}
 		case "key":
 			s.Name = d.note(key, MaxReasonBytes)

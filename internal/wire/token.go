@@ -140,7 +140,7 @@ func (p *bodyParser) token(n node) (d directive.Directive, err error) {
 		case "exp":
 			d.ExpiresAt, err = p.exp(e.value)
 			err = under(e.name, err)
-		case "id", "ttl_secs", "expires_at":
+		case "id", "ttl_secs", "expires_at", "instances", "max_per_second":
 			err = unknownName(e.name, tokenFields)
 		default:
 			err = p.field(e.name, e.value, &d)
