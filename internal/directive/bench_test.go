@@ -3,6 +3,7 @@ package directive
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // requestID has the 36 characters of a UUID, a typical length. Its bucket is 318.
@@ -84,5 +85,36 @@ func BenchmarkCompile(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkDecideNoAlloc measures what counting and a limit cost a decision, on one processor
+// and on several (-cpu 1,2). The set has one directive that matches, or none.
+func BenchmarkDecideNoAlloc(b *testing.B) {
+	others := many(7)
+	for _, matching := range []bool{true, false} {
+		tenant := "tenant-acme"
+		if !matching {
+			tenant = "tenant-zeta"
+		}
+		plain := newSet(b, append(others, dir("acme", func(d *Directive) { d.Match.Tenant = tenant }))...)
+		limited := newSet(b, append(others, dir("acme", func(d *Directive) { d.Match.Tenant, d.MaxPerSecond = tenant, 100 }))...)
+		for _, c := range []struct {
+			name string
+			set  *Set
+		}{
+			{"uncounted", Anchor(plain, time.Now())}, {"counted", Metered(Anchor(plain, time.Now()), nil)},
+			{"limited", Metered(Anchor(limited, time.Now()), nil)},
+		} {
+			b.Run(fmt.Sprintf("matching=%t/%s", matching, c.name), func(b *testing.B) {
+				b.ReportAllocs()
+				b.RunParallel(func(pb *testing.PB) {
+					req := Request{Tenant: "tenant-acme", Index: "orders", Endpoint: Search, ID: requestID}
+					for pb.Next() {
+						EvaluateNow(c.set, &req, time.Since)
+					}
+				})
+			})
+		}
 	}
 }

@@ -24,8 +24,7 @@ type evaluation struct {
 	set *Set
 	req *Request
 	clock
-	// meters limit and count what the directives apply to, unless they are nil. Then, rules
-	// that cannot change the decision are left out.
+	// meters limit and count what the directives apply to, unless they are nil.
 	meters *meters
 
 	elapsed time.Duration
@@ -35,7 +34,13 @@ type evaluation struct {
 	got     flags
 	timed   bool // elapsed is known
 	over    bool // all rules have expired
+	// spare is how many more rules are visited only to be counted.
+	spare uint8
 }
+
+// maxSpare is how many rules that cannot change the decision an evaluation counts. The
+// bound keeps a decision fast if thousands of directives match one request.
+const maxSpare = 32
 
 // evaluate implements [Set.Evaluate] and [EvaluateNow]. It is not inlined, so that its
 // two callers can be inlined. The evaluation of an empty set then costs no call.
@@ -44,8 +49,8 @@ type evaluation struct {
 func (s *Set) evaluate(req *Request, now *time.Time, since func(time.Time) time.Duration) Decision {
 	p := &s.program
 	e := evaluation{set: s, req: req, clock: clock{now, since}}
-	if since != nil {
-		e.meters = s.meters
+	if since != nil && s.meters != nil {
+		e.meters, e.spare = s.meters, maxSpare
 	}
 	if p.filters != nil {
 		key := p.key(req)
@@ -107,8 +112,11 @@ func (e *evaluation) visitAll(list []rule) {
 // It returns false if no later rule of the same list is to be visited.
 func (e *evaluation) visit(r *rule) bool {
 	raises := r.level > e.level || r.level == e.level && e.level != Off && r.index < e.by
-	if !raises && r.flags&^e.got == 0 && e.meters == nil {
-		return r.rest&^e.got != 0 // no later rule has a higher level
+	if !raises && r.flags&^e.got == 0 {
+		if e.spare == 0 {
+			return r.rest&^e.got != 0 // no later rule has a higher level
+		}
+		e.spare--
 	}
 	if r.sample != 1000 {
 		if e.bucket == 0 {

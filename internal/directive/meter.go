@@ -106,13 +106,16 @@ func (m *meter) limit(perSecond int) {
 // it. That is the generic cell rate algorithm (ITU-T I.371, as a virtual schedule).
 func (m *meter) take(now, interval time.Duration) bool {
 	const capacity = time.Second
+	// Goroutines may take tokens in another order than that in which they read the clock. A
+	// bucket that is further ahead than they may be late was filled before the clock was set back.
+	const ahead = capacity + 10*time.Second
 	for {
 		old := m.full.Load()
 		full := time.Duration(old)
 		switch {
 		case old == 0:
 			full = now + capacity - interval
-		case full < now, full > now+capacity: // also if the clock was set back
+		case full < now, full > now+ahead:
 			full = now
 		}
 		if full > now+capacity-interval {
@@ -135,7 +138,8 @@ func (m *meter) hits() (h Hits) {
 
 // Hits counts requests of one instance.
 type Hits struct {
-	// Applied counts the requests that a directive applied to.
+	// Applied counts the requests that a directive applied to. A request counts for at most
+	// 32 directives that do not change its decision.
 	Applied int64
 	// Capped counts the requests that it did not apply to because of its MaxPerSecond.
 	Capped int64

@@ -186,19 +186,22 @@ func TestLevelAndEndpoint_Names(t *testing.T) {
 	assert.Equal(t, "Any", AnyEndpoint.String())
 }
 
+// applies reports whether a directive applies to a request.
+func applies(x *Directive, req Request, now time.Time) bool {
+	if req.Endpoint == AnyEndpoint {
+		req.Endpoint = Unknown
+	}
+	m := x.Match
+	return (m.Tenant == "" || m.Tenant == req.Tenant) && (m.Index == "" || m.Index == req.Index) &&
+		(m.Principal == "" || m.Principal == req.Principal) && (m.Endpoint == AnyEndpoint || m.Endpoint == req.Endpoint) &&
+		SampleBucket(req.ID) < x.SamplePerMille && now.Before(x.ExpiresAt)
+}
+
 // reference is the reference evaluation. It follows the definition, directive by
 // directive.
 func reference(all []Directive, req Request, now time.Time) (d Decision) {
-	endpoint := req.Endpoint
-	if endpoint == AnyEndpoint {
-		endpoint = Unknown
-	}
 	for _, x := range all {
-		m := x.Match
-		if (m.Tenant != "" && m.Tenant != req.Tenant) || (m.Index != "" && m.Index != req.Index) ||
-			(m.Principal != "" && m.Principal != req.Principal) ||
-			(m.Endpoint != AnyEndpoint && m.Endpoint != endpoint) ||
-			SampleBucket(req.ID) >= x.SamplePerMille || !now.Before(x.ExpiresAt) {
+		if !applies(&x, req, now) {
 			continue
 		}
 		if x.Level > d.Level {
