@@ -103,7 +103,8 @@ func BenchmarkDecideNoAlloc(b *testing.B) {
 			name string
 			set  *Set
 		}{
-			{"uncounted", Anchor(plain, time.Now())}, {"counted", Metered(Anchor(plain, time.Now()), nil)},
+			{"uncounted", Anchor(plain, time.Now())},
+			{"counted", Metered(Anchor(plain, time.Now()), nil)},
 			{"limited", Metered(Anchor(limited, time.Now()), nil)},
 		} {
 			b.Run(fmt.Sprintf("matching=%t/%s", matching, c.name), func(b *testing.B) {

@@ -98,13 +98,16 @@ func TestMetered_KeepsCounts(t *testing.T) {
 		dir("new", tenant),
 		dir("match", func(d *Directive) { d.Match.Principal = "p" }),
 		dir("level", func(d *Directive) { d.Match.Tenant, d.Level = "acme", ShapeTiming }),
-		dir("stays", func(d *Directive) { tenant(d); d.ExpiresAt, d.SamplePerMille, d.Capture = noon.Add(time.Minute), 999, true }),
+		dir("stays", func(d *Directive) {
+			tenant(d)
+			d.ExpiresAt, d.SamplePerMille, d.Capture = noon.Add(time.Minute), 999, true
+		}),
 	), first)
 	assert.Equal(t, map[string]Hits{"stays": {Applied: 3}}, hitsOf(next))
 	EvaluateNow(next, req, at(noon))
 	assert.Equal(t, map[string]Hits{"stays": {Applied: 4}, "level": {Applied: 1}, "new": {Applied: 1}}, hitsOf(next))
 	levels := next.LevelHits()
-	assert.Equal(t, LevelHits{Shape, Hits{Applied: 3 * 4 + 2}}, levels[Shape], "what is gone still counts")
+	assert.Equal(t, LevelHits{Shape, Hits{Applied: 3*4 + 2}}, levels[Shape], "what is gone still counts")
 	assert.Equal(t, LevelHits{ShapeTiming, Hits{Applied: 1}}, levels[ShapeTiming])
 
 	cleared := Metered(&Set{}, next)
