@@ -93,7 +93,7 @@ func (t *transaction) write(ctx context.Context, tx *redisstore.Tx, found *redis
 	t.attempts.add(rev.Version, &current, found)
 	a := wire.Announcement{
 		Version: rev.Version, ID: rev.ID, SpreadMillis: wire.SpreadMillis(len(value), found.Subscribers),
-		ReportMillis: wire.ReportMillis(found.Subscribers),
+		ReportMillis: wire.ReportMillis(len(value), found.Subscribers),
 	}
 	return rev, tx.Exec(ctx, value, t.publisher.cfg.History, a.Encode())
 }

@@ -128,16 +128,22 @@ func SpreadMillis(valueBytes int, subscribers int64) int64 {
 	return min(total*1000/spreadRate, MaxSpread.Milliseconds())
 }
 
-// A subscriber fetches and decodes a small set in about 50 µs of two cores. Reports that come
-// within reportShare for each subscriber, the first fifth of it left out, seldom compete with
-// fetches. Fewer than reportsAbove subscribers need no spread.
-const reportShare, reportsAbove = 250 * time.Microsecond, 100
+// Subscribers that share two cores with Redis fetch and decode a set in about fetchTime each,
+// and fetchRate bytes of large sets a second. A fleet leaves out the first fifth of the time
+// over which it spreads its reports. With five times as long as its fetches take, its reports
+// seldom compete with them. Fetches that take less than reportsAbove need no spread.
+const (
+	fetchTime    = 50 * time.Microsecond
+	fetchRate    = 256 << 20
+	reportsAbove = 5 * time.Millisecond
+)
 
 // ReportMillis returns over how many milliseconds to spread the reports of so many subscribers.
-func ReportMillis(subscribers int64) int64 {
-	if subscribers < reportsAbove {
+func ReportMillis(valueBytes int, subscribers int64) int64 {
+	each := fetchTime + time.Duration(valueBytes)*time.Second/fetchRate
+	fetches := time.Duration(min(max(0, subscribers), int64(MaxReportSpread/fetchTime))) * each
+	if fetches < reportsAbove {
 		return 0
 	}
-	most := int64(MaxReportSpread / reportShare)
-	return (time.Duration(min(subscribers, most)) * reportShare).Milliseconds()
+	return min(5*fetches, MaxReportSpread).Milliseconds()
 }

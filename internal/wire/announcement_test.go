@@ -85,9 +85,14 @@ func TestParseAnnouncement_FastPathIsTheSame(t *testing.T) {
 
 func TestReportMillis_FollowsTheFleet(t *testing.T) {
 	t.Parallel()
-	for subscribers, want := range map[int64]int64{0: 0, 1: 0, 99: 0, 100: 25, 1000: 250, 8000: 2000, 1 << 60: 2000} {
-		assert.Equal(t, want, ReportMillis(subscribers), "%d subscribers", subscribers)
+	const small, large = 0, 128 << 10
+	for subscribers, want := range map[int64][2]int64{
+		-1: {}, 0: {}, 1: {}, 9: {}, 10: {0, 26}, 99: {0, 266}, 100: {25, 269}, 1000: {250, 2000}, 8000: {2000, 2000}, 1 << 60: {2000, 2000},
+	} {
+		assert.Equal(t, want[0], ReportMillis(small, subscribers), "%d subscribers", subscribers)
+		assert.Equal(t, want[1], ReportMillis(large, subscribers), "%d subscribers", subscribers)
 	}
+	assert.Equal(t, int64(MaxReportSpread.Milliseconds()), ReportMillis(MaxValueBytes, 1<<60))
 	assert.Equal(t, MaxReportSpread, Announcement{ReportMillis: 1 << 30}.ReportSpread())
 	assert.Zero(t, Announcement{ReportMillis: -1}.ReportSpread())
 }
