@@ -66,7 +66,7 @@ func (d *demo) proxyRows() [][]string {
 	return rows
 }
 
-// shortRequest matches the directive that showExpiry adds.
+// shortRequest matches the directive that showCanary and showExpiry add.
 var shortRequest = fleetdial.Request{Tenant: "globex", Index: "logs", Endpoint: fleetdial.GetByID, ID: "req-3"}
 
 // requests are the requests whose decisions the demo shows. The first two differ only in
@@ -78,14 +78,21 @@ var requests = []fleetdial.Request{
 	shortRequest,
 }
 
-// decisionRows returns the decisions of the first proxy.
+// decisionRows returns the decisions of the first proxy, and how many proxies record each
+// request.
 func (d *demo) decisionRows() [][]string {
-	rows := [][]string{{"REQUEST", "TENANT", "ENDPOINT", "LEVEL", "RING", "BY"}}
+	rows := [][]string{{"REQUEST", "TENANT", "ENDPOINT", "LEVEL", "RING", "BY", "RECORDED ON"}}
 	for _, req := range requests {
 		got := d.proxies[0].sub.Decide(req)
+		recording := 0
+		for _, p := range d.proxies {
+			if p.sub.Decide(req).Level != fleetdial.Off {
+				recording++
+			}
+		}
 		rows = append(rows, []string{
 			req.ID, req.Tenant, req.Endpoint.String(), got.Level.String(),
-			tui.YesOrDash(got.RingBuffer), tui.Cell(got.By),
+			tui.YesOrDash(got.RingBuffer), tui.Cell(got.By), fmt.Sprintf("%d of %d", recording, len(d.proxies)),
 		})
 	}
 	return rows

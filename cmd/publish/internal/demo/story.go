@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
@@ -24,6 +25,9 @@ func (d *demo) play(ctx context.Context) error {
 		return err
 	}
 	if err := d.publishIncident(ctx); err != nil {
+		return err
+	}
+	if err := d.showCanary(ctx); err != nil {
 		return err
 	}
 	if err := d.showExpiry(ctx); err != nil {
@@ -58,10 +62,23 @@ func (d *demo) publishIncident(ctx context.Context) error {
 	return d.pause(ctx)
 }
 
-// showExpiry adds a directive and waits until every proxy has expired the directive.
+// showCanary adds a directive that only the first proxy evaluates.
+func (d *demo) showCanary(ctx context.Context) error {
+	canary := d.proxies[0].name
+	step := fmt.Sprintf("publish add --id short --level Shape --tenant globex --ttl %v --on-instance %s", shortTTL, canary)
+	err := d.publish(ctx, step, func() (fleetdial.Revision, error) {
+		return d.addShort(ctx, &fleetdial.Instances{Names: []string{canary}})
+	})
+	if err != nil {
+		return err
+	}
+	return d.pause(ctx)
+}
+
+// showExpiry widens the directive to all proxies, and waits until every proxy has expired it.
 func (d *demo) showExpiry(ctx context.Context) error {
 	step := fmt.Sprintf("publish add --id short --level Shape --tenant globex --ttl %v", shortTTL)
-	err := d.publish(ctx, step, func() (fleetdial.Revision, error) { return d.addShort(ctx) })
+	err := d.publish(ctx, step, func() (fleetdial.Revision, error) { return d.addShort(ctx, nil) })
 	if err != nil {
 		return err
 	}
@@ -81,15 +98,17 @@ func (d *demo) showExpiry(ctx context.Context) error {
 	return d.pause(ctx)
 }
 
-func (d *demo) addShort(ctx context.Context) (fleetdial.Revision, error) {
+// addShort adds the directive short, or replaces it.
+func (d *demo) addShort(ctx context.Context, on *fleetdial.Instances) (fleetdial.Revision, error) {
 	now, err := d.publisher.Now(ctx)
 	if err != nil {
 		return fleetdial.Revision{}, err
 	}
 	return d.publisher.Update(ctx, func(current fleetdial.Revision) (*fleetdial.Set, error) {
-		return fleetdial.NewSet(append(current.Set.Directives(), fleetdial.Directive{
+		others := slices.DeleteFunc(current.Set.Directives(), func(d fleetdial.Directive) bool { return d.ID == "short" })
+		return fleetdial.NewSet(append(others, fleetdial.Directive{
 			ID: "short", Match: fleetdial.Match{Tenant: shortRequest.Tenant}, Level: fleetdial.Shape,
-			SamplePerMille: 1000, ExpiresAt: now.Add(shortTTL),
+			SamplePerMille: 1000, ExpiresAt: now.Add(shortTTL), Instances: on,
 		}))
 	}, fleetdial.PublishOptions{})
 }
