@@ -16,6 +16,7 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/internal/buildversion"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
 	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
@@ -116,7 +117,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
 	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
-	makeStrict(f)
+	strictflag.Apply(cmd)
 	return cmd
 }
 
