@@ -42,7 +42,6 @@ func TestConfig_WrongUsage(t *testing.T) {
 		"--upstream http://x --ring x":                "proxy: --ring x: must be an integer",
 		"--upstream http://x --listen 127.0.0.1":      "proxy: --listen 127.0.0.1: must be HOST:PORT or :PORT",
 		"--upstream http://x --admin-listen :99999":   "proxy: --admin-listen :99999: must be HOST:PORT or :PORT",
-		"--upstream http://x --verify-key a,":         "proxy: --verify-key: must not be empty",
 		"--upstream http://x --fleet a/b":             "Fleet: must be 1 to 64 letters",
 		"--upstream http://x more":                    `unexpected argument "more"`,
 		"--upstream http://x --admin-token /nowhere":  "--admin-token: open /nowhere",
@@ -115,11 +114,6 @@ func TestConfig_FlagsEmptyOrTwice(t *testing.T) {
 		}
 		assert.Equal(t, "proxy: --"+name+": is given twice\n", message)
 	}
-	code, message := usage("--redis-url", "")
-	assert.Equal(t, 2, code, "the value can be an argument of its own")
-	assert.Contains(t, message, "--redis-url")
-	_, message = usage("--redis-url=redis://:canary@x", "--redis-url=redis://:canary@x")
-	assert.NotContains(t, message, "canary")
 }
 
 // writeFile writes a file, and returns its name.
