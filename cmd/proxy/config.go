@@ -8,15 +8,15 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/buildversion"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
 	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
 
@@ -71,7 +71,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	cmd := &cobra.Command{
 		Use: "proxy --upstream URL", Short: "Forward requests to OpenSearch and record what the fleet's directives match", Long: longHelp,
 		Example:       `  proxy --upstream http://127.0.0.1:9200 --redis-url redis://127.0.0.1:6379 --fleet prod`,
-		SilenceErrors: true, SilenceUsage: true, Version: version(),
+		SilenceErrors: true, SilenceUsage: true, Version: buildversion.Text(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("unexpected argument %q (only flags are accepted)", args[0])
@@ -117,7 +117,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
 	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
-	makeStrict(f)
+	strictflag.Apply(cmd)
 	return cmd
 }
 
@@ -183,15 +183,6 @@ func (c *config) resolve() (err error) {
 		c.keys = append(c.keys, keys...)
 	}
 	return nil
-}
-
-// version returns the version of this command and of Go.
-func version() string {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	return version + ", " + runtime.Version()
 }
 
 // capabilities returns what the proxy can do with decisions. It always has a ring buffer.

@@ -3,9 +3,10 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial/cmd/internal/buildversion"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -20,13 +21,9 @@ func (a *app) versionCommand() *cobra.Command {
 
 // version writes the version of this command.
 func (a *app) version() error {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
 	if a.json() {
-		return a.writeJSONLine(map[string]string{"version": version, "go": runtime.Version()})
+		return a.writeJSONLine(map[string]string{"version": buildversion.Command(), "go": runtime.Version()})
 	}
-	_, err := fmt.Fprintf(a.stdout, "publish %s, %s\n", version, runtime.Version())
+	_, err := fmt.Fprintf(a.stdout, "publish %s\n", buildversion.Text())
 	return err
 }
