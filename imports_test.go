@@ -83,7 +83,7 @@ var layers = map[string]layer{
 		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest"}, adapters...),
 		libraries: []string{"*"},
 	},
-	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl"}, libraries: []string{"*"}},
+	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// Only tests import these.
 	"testutil": {

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"errors"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
-	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
-// errEmpty is the error of an empty file.
-var errEmpty = errors.New("must not be empty")
-
 // wording words the errors of this command line.
-var wording = strictflag.Words{Printable: printable, Closest: suggest.Closest}
+var wording = strictflag.Words{Printable: printable}
 
 // printable quotes a text with characters that would break a line of a log.
 func printable(text string) string {

@@ -19,7 +19,7 @@ func readAdminToken(file string) (string, error) {
 	}
 	token := strings.TrimSpace(strings.TrimPrefix(string(text), byteOrderMark))
 	if token == "" {
-		return "", fmt.Errorf("%s: %w", file, errEmpty)
+		return "", fmt.Errorf("%s: must not be empty", file)
 	}
 	for _, c := range []byte(token) {
 		if c <= ' ' || c > '~' {

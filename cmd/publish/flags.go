@@ -12,7 +12,7 @@ import (
 )
 
 // wording words the errors of this command line.
-var wording = strictflag.Words{Printable: tui.Printable, Closest: suggest.Closest}
+var wording = strictflag.Words{Printable: tui.Printable}
 
 // strictFlags and didYouMean are shared by the commands of this project.
 var (

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
-	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
 var errOdd = errors.New("must be even")
@@ -47,7 +46,7 @@ func parse(args ...string) error {
 	f.Var(even{}, "even", "")
 	root.AddCommand(sub)
 	words := strictflag.Words{
-		Printable: func(text string) string { return strings.Trim(strconv.Quote(text), `"`) }, Closest: suggest.Closest,
+		Printable: func(text string) string { return strings.Trim(strconv.Quote(text), `"`) },
 	}
 	root.SetFlagErrorFunc(words.Error)
 	strictflag.Apply(root)

@@ -9,21 +9,20 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
 // Words words the errors of a command line.
 type Words struct {
 	// Printable returns a text from the command line in the form that errors show.
 	Printable func(text string) string
-	// Closest returns the known word that is most similar to a word, and an empty string if
-	// no known word is similar.
-	Closest func(word string, known []string) string
 }
 
 // DidYouMean returns the end of an error about an unknown word. It is empty if no known
 // word is similar.
 func (w Words) DidYouMean(prefix, word string, known []string) string {
-	if likely := w.Closest(word, known); likely != "" {
+	if likely := suggest.Closest(word, known); likely != "" {
 		return fmt.Sprintf(": did you mean %s?", w.Printable(prefix+likely))
 	}
 	return ""
