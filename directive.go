@@ -198,7 +198,8 @@ type Decision = directive.Decision
 // A set that was not made with ForInstance applies no directive that has Instances, so that no
 // directive applies on more instances than was meant. The set of [Subscriber.Load] is made for
 // its instance. It counts the requests that [Subscriber.Decide] and [Decide] apply its
-// directives to, from the publish of a directive until its id, match or level changes.
+// directives to, from the publish of a directive until its id, match or level changes. So does
+// the set of a [Memory].
 //
 // A set that a [Subscriber] returns counts expiries on the monotonic clock of this
 // process, as measured against Redis. Pass time.Now() for now, because it has a monotonic

@@ -31,7 +31,7 @@ type StatusStore interface {
 //
 //	type Memory struct{} // has no exported fields
 //
-//	func (*Memory) Load() *Set       // the set that was published last
+//	func (*Memory) Load() *Set       // the set that was published last, with counters
 //	func (*Memory) Publish(set *Set) // a nil set is an empty one
 //
 // The zero Memory has an empty set. A Memory is safe for concurrent use, and must not be

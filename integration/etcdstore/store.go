@@ -27,6 +27,10 @@ const (
 type Config struct {
 	// Key is the key that holds the revision, as EncodeRevision returns it.
 	Key string
+	// Instance and Labels are this proxy's name and labels. They select the directives that
+	// are for some instances only.
+	Instance string
+	Labels   map[string]string
 	// Time reads the clock that expiries count on, see [DateOf]. The default is the clock of
 	// this machine.
 	Time func(context.Context) (time.Time, error)
@@ -50,6 +54,7 @@ type Store struct {
 	status      fleetdial.Status
 	modRevision int64 // the revision of etcd whose value was decoded last
 	decoded     fleetdial.Revision
+	local       *fleetdial.Set // what this instance evaluates
 	decodeErr   error
 }
 
@@ -175,8 +180,7 @@ func (s *Store) apply(kv *mvccpb.KeyValue) {
 	default:
 		s.turn(fleetdial.StateLive, nil)
 	}
-	// Anchor returns the set that Load returns already, unless the set or its clock changed.
-	s.set.Publish(s.clock.Anchor(s.status.Revision.Set))
+	s.set.Publish(s.clock.Anchor(s.local))
 	s.show()
 }
 
@@ -185,6 +189,7 @@ func (s *Store) judge() {
 	if s.decodeErr == nil {
 		s.status.Revision, s.status.Source, s.status.AppliedAt = s.decoded, fleetdial.SourceLive, time.Now()
 		s.status.Rejected = nil
+		s.local = s.decoded.Set.ForInstance(s.cfg.Instance, s.cfg.Labels)
 		s.status.Counters.Applies++
 		return
 	}

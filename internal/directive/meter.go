@@ -170,6 +170,9 @@ type past struct {
 // A directive with the same id, match and level keeps the bucket of its limit, so that a
 // publish gives no directive more tokens.
 func Metered(s, before *Set) *Set {
+	if s == nil {
+		s = &Set{}
+	}
 	counted := *s
 	counted.over = new(atomic.Bool)
 	ms := &meters{of: make([]atomic.Pointer[meter], s.Len()), origin: s.epoch, past: new(past)}
@@ -222,7 +225,8 @@ func (ms *meters) adopt(s, before *Set) {
 }
 
 // Hits returns what each directive has counted, in the order of the set, without the
-// directives that have counted nothing. Only a [Set] of a subscriber counts.
+// directives that have counted nothing. A set counts that comes from a subscriber or from a
+// store.Memory.
 func (s *Set) Hits() (all []DirectiveHits) {
 	if s == nil || s.meters == nil || s.meters.past == nil {
 		return nil
@@ -237,8 +241,8 @@ func (s *Set) Hits() (all []DirectiveHits) {
 	return all
 }
 
-// LevelHits returns what the subscriber has counted since it began, by level, including the
-// directives of earlier sets. It returns nil if the set does not count.
+// LevelHits returns what the set and the sets that it replaced have counted, by level. It
+// returns nil if the set does not count.
 func (s *Set) LevelHits() []LevelHits {
 	if s == nil || s.meters == nil || s.meters.past == nil {
 		return nil

@@ -27,7 +27,8 @@ func (m *Memory) Load() *directive.Set {
 	return &empty
 }
 
-// Publish replaces the set that Load returns. A nil set is empty.
+// Publish replaces the set that Load returns. A nil set is empty. The set counts what its
+// directives apply to, see [directive.Metered].
 func (m *Memory) Publish(set *directive.Set) {
-	m.set.Store(set)
+	m.set.Store(directive.Metered(set, m.set.Load()))
 }
