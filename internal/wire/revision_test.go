@@ -49,7 +49,9 @@ func goldenRevisions(t testing.TB) map[string]Revision {
 			ExpiresAt: time.UnixMilli(directive.MaxMillis),
 		},
 	)
-	return map[string]Revision{"empty": empty, "incident": incident}
+	canary := common
+	canary.Set = newSet(t, canaryDirectives()...)
+	return map[string]Revision{"empty": empty, "incident": incident, "canary": canary}
 }
 
 func TestEncode_GoldenBytes(t *testing.T) {
