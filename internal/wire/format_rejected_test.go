@@ -17,6 +17,15 @@ func detailedValue(more ...any) fields {
 	return withDirective(append(append(fields{}, goodDirective...), more...)).with("format", 2)
 }
 
+// manyDirectives returns as many directives as a set may have, with the same id and the fields.
+func manyDirectives(more ...any) []any {
+	all := make([]any, directive.MaxDirectives)
+	for i := range all {
+		all[i] = append(append(fields{}, goodDirective...), more...)
+	}
+	return all
+}
+
 // manyNames returns n different names.
 func manyNames(n int) []string {
 	names := make([]string, n)
@@ -34,60 +43,65 @@ func pairs(n int) (labels fields) {
 	return labels
 }
 
+// withNames returns instances with these names.
+func withNames(names ...any) fields { return fields{"names", names} }
+
+// rejectedInstanceFields are instances of a value.
+var rejectedInstanceFields = map[string]struct {
+	instances any
+	path      string // below instances
+	reason    string
+}{
+	"a list":             {[]any{}, "", "must be of type map, not array"},
+	"nil":                {nil, "", "must be of type map, not nil"},
+	"a name":             {"proxy-1", "", "must be of type map, not string"},
+	"nothing":            {fields{}, "", "must have names, labels or per_mille"},
+	"unknown":            {fields{"name", "a"}, "", `unknown field "name"`},
+	"unknown second":     {fields{"per_mille", 5, "per_cent", 5}, "", `unknown field "per_cent"`},
+	"a number for a key": {fields{5, 5}, "", "must be of type string, not integer"},
+	"names nil":          {fields{"names", nil}, ".names", "must be of type array, not nil"},
+	"names a name":       {fields{"names", "a"}, ".names", "must be of type array, not string"},
+	"names a map":        {fields{"names", fields{}}, ".names", "must be of type array, not map"},
+	"names empty":        {fields{"names", []any{}}, ".names", "holds 0, must be 1 to 100"},
+	"names empty, share": {fields{"names", []any{}, "per_mille", 5}, ".names", "holds 0, must be 1 to 100"},
+	"101 names":          {fields{"names", manyNames(101)}, ".names", "holds 101, must be 1 to 100"},
+	"names repeated":     {fields{"names", []any{"a"}, "names", []any{"b"}}, ".names", "is repeated"},
+	"name a number":      {withNames("a", 1), ".names[1]", "must be of type string, not integer"},
+	"name nil":           {withNames(nil), ".names[0]", "must be of type string, not nil"},
+	"name a list":        {withNames([]any{"a"}), ".names[0]", "must be of type string, not array"},
+	"name empty":         {withNames("a", ""), ".names[1]", "must be 1 to 128 bytes"},
+	"name long":          {withNames(strings.Repeat("x", 129)), ".names[0]", "must be 1 to 128 bytes"},
+	"name with a blank":  {withNames("a b"), ".names[0]", "must be printable ASCII without spaces"},
+	"name not ASCII":     {withNames("ä"), ".names[0]", "must be printable ASCII without spaces"},
+	"name not UTF-8":     {withNames("\xff"), ".names[0]", "must be printable ASCII without spaces"},
+	"name again":         {withNames("a", "b", "c", "b"), ".names[3]", "is the same as names[1]"},
+	"labels nil":         {fields{"labels", nil}, ".labels", "must be of type map, not nil"},
+	"labels a list":      {fields{"labels", []any{}}, ".labels", "must be of type map, not array"},
+	"labels empty":       {fields{"labels", fields{}}, ".labels", "holds 0, must be 1 to 16"},
+	"labels empty, name": {fields{"names", []any{"a"}, "labels", fields{}}, ".labels", "holds 0, must be 1 to 16"},
+	"17 labels":          {fields{"labels", pairs(17)}, ".labels", "holds 17, must be 1 to 16"},
+	"labels repeated":    {fields{"labels", pairs(1), "labels", pairs(1)}, ".labels", "is repeated"},
+	"label again":        {fields{"labels", fields{"a", "b", "a", "b"}}, ".labels", "has a repeated name"},
+	"label no string":    {fields{"labels", fields{1, "b"}}, ".labels", "must be of type string, not integer"},
+	"label unnamed":      {fields{"labels", fields{"", "b"}}, ".labels", "the name of a label must not be empty"},
+	"label long":         {fields{"labels", fields{strings.Repeat("x", 65), "b"}}, ".labels", "the name of a label is 65 bytes, the limit is 64"},
+	"label not UTF-8":    {fields{"labels", fields{"\xff", "b"}}, ".labels", "the name of a label is not valid UTF-8"},
+	"value no string":    {fields{"labels", fields{"a", true}}, ".labels", "must be of type string, not boolean"},
+	"value nil":          {fields{"labels", fields{"a", nil}}, ".labels", "must be of type string, not nil"},
+	"value empty":        {fields{"labels", fields{"a", ""}}, ".labels", "the value of a label must not be empty"},
+	"value long":         {fields{"labels", fields{"a", strings.Repeat("x", 257)}}, ".labels", "the value of a label is 257 bytes, the limit is 256"},
+	"value not UTF-8":    {fields{"labels", fields{"a", "\xff"}}, ".labels", "the value of a label is not valid UTF-8"},
+	"share negative":     {fields{"per_mille", -1}, ".per_mille", "must be 0 to 1000"},
+	"share above":        {fields{"per_mille", 1001}, ".per_mille", "must be 0 to 1000"},
+	"share huge":         {fields{"per_mille", uint64(1) << 63}, ".per_mille", "must be 0 to 1000"},
+	"share nil":          {fields{"per_mille", nil}, ".per_mille", "must be of type integer, not nil"},
+	"share a string":     {fields{"per_mille", "5"}, ".per_mille", "must be of type integer, not string"},
+	"share repeated":     {fields{"per_mille", 5, "per_mille", 1000}, ".per_mille", "is repeated"},
+}
+
 func TestDecode_RejectedInstances(t *testing.T) {
 	t.Parallel()
-	names := func(names ...any) fields { return fields{"names", names} }
-	for name, c := range map[string]struct {
-		instances any
-		path      string // below instances
-		reason    string
-	}{
-		"a list":             {[]any{}, "", "must be of type map, not array"},
-		"nil":                {nil, "", "must be of type map, not nil"},
-		"a name":             {"proxy-1", "", "must be of type map, not string"},
-		"nothing":            {fields{}, "", "must have names, labels or per_mille"},
-		"unknown":            {fields{"name", "a"}, "", `unknown field "name"`},
-		"unknown second":     {fields{"per_mille", 5, "per_cent", 5}, "", `unknown field "per_cent"`},
-		"a number for a key": {fields{5, 5}, "", "must be of type string, not integer"},
-		"names nil":          {fields{"names", nil}, ".names", "must be of type array, not nil"},
-		"names a name":       {fields{"names", "a"}, ".names", "must be of type array, not string"},
-		"names a map":        {fields{"names", fields{}}, ".names", "must be of type array, not map"},
-		"names empty":        {fields{"names", []any{}}, ".names", "holds 0, must be 1 to 100"},
-		"names empty, share": {fields{"names", []any{}, "per_mille", 5}, ".names", "holds 0, must be 1 to 100"},
-		"101 names":          {fields{"names", manyNames(101)}, ".names", "holds 101, must be 1 to 100"},
-		"names repeated":     {fields{"names", []any{"a"}, "names", []any{"b"}}, ".names", "is repeated"},
-		"name a number":      {names("a", 1), ".names[1]", "must be of type string, not integer"},
-		"name nil":           {names(nil), ".names[0]", "must be of type string, not nil"},
-		"name a list":        {names([]any{"a"}), ".names[0]", "must be of type string, not array"},
-		"name empty":         {names("a", ""), ".names[1]", "must be 1 to 128 bytes"},
-		"name long":          {names(strings.Repeat("x", 129)), ".names[0]", "must be 1 to 128 bytes"},
-		"name with a blank":  {names("a b"), ".names[0]", "must be printable ASCII without spaces"},
-		"name not ASCII":     {names("ä"), ".names[0]", "must be printable ASCII without spaces"},
-		"name not UTF-8":     {names("\xff"), ".names[0]", "must be printable ASCII without spaces"},
-		"name again":         {names("a", "b", "c", "b"), ".names[3]", "is the same as names[1]"},
-		"labels nil":         {fields{"labels", nil}, ".labels", "must be of type map, not nil"},
-		"labels a list":      {fields{"labels", []any{}}, ".labels", "must be of type map, not array"},
-		"labels empty":       {fields{"labels", fields{}}, ".labels", "holds 0, must be 1 to 16"},
-		"labels empty, name": {fields{"names", []any{"a"}, "labels", fields{}}, ".labels", "holds 0, must be 1 to 16"},
-		"17 labels":          {fields{"labels", pairs(17)}, ".labels", "holds 17, must be 1 to 16"},
-		"labels repeated":    {fields{"labels", pairs(1), "labels", pairs(1)}, ".labels", "is repeated"},
-		"label again":        {fields{"labels", fields{"a", "b", "a", "b"}}, ".labels", "has a repeated name"},
-		"label no string":    {fields{"labels", fields{1, "b"}}, ".labels", "must be of type string, not integer"},
-		"label unnamed":      {fields{"labels", fields{"", "b"}}, ".labels", "the name of a label must not be empty"},
-		"label long":         {fields{"labels", fields{strings.Repeat("x", 65), "b"}}, ".labels", "the name of a label is 65 bytes, the limit is 64"},
-		"label not UTF-8":    {fields{"labels", fields{"\xff", "b"}}, ".labels", "the name of a label is not valid UTF-8"},
-		"value no string":    {fields{"labels", fields{"a", true}}, ".labels", "must be of type string, not boolean"},
-		"value nil":          {fields{"labels", fields{"a", nil}}, ".labels", "must be of type string, not nil"},
-		"value empty":        {fields{"labels", fields{"a", ""}}, ".labels", "the value of a label must not be empty"},
-		"value long":         {fields{"labels", fields{"a", strings.Repeat("x", 257)}}, ".labels", "the value of a label is 257 bytes, the limit is 256"},
-		"value not UTF-8":    {fields{"labels", fields{"a", "\xff"}}, ".labels", "the value of a label is not valid UTF-8"},
-		"share negative":     {fields{"per_mille", -1}, ".per_mille", "must be 0 to 1000"},
-		"share above":        {fields{"per_mille", 1001}, ".per_mille", "must be 0 to 1000"},
-		"share huge":         {fields{"per_mille", uint64(1) << 63}, ".per_mille", "must be 0 to 1000"},
-		"share nil":          {fields{"per_mille", nil}, ".per_mille", "must be of type integer, not nil"},
-		"share a string":     {fields{"per_mille", "5"}, ".per_mille", "must be of type integer, not string"},
-		"share repeated":     {fields{"per_mille", 5, "per_mille", 1000}, ".per_mille", "is repeated"},
-	} {
+	for name, c := range rejectedInstanceFields {
 		_, err := Decode(pack(t, detailedValue("instances", c.instances)))
 		invalid := new(directive.ValidationError)
 		require.True(t, errors.As(err, &invalid), "%s: %v", name, err)

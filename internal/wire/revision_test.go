@@ -219,6 +219,9 @@ func hostile(t testing.TB) map[string][]byte {
 		"signature nested deeply": append(bytes.Clone(good), append([]byte{0x81, 0xa1, 'a'}, bytes.Repeat([]byte{0x91}, 3<<20)...)...),
 		"more than the limit":     append(bytes.Clone(good), bytes.Repeat([]byte{0x80}, MaxValueBytes)...),
 		"10,001 empty directives": pack(t, goodValue.with("directives", make([]fields, directive.MaxDirectives+1))),
+		"10,000 bad instances":    pack(t, goodValue.with("format", 2).with("directives", manyDirectives("instances", fields{"names", manyNames(9)}))),
+		"10,000 bad labels":       pack(t, goodValue.with("format", 2).with("directives", manyDirectives("instances", fields{"labels", pairs(16)}))),
+		"100 names announced":     pack(t, detailedValue("instances", fields{"names", make([]any, 100)})),
 		"10,000 nil directives":   pack(t, goodValue.with("directives", make([]any, directive.MaxDirectives))),
 	}
 }
