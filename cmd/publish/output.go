@@ -157,6 +157,10 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 		}
 		w.Long = [][]int{{0}, {len(header) - 1}}
 	}
+	if set.IsDetailed() {
+		w.Long = append([][]int{{len(header)}}, w.Long...)
+		header = append(header[:len(header):len(header)], "ON", "MAX/S")
+	}
 	if origins != nil {
 		w.Long = append([][]int{{len(header)}}, w.Long...)
 		header = append(header[:len(header):len(header)], "ADDED BY")
@@ -164,6 +168,9 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, d := range all {
 		cells := row(d, now)
+		if set.IsDetailed() {
+			cells = append(cells, fieldText(d, fleetdial.FieldInstances), fieldText(d, fleetdial.FieldMaxPerSecond))
+		}
 		if origins != nil {
 			cells = append(cells, originCell(origins, d.ID, w.Width == 0))
 		}
