@@ -37,7 +37,7 @@ If several are given, all of them must select an instance. A larger --on-per-mil
 the instances of a smaller one. --max-per-second limits the requests on each instance:
 beyond it, the directive does not apply, and others do.`,
 		Example: `  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
-  publish add --level Shape --on zone=eu --on-per-mille 10% --max-per-second 100 --ttl 10m`,
+  publish add --level Shape --tenant acme --on zone=eu --on-per-mille 10% --max-per-second 100 --ttl 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.add(cmd.Context(), add, w, cmd.Flags().Changed)

@@ -25,9 +25,9 @@ type instanceFlags struct {
 
 func (a *app) registerInstances(cmd *cobra.Command, f *instanceFlags) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.names, "on-instance", nil, "`NAME` of an instance that evaluates the directive; repeatable (default all)")
+	flags.StringArrayVar(&f.names, "on-instance", nil, "name `NAME` of an instance that evaluates the directive; repeatable (default all)")
 	flags.StringArrayVar(&f.labels, "on", nil,
-		"`LABEL=VALUE` that the instances must have; repeatable, and all must hold (default any)")
+		"label `LABEL=VALUE` that the instances must have; repeatable, and all must hold (default any)")
 	flags.Var(perMille{&f.perMille}, "on-per-mille",
 		"instances, chosen by a hash of their names: per 1000 (100), in percent (10%) or as a fraction (0.1) (default all)")
 	flags.Lookup("on-per-mille").DefValue = ""
