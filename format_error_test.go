@@ -111,6 +111,12 @@ func TestPublish_FormatWithOneConnection(t *testing.T) {
 	_, err = p.Publish(t.Context(), detailedSet(t), PublishOptions{AnyFormat: true})
 	require.NoError(t, err)
 	assert.Equal(t, []string{tripRead, tripWrite}, log.reset())
+
+	f.builds(t, map[string]int{"old": 0})
+	_, err = p.Publish(t.Context(), detailedSet(t), PublishOptions{})
+	require.Error(t, err)
+	trips = log.reset()
+	assert.Equal(t, []string{tripRead, "UNWATCH"}, trips[len(trips)-2:], "nothing is watched any more")
 }
 
 func TestPublish_FormatWithoutRoster(t *testing.T) {

@@ -135,6 +135,9 @@ func effects(diff fleetdial.Diff) (notes []string) {
 		if c.After.Capture && !c.Before.Capture {
 			notes = append(notes, id+": capture switched on")
 		}
+		if c.Before.Instances != nil && c.After.Instances == nil {
+			notes = append(notes, id+": newly on every instance")
+		}
 		if before, after := c.Before.MaxPerSecond, c.After.MaxPerSecond; before != 0 && after == 0 {
 			notes = append(notes, id+": limit removed")
 		} else if before != 0 && after > before {

@@ -86,8 +86,11 @@ func TestFleetView_DirectivesOf(t *testing.T) {
 	now := time.Now()
 	later, names := now.Add(time.Minute), &fleetdial.Instances{Names: []string{"web"}}
 	view := newFleetView(fleetdial.Roster{Now: now}, []fleetdial.Directive{
-		{ID: "general", ExpiresAt: later}, {ID: "canary", ExpiresAt: later, Instances: names},
-		{ID: "expired", ExpiresAt: now, Instances: names}, {ID: "general-2", ExpiresAt: later}, {ID: "over", ExpiresAt: now},
+		{ID: "general", ExpiresAt: later},
+		{ID: "canary", ExpiresAt: later, Instances: names},
+		{ID: "expired", ExpiresAt: now, Instances: names},
+		{ID: "general-2", ExpiresAt: later},
+		{ID: "over", ExpiresAt: now},
 	})
 	aside := reporting("web~123456", nil)
 	aside.Report.Shared = "web"

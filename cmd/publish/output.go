@@ -145,7 +145,8 @@ type origin struct {
 }
 
 // writeTable writes a table with a row for each directive. origins, if not nil, tells who
-// added the directives. On a terminal, the table leaves out what no directive has.
+// added the directives. On a terminal, the table leaves out what no directive has. ON and MAX/S are
+// left out of every table in which no directive has them.
 func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]origin) error {
 	w := a.newTable()
 	all := set.Directives()
