@@ -59,6 +59,8 @@ type Roster struct {
 //		Verifies     bool              // it applies only revisions that a trusted key signed
 //		MaxFormat    int               // the highest format that it reads, 0 in older builds
 //	}
+//
+//	func (*Report) ConfiguredName() string // the name that Instances select it by: Shared, or else Instance
 type Report = wire.Report
 
 // Capability is something that an instance can do with a [Decision].

@@ -145,7 +145,8 @@ type origin struct {
 }
 
 // writeTable writes a table with a row for each directive. origins, if not nil, tells who
-// added the directives. On a terminal, the table leaves out what no directive has.
+// added the directives. On a terminal, the table leaves out what no directive has. ON and MAX/S are
+// left out of every table in which no directive has them.
 func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]origin) error {
 	w := a.newTable()
 	all := set.Directives()
@@ -157,6 +158,10 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 		}
 		w.Long = [][]int{{0}, {len(header) - 1}}
 	}
+	if set.IsDetailed() {
+		w.Long = append([][]int{{len(header)}}, w.Long...)
+		header = append(header[:len(header):len(header)], "ON", "MAX/S")
+	}
 	if origins != nil {
 		w.Long = append([][]int{{len(header)}}, w.Long...)
 		header = append(header[:len(header):len(header)], "ADDED BY")
@@ -164,6 +169,9 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, d := range all {
 		cells := row(d, now)
+		if set.IsDetailed() {
+			cells = append(cells, fieldText(d, fleetdial.FieldInstances), fieldText(d, fleetdial.FieldMaxPerSecond))
+		}
 		if origins != nil {
 			cells = append(cells, originCell(origins, d.ID, w.Width == 0))
 		}

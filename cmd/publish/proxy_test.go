@@ -18,17 +18,19 @@ import (
 )
 
 // proxy is a program for scripts: proxy [-n N] [-max-bytes N] [-verify-key FILE] [-every D]
-// [-capabilities WORDS] NAME. It runs N subscribers until SIGINT or SIGTERM.
+// [-capabilities WORDS] [-zone ZONE] NAME. It runs N subscribers until SIGINT or SIGTERM.
 func proxy() {
 	cfg := fleetdial.SubscriberConfig{
-		Labels: map[string]string{"zone": "a"}, ResyncInterval: time.Second, Logger: slog.New(slog.DiscardHandler),
+		ResyncInterval: time.Second, Logger: slog.New(slog.DiscardHandler),
 	}
 	n := flag.Int("n", 1, "number of subscribers")
 	flag.IntVar(&cfg.MaxBytes, "max-bytes", 0, "size limit of a value")
 	flag.DurationVar(&cfg.ReportInterval, "every", 300*time.Millisecond, "report interval")
 	verifyKey := flag.String("verify-key", "", "trusted keys, a PEM file")
 	words := flag.String("capabilities", "", "capabilities with commas, or none; not stated without the flag")
+	zone := flag.String("zone", "a", "value of the label zone")
 	flag.Parse()
+	cfg.Labels = map[string]string{"zone": *zone}
 	if *words == "none" {
 		cfg.Capabilities = []fleetdial.Capability{}
 	} else if *words != "" {

@@ -15,8 +15,8 @@ const refreshEvery = time.Second
 
 // rosterReading is the result of one reading of the roster.
 type rosterReading struct {
-	roster fleetdial.Roster
-	err    error
+	view fleetView
+	err  error
 }
 
 // statusView is what status --watch shows.
@@ -39,13 +39,15 @@ type statusView struct {
 func (a *app) watchStatus(ctx context.Context, p *fleetdial.Publisher, f statusFlags) error {
 	v := &statusView{app: a, pane: tui.NewPane(a.redrawn(a.stdout))}
 	readings := make(chan rosterReading, 1)
+	var last fleetView
 	read := func() {
 		v.began = time.Now()
+		earlier := last
 		go func() {
 			limited, cancel := context.WithTimeout(ctx, a.timeout)
 			defer cancel()
-			roster, err := p.Roster(limited)
-			readings <- rosterReading{roster, err}
+			view, err := readFleet(limited, p, earlier)
+			readings <- rosterReading{view, err}
 		}()
 	}
 	read()
@@ -67,7 +69,8 @@ func (a *app) watchStatus(ctx context.Context, p *fleetdial.Publisher, f statusF
 				return r.err
 			}
 			if v.failure = r.err; r.err == nil {
-				text, err := a.statusText(r.roster, f)
+				last = r.view
+				text, err := a.statusText(r.view, f)
 				if err != nil {
 					return err
 				}

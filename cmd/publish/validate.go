@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ a TTL counts from the time of this machine's clock.`,
 			}
 			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
 			diff := fleetdial.DiffSets(nil, set)
-			a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
+			a.messageLines(slices.Concat(literalNotes(diff), inertNotes(diff), capNotes(diff)))
 			if a.json() {
 				return a.writeBody(set)
 			}

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,6 +76,10 @@ type Report struct {
 	// MaxFormat is the highest format that the instance reads, 0 if it does not state that.
 	MaxFormat int
 }
+
+// ConfiguredName returns the name that the instance is configured with. It is the name that
+// [directive.Instances] select the instance by.
+func (r *Report) ConfiguredName() string { return cmp.Or(r.Shared, r.Instance) }
 
 // Applied is the revision that an instance has applied. Version 0 and no id stand for the
 // empty value.

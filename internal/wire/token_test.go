@@ -140,3 +140,16 @@ func FuzzParseToken(f *testing.F) {
 		require.Equal(t, d, again)
 	})
 }
+
+func TestSignToken_InstancesAndLimit(t *testing.T) {
+	t.Parallel()
+	plain := directive.Directive{Level: directive.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Hour)}
+	_, err := wire.SignToken(tokenKey, plain)
+	require.NoError(t, err)
+	selecting, limited := plain, plain
+	selecting.Instances, limited.MaxPerSecond = &directive.Instances{Names: []string{"a"}}, 5
+	for path, d := range map[string]directive.Directive{"instances": selecting, "max_per_second": limited} {
+		_, err := wire.SignToken(tokenKey, d)
+		assert.EqualError(t, err, path+": cannot be in a token")
+	}
+}
