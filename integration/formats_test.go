@@ -216,7 +216,7 @@ func buildFollower(t *testing.T, sources string) (program string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, to), text, 0o600))
 	}
 	program = filepath.Join(dir, "follower")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "GOTOOLCHAIN=local")
 	out, err := build.CombinedOutput()

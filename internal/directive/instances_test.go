@@ -83,6 +83,9 @@ func TestForInstance_EqualsDefinition(t *testing.T) {
 		var mine, everybodys []Directive
 		for i := range all {
 			all[i].Instances = someInstances.Draw(t, "instances")
+			if rapid.Bool().Draw(t, "applies") {
+				all[i].Match, all[i].SamplePerMille, all[i].ExpiresAt = Match{}, 1000, noon.Add(time.Hour)
+			}
 			if includes(all[i].Instances, name, labels) {
 				mine = append(mine, all[i])
 			}
@@ -130,6 +133,22 @@ func TestForInstance_EmptySets(t *testing.T) {
 	assert.Zero(t, other.Evaluate(Request{}, noon))
 	assert.Zero(t, EvaluateNow(other, &Request{}, noon.Sub))
 	assert.Empty(t, other.Directives())
+}
+
+func TestForInstance_WholeSetAppliesNone(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 4 * smallSet} {
+		var all []Directive
+		for i := range n {
+			all = append(all, on(fmt.Sprint(i), &Instances{PerMille: share(1000)}))
+		}
+		whole := newSet(t, all...)
+		for _, s := range []*Set{whole, Anchor(whole, time.Unix(0, 0)), Metered(whole, nil)} {
+			assert.Zero(t, s.Evaluate(Request{}, noon))
+			assert.Zero(t, EvaluateNow(s, &Request{}, noon.Sub))
+			assert.Equal(t, "0", s.ForInstance("any", nil).Evaluate(Request{}, noon).By)
+		}
+	}
 }
 
 func TestInstances_Include(t *testing.T) {
@@ -275,6 +294,10 @@ func TestForInstance_KeepsLimits(t *testing.T) {
 		assert.Empty(t, EvaluateNow(local, &req, now.Sub).By)
 		assert.Empty(t, EvaluateNow(later, &req, now.Sub).By, "another anchor gives no further token")
 		assert.Equal(t, tenant, local.Evaluate(req, now).By, "Evaluate regards no limit")
+		for _, ground := range later.Explain(req, now).Directives {
+			assert.False(t, ground.OtherInstances)
+			assert.Equal(t, ground.Directive.ID == tenant, ground.Applies)
+		}
 	}
 }
 

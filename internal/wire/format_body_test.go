@@ -191,7 +191,6 @@ func TestParseBody_DetailsAtLimits(t *testing.T) {
 		bodyOf(`,"instances":{"per_mille":1000},"max_per_second":1000000`),
 		bodyOf(`,"instances":{"names":["` + strings.Join(manyNames(99), `","`) + `","` + strings.Repeat("~", 128) + `"]}`),
 		bodyOf(`,"instances":{"labels":{` + jsonPairs(15) + `,"` + strings.Repeat("n", 64) + `":"` + strings.Repeat("v", 256) + `"}}`),
-		manyNamed(1800),
 	} {
 		for _, yaml := range []bool{false, true} {
 			set, err := ParseBody([]byte(body), now, BodyOptions{YAML: yaml})
@@ -199,6 +198,20 @@ func TestParseBody_DetailsAtLimits(t *testing.T) {
 			require.Equal(t, 2, FormatOf(set))
 		}
 	}
+}
+
+// TestParseBody_ManyNames has more values in JSON than a body without instances can have.
+func TestParseBody_ManyNames(t *testing.T) {
+	t.Parallel()
+	for n, yaml := range map[int]bool{1800: false, 200: true} {
+		set, err := ParseBody([]byte(manyNamed(n)), now, BodyOptions{YAML: yaml})
+		require.NoError(t, err)
+		require.Equal(t, n, set.Len())
+	}
+	_, err := ParseBody([]byte(manyNamed(2000)), now, BodyOptions{})
+	require.ErrorContains(t, err, "the body holds more than 200000 values")
+	_, err = ParseBody([]byte(manyNamed(3000)), now, BodyOptions{YAML: true})
+	require.ErrorContains(t, err, "(write the body in JSON)")
 }
 
 // manyNamed returns a body with n directives that each name a hundred instances.

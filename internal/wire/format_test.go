@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -240,4 +241,26 @@ func quoted(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// TestDecode_ManyNamesAllocateLittle is not parallel, because it measures the allocations of the
+// whole process.
+func TestDecode_ManyNamesAllocateLittle(t *testing.T) {
+	all := make([]directive.Directive, 2000)
+	for i := range all {
+		all[i] = directive.Directive{ID: fmt.Sprint(i), ExpiresAt: time.UnixMilli(1), Instances: &directive.Instances{}}
+		for c := '!'; c <= '~'; c++ {
+			all[i].Instances.Names = append(all[i].Instances.Names, string(c))
+		}
+	}
+	rev := goldenRevisions(t)["empty"]
+	rev.Set = newSet(t, all...)
+	value, err := Encode(rev)
+	require.NoError(t, err)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = Decode(value)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, after.TotalAlloc-before.TotalAlloc, uint64(10*len(value)), "a name of one byte takes two in the value")
 }
