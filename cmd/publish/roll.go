@@ -288,9 +288,17 @@ func (r *roll) preview(ctx context.Context, asked *bool) (d draft, err error) {
 	if err != nil {
 		return d, asRejected(err)
 	}
-	c := change{creates: true, set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
-		return mergeSets(current.Set, whole, r.now)
-	}}
+	c := change{
+		creates: true,
+		set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
+			return mergeSets(current.Set, whole, r.now)
+		},
+		// The steps stand between the difference and the question.
+		warnings: func(_ context.Context, from fleetdial.Revision, _ fleetdial.Diff) []string {
+			r.view.showPlan(from)
+			return nil
+		},
+	}
 	if d, err = a.draft(ctx, r.p, w, c); err != nil {
 		return d, err
 	}
@@ -302,9 +310,6 @@ func (r *roll) preview(ctx context.Context, asked *bool) (d draft, err error) {
 		return d, err
 	}
 	*asked, err = a.preview(ctx, r.p, w, c, d, *asked)
-	if err == nil {
-		r.view.showPlan(d.from)
-	}
 	return d, err
 }
 
@@ -330,11 +335,22 @@ func (r *roll) checkPlan(from int, now time.Time) error {
 
 // takeRoster returns the roster whose instances the next step waits for.
 func (r *roll) takeRoster(ctx context.Context) (fleetdial.Roster, error) {
-	roster, err := r.app.rosterToWaitFor(ctx, r.p, r.w.wait)
+	flags := r.w.wait
+	flags.minInstances = 0 // steps need an instance, whatever --min-instances says
+	roster, err := r.app.rosterToWaitFor(ctx, r.p, flags)
 	if err == nil && !slices.ContainsFunc(roster.Instances, isLive) {
 		err = fmt.Errorf("fleet %q: %w", r.app.fleet, fleetdial.ErrNoInstances)
 	}
 	return roster, err
+}
+
+// over returns the options of a publish over exactly the last step.
+func (r *roll) over(reason string) fleetdial.PublishOptions {
+	w := r.w
+	w.hasIf, w.reason = false, reason // --if-version is for the first step
+	opts := w.options()
+	opts.IfCurrent = &r.last
+	return opts
 }
 
 func isLive(in fleetdial.Instance) bool { return in.State != fleetdial.InstanceGone }

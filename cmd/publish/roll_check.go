@@ -49,11 +49,12 @@ func (r *roll) check(ctx context.Context) error {
 // joined joins the first names with spaces, up to a limit of bytes. left is the number of the
 // other names.
 func joined(names []string, limit int) (text string, left int) {
-	for i, name := range names {
-		if len(text)+1+len(name) > limit {
-			return text, len(names) - i
+	fit, size := 0, -1
+	for _, name := range names {
+		if size += 1 + len(name); size > limit {
+			break
 		}
-		text += " " + name
+		fit++
 	}
-	return strings.TrimPrefix(text, " "), 0
+	return strings.Join(names[:fit], " "), len(names) - fit
 }

@@ -59,17 +59,8 @@ func (r *roll) resume(ctx context.Context) error {
 	if err := r.checkPlan(r.at, r.now); err != nil {
 		return err
 	}
-	entries, err := r.p.History(timed)
-	if err != nil {
+	if err := r.findBase(timed); err != nil {
 		return err
-	}
-	r.base, r.baseErr = beforeRoll(entries, current, number)
-	if checked := len(r.app.verifyKeys) > 0 || r.w.signKey != ""; checked && r.base.Version > 0 && !r.base.Verified {
-		r.baseErr = fmt.Errorf("version %d, from before the roll: no trusted key signed it", r.base.Version)
-	}
-	if r.baseErr != nil && !r.flags.noRevert {
-		return &rejectedError{fmt.Errorf("roll --resume: %w, so that a failure could not take the directives back; nothing was written "+
-			"(--no-revert continues, publish remove ends the roll)", r.baseErr)}
 	}
 	if current.SignedBy != "" && r.w.signKey == "" {
 		if err := r.app.confirm(ctx, r.w, []string{fmt.Sprintf(unsignedOverSigned, current.Version)}); err != nil {
@@ -79,6 +70,24 @@ func (r *roll) resume(ctx context.Context) error {
 	r.app.messagef("continuing at %s, version %d", r.plan[r.at].label(), current.Version)
 	r.view.showPlan(r.base)
 	return nil
+}
+
+// findBase finds the revision before the roll in the history. Without --no-revert, it is an error
+// if the history does not hold that, because nothing could be taken back.
+func (r *roll) findBase(ctx context.Context) error {
+	entries, err := r.p.History(ctx)
+	if err != nil {
+		return err
+	}
+	r.base, r.baseErr = beforeRoll(entries, r.last, r.at+1)
+	if checked := len(r.app.verifyKeys) > 0 || r.w.signKey != ""; checked && r.base.Version > 0 && !r.base.Verified {
+		r.baseErr = fmt.Errorf("version %d, from before the roll: no trusted key signed it", r.base.Version)
+	}
+	if r.baseErr == nil || r.flags.noRevert {
+		return nil
+	}
+	return &rejectedError{fmt.Errorf("roll --resume: %w, so that a failure could not take the directives back; "+
+		"nothing was written (--no-revert continues, %s ends the roll)", r.baseErr, r.endsIt())}
 }
 
 // stepOf returns the number of the step that the revision is, and the directives of the roll as
@@ -128,7 +137,7 @@ func isNarrowed(published, own fleetdial.Directive, step rollStep) bool {
 	case !maps.Equal(in.Labels, of.Labels):
 		return false
 	case step.count > 0:
-		return isSubset
+		return isSubset && (in.PerMille == nil) == (in.Names != nil)
 	}
 	return sameNames && in.PerMille != nil && (of.PerMille == nil || *in.PerMille <= *of.PerMille)
 }

@@ -128,7 +128,7 @@ func (r *roll) widen(ctx context.Context) error {
 	}
 	r.roster = roster
 	r.view.setRoster()
-	err = r.write(ctx, r.at+1, r.last, fleetdial.PublishOptions{IfCurrent: &r.last})
+	err = r.write(ctx, r.at+1, r.last, r.over(""))
 	if err != nil && ctx.Err() != nil && !errors.Is(err, fleetdial.ErrOutcomeUnknown) {
 		return errInterrupted
 	}
@@ -204,39 +204,39 @@ func (r *roll) revert(ctx context.Context, cause error) (fleetdial.Revision, err
 	if err != nil {
 		return fleetdial.Revision{}, err
 	}
-	return p.Publish(ctx, set, fleetdial.PublishOptions{
-		Reason: r.reason(r.at+1, revertedReason+truncated(cause.Error())), IfCurrent: &r.last,
-	})
+	return p.Publish(ctx, set, r.over(r.reason(r.at+1, revertedReason+truncated(cause.Error()))))
 }
 
 // inForce describes the revision that another author has published, and what it holds of the
 // roll.
 func (r *roll) inForce(conflict error) string {
 	c, ok := errors.AsType[*fleetdial.ConflictError](conflict)
-	if !ok || c.Set.Len() == 0 {
-		return "in force: no directive"
+	switch {
+	case !ok || c.Version == 0:
+		return "the key holds no revision"
+	case c.Set.Len() == 0:
+		return fmt.Sprintf("in force: version %d, no directives", c.Version)
 	}
-	text := fmt.Sprintf("in force: version %d, %s: %s", c.Version, tui.Count(c.Set.Len(), "directive"), listed(words(idsOf(c.Set))))
+	states := make([]string, len(r.own))
 	for i, own := range r.own {
-		state := "removed"
-		for _, d := range c.Set.Directives() {
-			switch {
-			case d.ID != own.ID:
-			case d.Equal(r.plan[r.at].directives[i]):
-				state = "as in " + r.plan[r.at].label()
-			default:
-				state = "changed"
-			}
-		}
-		if i == 0 {
-			text += "; of the roll:"
-		}
-		text += " " + tui.Word(own.ID) + " " + state
-		if i < len(r.own)-1 {
-			text += ","
+		states[i] = tui.Word(own.ID) + " " + heldState(c.Set, r.plan[r.at].directives[i], r.plan[r.at].label())
+	}
+	return fmt.Sprintf("in force: version %d, %s: %s; of the roll: %s", c.Version, tui.Count(c.Set.Len(), "directive"),
+		listed(words(idsOf(c.Set))), someOf(states))
+}
+
+// heldState says how a set holds a directive of a step.
+func heldState(set *fleetdial.Set, d fleetdial.Directive, step string) string {
+	for _, held := range set.Directives() {
+		switch {
+		case held.ID != d.ID:
+		case held.Equal(d):
+			return "as in " + step
+		default:
+			return "changed"
 		}
 	}
-	return text
+	return "removed"
 }
 
 // truncatedBytes bounds a text in the reason of a revision.

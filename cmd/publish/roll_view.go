@@ -169,7 +169,7 @@ func (v *rollView) holding(left time.Duration) {
 	if v.roll.flags.check != "" {
 		next = "check"
 	}
-	v.show(", %s in %v", next, left.Round(time.Second))
+	v.show(", %s in %v", next, (left + time.Second - 1).Truncate(time.Second))
 }
 
 // checking shows that the check runs. Its output stands below.
