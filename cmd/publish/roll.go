@@ -27,9 +27,9 @@ step is a revision. roll waits until every live instance has the revision, as --
 does, holds for --pause, runs --check, and goes on with the next step. The last step
 publishes the directives as the command asks for them. It has no pause without --check.
 
-A step is a number of instances or a percentage. A percentage that would concern no
-instance is raised. Each step keeps the instances of the step before. If a directive has
-instances of its own, the steps are parts of these.
+A step is a number of instances, or a percentage of the instances that a directive
+concerns: the whole fleet, or the instances that the file names. A percentage that would
+concern no instance is raised. Each step keeps the instances of the step before.
 
 The roll adds its directives to the set, or replaces those with the same ids, as add and
 -f --merge do. The others stay as they are. Until the last step, a replaced directive
@@ -92,10 +92,10 @@ func (a *app) rollAddCommand() *cobra.Command {
 func (a *app) registerRoll(cmd *cobra.Command, f *rollFlags, w *writeFlags) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.steps, "steps", "1,10%,100%", "steps: numbers of instances, then percentages up to 100%")
-	flags.DurationVar(&f.pause, "pause", 30*time.Second, "time between a step and its check")
+	flags.DurationVar(&f.pause, "pause", 30*time.Second, "time from a step to its check, or to the next step")
 	flags.StringVar(&f.check, "check", "", "command of sh that decides whether the roll goes on (default no check)")
-	flags.BoolVar(&f.noRevert, "no-revert", false, "leave the directives of the last step in force if a step fails")
-	flags.BoolVar(&f.resume, "resume", false, "continue a roll from the step that the key holds")
+	flags.BoolVar(&f.noRevert, "no-revert", false, "no return to the set from before the roll if a step fails")
+	flags.BoolVar(&f.resume, "resume", false, "continuation of a roll from the step that the key holds")
 	a.registerWrite(cmd, w)
 	w.registerMaxTTL(cmd)
 	flags.Lookup("wait").Hidden = true // a roll always waits
