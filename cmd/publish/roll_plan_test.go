@@ -238,3 +238,22 @@ func checkPlan(t *rapid.T, plan []plannedStep, own []fleetdial.Directive, fleet 
 }
 
 var inOneHour = time.UnixMilli(1_700_000_000_000)
+
+func TestMembersOf_LiveInstancesUnderTheirConfiguredNames(t *testing.T) {
+	t.Parallel()
+	zone := map[string]string{"zone": "eu"}
+	roster := fleetdial.Roster{Instances: []fleetdial.Instance{
+		{Name: "a", State: fleetdial.InstanceSynced, Report: &fleetdial.Report{Labels: zone}},
+		{Name: "a~2", State: fleetdial.InstancePending, Report: &fleetdial.Report{Shared: "a", Labels: zone}},
+		{Name: "b", State: fleetdial.InstanceStale},
+		{Name: "c", State: fleetdial.InstanceGone, Report: &fleetdial.Report{Labels: zone}},
+	}}
+	var names []string
+	for _, m := range membersOf(roster) {
+		names = append(names, m.name)
+		assert.Equal(t, m.name == "a", m.labels != nil)
+		assert.Equal(t, bucketOf(m.name), m.bucket)
+	}
+	slices.Sort(names)
+	assert.Equal(t, []string{"a", "a", "b"}, names)
+}

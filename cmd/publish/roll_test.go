@@ -240,7 +240,11 @@ func TestBeforeRoll_FollowsTheHistory(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 4, base.Version)
 	for _, entries := range [][]fleetdial.HistoryEntry{
-		nil, {third, second}, {third, second, first}, {third, first, entry(4, "")}, {third, second, entry(5, "other"), entry(4, "")},
+		nil,
+		{third, second},
+		{third, second, first},
+		{third, first, entry(4, "")},
+		{third, second, entry(5, "other"), entry(4, "")},
 		{entry(8, "other"), third, second, first, entry(4, "")},
 	} {
 		_, err := beforeRoll(entries, third.Revision, 3)
