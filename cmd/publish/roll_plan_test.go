@@ -257,3 +257,18 @@ func TestMembersOf_LiveInstancesUnderTheirConfiguredNames(t *testing.T) {
 	slices.Sort(names)
 	assert.Equal(t, []string{"a", "a", "b"}, names)
 }
+
+// TestRollPlan_ResumedCountKeepsItsNames goes on after instances with lower buckets have joined,
+// and one that was named is gone.
+func TestRollPlan_ResumedCountKeepsItsNames(t *testing.T) {
+	t.Parallel()
+	fleet := fleetOf(60)
+	steps, err := parseRollSteps("2,4,100%")
+	require.NoError(t, err)
+	own := []fleetdial.Directive{{ID: "a"}}
+	named := []string{fleet[40].name, "gone"}
+	before := []fleetdial.Directive{{ID: "a", Instances: &fleetdial.Instances{Names: named}}}
+	plan := planRoll(own, steps, fleet, 1, before)
+	assert.Equal(t, before, plan[0].directives)
+	assert.Equal(t, append(named, fleet[0].name, fleet[1].name), plan[1].directives[0].Instances.Names)
+}
