@@ -43,6 +43,17 @@ func (w *waitFlags) check() error {
 	return nil
 }
 
+// options returns what the flags ask of [fleetdial.Publisher.Wait].
+func (w *waitFlags) options(progress func(fleetdial.WaitStatus)) fleetdial.WaitOptions {
+	opts := fleetdial.WaitOptions{
+		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: progress,
+	}
+	if w.minInstances == 0 {
+		opts.MinInstances = fleetdial.NoMinimum
+	}
+	return opts
+}
+
 // threshold is the value of --threshold: a share, written as a percentage.
 type threshold float64
 
@@ -142,15 +153,9 @@ func (a *app) follow(
 	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Roster, w waitFlags,
 ) error {
 	view := &waitView{app: a, live: !a.json() && !a.quiet && tui.IsTerminal(a.redrawn(a.stderr))}
-	opts := fleetdial.WaitOptions{
-		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: view.show,
-	}
-	if w.minInstances == 0 {
-		opts.MinInstances = fleetdial.NoMinimum
-	}
 	waiting, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	status, err := p.Wait(waiting, rev, roster, opts)
+	status, err := p.Wait(waiting, rev, roster, w.options(view.show))
 	view.end(status, err)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -187,8 +192,7 @@ func (v *waitView) show(s fleetdial.WaitStatus) {
 	v.shown = line
 }
 
-// end shows the result, and each instance that left, is GONE, rejected the revision or lacks
-// it.
+// end shows the result, and the instances of [app.showLacking].
 func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.live {
 		fmt.Fprint(v.app.stderr, tui.ClearLine)
@@ -197,18 +201,24 @@ func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.app.json() {
 		_ = v.app.writeJSONLine(newWaitJSON(s, err, true))
 	}
+	v.app.showLacking(s, err)
+}
+
+// showLacking shows each instance that left, is GONE or rejected the revision and, after an
+// error, each that lacks it.
+func (a *app) showLacking(s fleetdial.WaitStatus, err error) {
 	for _, in := range s.Left {
-		v.app.messagef("  %s left the fleet", tui.Printable(in.Name))
+		a.messagef("  %s left the fleet", tui.Printable(in.Name))
 	}
 	for _, in := range s.Gone {
-		fmt.Fprintf(v.app.stderr, "  left out: %s\n", lacking(in))
+		fmt.Fprintf(a.stderr, "  left out: %s\n", lacking(in))
 	}
 	for _, in := range s.Rejected {
-		fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
+		fmt.Fprintf(a.stderr, "  %s\n", lacking(in))
 	}
 	if err != nil {
 		for _, in := range s.Pending {
-			fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
+			fmt.Fprintf(a.stderr, "  %s\n", lacking(in))
 		}
 	}
 }
