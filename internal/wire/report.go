@@ -74,6 +74,8 @@ type Report struct {
 	Verifies bool
 	// MaxFormat is the highest format that the instance reads, 0 if it does not state that.
 	MaxFormat int
+	// Hits is what the instance has counted, nil if it does not count.
+	Hits *ReportHits
 }
 
 // Applied is the revision that an instance has applied. Version 0 and no id stand for the
@@ -137,6 +139,7 @@ func EncodeReport(r *Report) []byte {
 		e.integer(name, r.Counters[name])
 	}
 	e.abilities(r)
+	e.hits(r.Hits)
 	return buf.Bytes()
 }
 
@@ -149,6 +152,9 @@ func optionalFields(r *Report) (n int) {
 		if written {
 			n++
 		}
+	}
+	if r.Hits != nil {
+		n += 3
 	}
 	return n
 }
