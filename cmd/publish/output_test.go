@@ -55,7 +55,7 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
-	require.NoError(t, a.writeTable(set, now, nil))
+	require.NoError(t, a.writeTable(set, now, nil, nil))
 	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), fleetdial.Request{}, now))
 	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)

@@ -70,7 +70,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.AddCommand(
 		a.addCommand(), a.removeCommand(), a.clearCommand(), a.offCommand(), a.getCommand(), a.validateCommand(),
 		a.decodeCommand(), a.watchCommand(),
-		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
+		a.statusCommand(), a.topCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
 		a.fleetsCommand(), a.forgetCommand(), a.extendCommand(), a.editCommand(getenv),
 		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
