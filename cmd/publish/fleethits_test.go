@@ -108,7 +108,7 @@ func TestTop_Text(t *testing.T) {
 busy     80    1.00/s  4       2/2        1m0s
 expired  0     0/s     0       2/2        expired
 idle     0     0/s     0       2/2        1m0s
-none     0     0/s     0       2/2        1m0s
+"none"   0     0/s     0       2/2        1m0s
 nowhere  0     0/s     0       0/2        1m0s
 off      0     0/s     0       2/2        1m0s
 on b     0     0/s     0       1/2        1m0s
