@@ -27,7 +27,8 @@ HITS is the number of requests that the directive applied to, since its publish 
 start of the instance. RATE is the number of these requests per second. CAPPED is the
 number of requests that it did not apply to because of its max_per_second. INSTANCES is
 how many of the instances that are not GONE evaluate the directive. LEFT is the time
-until its expiry. "-" is an unknown figure.
+until its expiry. "-" is an unknown figure. The line below the table adds up the hits of
+all directives.
 
 The figures are as old as the last reports of the instances, which are 10s apart by
 default. top names the instances whose figures are older than 15s. It also names the
