@@ -59,7 +59,7 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
-	require.NoError(t, a.writeTable(set, now, nil))
+	require.NoError(t, a.writeTable(set, now, nil, nil))
 	require.NoError(t, a.writeExplanation(perspective{forged, forged, map[string]string{forged: forged}}, set, fleetdial.Request{}, now))
 	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)

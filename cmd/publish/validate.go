@@ -39,7 +39,7 @@ a TTL counts from the time of this machine's clock.`,
 			if a.json() {
 				return a.writeBody(set)
 			}
-			return a.writeTable(set, now, nil)
+			return a.writeTable(set, now, nil, nil)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file to check, JSON or YAML; - for stdin")

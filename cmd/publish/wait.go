@@ -81,7 +81,10 @@ or a newer one. The exit code is 6 as soon as an instance rejects the revision, 
 after --wait-timeout. wait names the instances that rejected or lack the revision.
 
 An instance that is GONE, or becomes GONE, is left out: it does not change the exit code
-if other instances apply the revision, and wait names it with its last version.`,
+if other instances apply the revision, and wait names it with its last version.
+
+If the revision was published 10s ago or more, wait also names the directives without
+hits; see publish top --help.`,
 		Example: `  publish wait --threshold 99% --wait-timeout 30s`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -166,7 +169,24 @@ func (a *app) follow(
 	case err != nil:
 		return fmt.Errorf("version %d is published, but %w", rev.Version, err)
 	}
+	if status.Elapsed >= hitsExpectedAfter || roster.ID == rev.ID && roster.Now.Sub(roster.PublishedAt) >= hitsExpectedAfter {
+		a.noteWithoutHits(ctx, p)
+	}
 	return nil
+}
+
+// noteWithoutHits names the directives of the current revision that have no hit, as far as the
+// roster tells. Errors do not matter, because the wait is over.
+func (a *app) noteWithoutHits(ctx context.Context, p *fleetdial.Publisher) {
+	ctx, cancel := context.WithTimeout(ctx, min(a.timeout, time.Second))
+	defer cancel()
+	hits, err := a.readHits(ctx, p, fleetHits{})
+	if err != nil {
+		return
+	}
+	if ids := hits.withoutHits(); len(ids) > 0 {
+		a.messagef("%s", noHitsText(ids))
+	}
 }
 
 // waitView shows the progress of a wait: as one line that is redrawn on a terminal, as a

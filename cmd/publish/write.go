@@ -269,7 +269,7 @@ func (a *app) report(
 	case a.json():
 		err = a.writeRevision(rev)
 	case w.dryRun:
-		err = a.writeTable(rev.Set, rev.PublishedAt, nil)
+		err = a.writeTable(rev.Set, rev.PublishedAt, nil, nil)
 	}
 	if err != nil || w.dryRun || !w.wait.wait {
 		return err

@@ -36,7 +36,7 @@ type machine struct {
 	status  follow.Status
 	// whole is the set in force, and set what this machine evaluates of it.
 	whole, set *directive.Set
-	wakeAt  time.Duration
+	wakeAt     time.Duration
 	// conns are the connections of sessions that have not ended.
 	conns []*conn
 	file  *file

@@ -75,6 +75,8 @@ type Report struct {
 	Verifies bool
 	// MaxFormat is the highest format that the instance reads, 0 if it does not state that.
 	MaxFormat int
+	// Hits is what the instance has counted, nil if it does not count.
+	Hits *ReportHits
 }
 
 // ConfiguredName returns the name that the instance is configured with. It is the name that
@@ -142,6 +144,7 @@ func EncodeReport(r *Report) []byte {
 		e.integer(name, r.Counters[name])
 	}
 	e.abilities(r)
+	e.hits(r.Hits)
 	return buf.Bytes()
 }
 
@@ -154,6 +157,9 @@ func optionalFields(r *Report) (n int) {
 		if written {
 			n++
 		}
+	}
+	if r.Hits != nil {
+		n += 3
 	}
 	return n
 }
