@@ -243,8 +243,8 @@ func TestMembersOf_LiveInstancesUnderTheirConfiguredNames(t *testing.T) {
 	t.Parallel()
 	zone := map[string]string{"zone": "eu"}
 	roster := fleetdial.Roster{Instances: []fleetdial.Instance{
-		{Name: "a", State: fleetdial.InstanceSynced, Report: &fleetdial.Report{Labels: zone}},
-		{Name: "a~2", State: fleetdial.InstancePending, Report: &fleetdial.Report{Shared: "a", Labels: zone}},
+		{Name: "a", State: fleetdial.InstanceSynced, Report: &fleetdial.Report{Instance: "a", Labels: zone}},
+		{Name: "a~2", State: fleetdial.InstancePending, Report: &fleetdial.Report{Instance: "a~2", Shared: "a", Labels: zone}},
 		{Name: "b", State: fleetdial.InstanceStale},
 		{Name: "c", State: fleetdial.InstanceGone, Report: &fleetdial.Report{Labels: zone}},
 	}}
