@@ -50,9 +50,10 @@ type AdminConfig struct {
 // max_per_second. If the store is a [fleetdial.StatusStore], such as a
 // [fleetdial.Subscriber], the response also has "revision" and "status".
 //
-// POST publishes its body, which is osproxy's publish body in JSON. The query accepts two
+// POST publishes its body, which is osproxy's publish body in JSON. The query accepts three
 // parameters. "reason" is the reason for the change. "if_version" publishes only if the
-// current revision has this version, where 0 means no current revision. The response has
+// current revision has this version, where 0 means no current revision. "any_format=true"
+// publishes also if a live instance does not read the format of the set. The response has
 // the number of directives twice: as "directives", and as "published" for clients of
 // osproxy. If the handler has a Publisher, the response also has the "revision".
 //
@@ -302,8 +303,13 @@ func publishOptions(query string) (opts fleetdial.PublishOptions, err error) {
 				version = fleetdial.IfAbsent
 			}
 			opts.IfVersion = version
+		case name == "any_format":
+			if all[0] != "true" && all[0] != "false" {
+				return opts, errors.New("any_format: must be true or false")
+			}
+			opts.AnyFormat = all[0] == "true"
 		default:
-			return opts, fmt.Errorf("%s: unknown parameter (accepted: reason, if_version)", name)
+			return opts, fmt.Errorf("%s: unknown parameter (accepted: reason, if_version, any_format)", name)
 		}
 	}
 	return opts, nil
@@ -318,6 +324,9 @@ func problemOf(err error, fallback Reason) problem {
 	}
 	if e, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return problem{Status: http.StatusConflict, Error: ReasonConflict, Version: &e.Version}
+	}
+	if e, ok := errors.AsType[*fleetdial.FormatError](err); ok && e.Err == nil {
+		return problem{Status: http.StatusConflict, Error: ReasonFormat, Detail: e.Error()}
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{

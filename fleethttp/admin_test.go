@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -91,6 +92,7 @@ func TestAdmin_RejectedRequests(t *testing.T) {
 		"unknown parameter":   {memory, call{method: post, query: "ifversion=3", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"repeated parameter":  {memory, call{method: post, query: "reason=a&reason=b", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"version in memory":   {memory, call{method: post, query: "if_version=1", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"not a truth value":   {memory, call{method: post, query: "any_format=1", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"not a version":       {memory, call{method: post, query: "if_version=x", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"malformed query":     {memory, call{method: post, query: "%zz", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"wrong type":          {memory, call{method: post, body: strings.Replace(goodBody, `"acme"`, "5", 1)}, 400, fleethttp.ReasonInvalid},
@@ -180,6 +182,17 @@ func TestAdmin_FleetPublish(t *testing.T) {
 	assert.Equal(t, http.StatusOK, got.code)
 	got = call{method: http.MethodPost, query: "reason=slow+searches", body: goodBody}.to(t, h)
 	assert.Equal(t, http.StatusOK, got.code)
+
+	require.NoError(t, client.ZAdd(t.Context(), "fleetdial:{default}:fleet", redis.Z{
+		Score: float64(time.Now().UnixMilli()), Member: "without-report",
+	}).Err())
+	limited := strings.Replace(goodBody, `"level"`, `"max_per_second":1,"level"`, 1)
+	got = call{method: http.MethodPost, body: limited}.to(t, h)
+	assert.Equal(t, http.StatusConflict, got.code)
+	assert.Equal(t, string(fleethttp.ReasonFormat), got.body["error"])
+	assert.Contains(t, got.body["detail"], "without-report")
+	got = call{method: http.MethodPost, query: "any_format=true&reason=slow+searches", body: limited}.to(t, h)
+	assert.Equal(t, http.StatusOK, got.code, got.body)
 
 	require.NoError(t, sub.Refresh(t.Context()))
 	got = call{}.to(t, h)
