@@ -12,6 +12,9 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
+// counted returns hits.
+func counted(applied, capped int64) Hits { return Hits{Applied: applied, Capped: capped} }
+
 // reportedHits returns the hits of a report, for directives named by their ids.
 func reportedHits(window time.Duration, total Hits, recent map[string]int64, hits ...DirectiveHits) *ReportHits {
 	out := &ReportHits{Window: window, Total: total}
@@ -33,20 +36,22 @@ func TestRosterHits_AddsUp(t *testing.T) {
 		}
 		roster.Instances = append(roster.Instances, in)
 	}
-	x := func(applied, capped int64) DirectiveHits { return DirectiveHits{ID: "x", Hits: Hits{applied, capped}} }
+	x := func(applied, capped int64) DirectiveHits {
+		return DirectiveHits{ID: "x", Hits: counted(applied, capped)}
+	}
 	y := DirectiveHits{ID: "y", Hits: Hits{Applied: 5}}
-	counted := reportedHits(10*time.Second, Hits{1000, 10}, nil, x(1000, 10))
+	some := reportedHits(10*time.Second, counted(1000, 10), nil, x(1000, 10))
 	assert.Equal(t, RosterHits{}, roster.Hits(), "an empty roster")
 
-	instance("a", 3*time.Second, reportedHits(10*time.Second, Hits{105, 7}, map[string]int64{"x": 50, "y": 5}, x(100, 7), y), nil)
-	instance("b", 9*time.Second, reportedHits(5*time.Second, Hits{30, 1}, map[string]int64{"x": 10}, x(20, 1)), nil)
-	instance("just begun", time.Second, reportedHits(0, Hits{1, 0}, map[string]int64{"x": 1}, x(1, 0)), nil)
-	instance("gone", time.Minute, counted, func(in *Instance) { in.State = InstanceGone })
-	instance("behind", time.Minute, counted, func(in *Instance) { in.Report.Applied.ID = wire.NewID() })
-	instance("altered", time.Minute, counted, func(in *Instance) { in.Report.Applied.Digest = "f" })
+	instance("a", 3*time.Second, reportedHits(10*time.Second, counted(105, 7), map[string]int64{"x": 50, "y": 5}, x(100, 7), y), nil)
+	instance("b", 9*time.Second, reportedHits(5*time.Second, counted(30, 1), map[string]int64{"x": 10}, x(20, 1)), nil)
+	instance("just begun", time.Second, reportedHits(0, counted(1, 0), map[string]int64{"x": 1}, x(1, 0)), nil)
+	instance("gone", time.Minute, some, func(in *Instance) { in.State = InstanceGone })
+	instance("behind", time.Minute, some, func(in *Instance) { in.Report.Applied.ID = wire.NewID() })
+	instance("altered", time.Minute, some, func(in *Instance) { in.Report.Applied.Digest = "f" })
 	instance("older build", time.Minute, nil, nil)
-	instance("nothing applied", time.Minute, counted, func(in *Instance) { in.Report.Applied = nil })
-	instance("no report", time.Minute, counted, func(in *Instance) { in.Report = nil })
+	instance("nothing applied", time.Minute, some, func(in *Instance) { in.Report.Applied = nil })
+	instance("no report", time.Minute, some, func(in *Instance) { in.Report = nil })
 	instance("stale", 2*time.Second, reportedHits(time.Second, Hits{}, nil), func(in *Instance) { in.State = InstanceStale })
 
 	got := roster.Hits()
