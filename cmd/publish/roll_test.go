@@ -33,7 +33,7 @@ func startRollFleet(t *testing.T, n, maxBytes int) *rollFleet {
 	for i := range n {
 		cfg := fleetdial.SubscriberConfig{
 			Instance: fmt.Sprintf("web-%02d", i), Labels: map[string]string{"zone": []string{"eu", "us", "ap"}[i%3]},
-			ReportInterval: 500 * time.Millisecond, Logger: slog.New(slog.DiscardHandler),
+			ReportInterval: 2 * time.Second, Logger: slog.New(slog.DiscardHandler),
 		}
 		if i == n-1 {
 			cfg.MaxBytes = maxBytes
