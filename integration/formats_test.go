@@ -78,7 +78,7 @@ func TestFormats_TwoBuildsInOneFleet(t *testing.T) {
 	assert.Equal(t, fleetdial.RejectInvalid, in.Report.Rejected.Reason)
 	assert.Equal(t, version, in.Report.Applied.Version)
 	assert.Equal(t, 1, in.Report.MaxFormat)
-	assert.NotEqual(t, fleetdial.InstanceSynced, in.State)
+	assert.Equal(t, fleetdial.InstanceRejected, in.State)
 	instanceOnce(t, pub, "now", func(in fleetdial.Instance) bool { return in.State == fleetdial.InstanceSynced })
 
 	last := publish("last")
