@@ -1,6 +1,7 @@
 # make check             formatting, vet, staticcheck, standard words, go.mod
 # make test              all tests with the race detector, on real redis-server processes; installs what it needs
-# make test-integration  tests with other people's clients, parsers and servers (etcd); installs what it needs
+# make test-integration  tests with other people's clients, parsers and servers (etcd), and with an earlier build from
+#                        the history of the repository; installs what it needs
 # make test-ha           those of make test with more than one server: Sentinel, replicas, Cluster
 # make stress            all tests repeatedly on a busy machine, for STRESS, to find flaky tests
 # make soak              a fleet under random faults for SOAK

@@ -65,7 +65,8 @@ type RollbackOptions struct {
 
 // Rollback publishes the directives of an older revision again, as a new revision. It returns
 // the new revision, and the directives that it left out because they have expired. Its errors
-// are those of [Publisher.Find] and of [Publisher.Publish].
+// are those of [Publisher.Find] and of [Publisher.Publish], also a *[FormatError] if the older
+// revision needs a format that a live instance does not read.
 func (p *Publisher) Rollback(
 	ctx context.Context, version int64, opts RollbackOptions,
 ) (rev Revision, expired []Directive, err error) {

@@ -63,6 +63,7 @@ var layers = map[string]layer{
 	"internal/report": {
 		folders: []string{
 			"internal/follow", "internal/redisstore", "internal/host", "internal/pace", "internal/wire", "internal/store",
+			"internal/directive",
 		},
 	},
 	"internal/redisurl": {folders: []string{"internal/suggest"}, libraries: []string{"github.com/redis/go-redis/"}},

@@ -137,7 +137,7 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 		return InstanceGone
 	case in.Err != nil, rep == nil:
 		return InstanceStale
-	case rep.Rejected != nil && rep.Rejected.ID == r.ID && rep.State == StateRejected:
+	case r.isRejectedBy(rep):
 		return InstanceRejected
 	case r.isRecent() && follows(rep.State) && (rep.Applied == nil || rep.Applied.ID != r.ID):
 		return InstancePending
@@ -149,6 +149,17 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 		return InstanceSynced
 	}
 	return InstanceStale
+}
+
+// isRejectedBy reports whether an instance has rejected the current revision. A build that does
+// not know the format of a value reports neither its version nor its id. It has rejected the
+// current revision if it has rejected a value since that was published.
+func (r *Roster) isRejectedBy(rep *Report) bool {
+	j := rep.Rejected
+	if j == nil || rep.State != StateRejected {
+		return false
+	}
+	return j.ID == r.ID || j.ID == "" && j.Version == 0 && r.Version > 0 && !j.At.Before(r.PublishedAt)
 }
 
 // follows reports whether an instance in the state hears of the next revision. Before that

@@ -49,25 +49,33 @@ func TestRoster_Judge(t *testing.T) {
 			in.scored, in.Report.WrittenAt = r.Now.Add(-scored), r.Now.Add(-written)
 		}
 	}
+	unread := func(age time.Duration) func(*Roster, *Instance) {
+		return func(r *Roster, in *Instance) {
+			rejected(StateRejected, func(Roster) string { return "" })(r, in)
+			in.Report.Rejected.Version, in.Report.Rejected.At = 0, r.PublishedAt.Add(-age)
+		}
+	}
 	for name, c := range map[string]struct {
 		change func(*Roster, *Instance)
 		want   InstanceState
 		reason string
 	}{
-		"current":                 {func(*Roster, *Instance) {}, InstanceSynced, ""},
-		"empty value":             {func(r *Roster, in *Instance) { in.Report.State = StateEmpty }, InstanceSynced, ""},
-		"stale by its own report": {func(r *Roster, in *Instance) { in.Report.State = StateStale }, InstanceStale, ""},
-		"missing key":             {func(r *Roster, in *Instance) { r.Published = false }, InstanceStale, ""},
-		"another value":           {func(r *Roster, in *Instance) { in.Report.Applied.Digest = "f" }, InstanceStale, "another value"},
-		"rejected":                {rejected(StateRejected, current), InstanceRejected, ""},
-		"rejected an older one":   {rejected(StateRejected, func(Roster) string { return older }), InstanceStale, ""},
-		"rejected before":         {rejected(StateLive, current), InstanceStale, ""},
-		"rejected, and stale":     {rejected(StateStale, current), InstanceStale, ""},
-		"nothing applied":         {func(r *Roster, in *Instance) { in.Report.Applied = nil }, InstanceNever, ""},
-		"behind at once":          {behind(0), InstancePending, ""},
-		"behind for a moment":     {behind(4999 * time.Millisecond), InstancePending, ""},
-		"behind for longer":       {behind(5 * time.Second), InstanceStale, ""},
-		"published in the future": {behind(-time.Hour), InstanceStale, ""},
+		"rejected without an id, after the publish": {unread(0), InstanceRejected, ""},
+		"rejected without an id, before":            {unread(time.Millisecond), InstanceStale, ""},
+		"current":                                   {func(*Roster, *Instance) {}, InstanceSynced, ""},
+		"empty value":                               {func(r *Roster, in *Instance) { in.Report.State = StateEmpty }, InstanceSynced, ""},
+		"stale by its own report":                   {func(r *Roster, in *Instance) { in.Report.State = StateStale }, InstanceStale, ""},
+		"missing key":                               {func(r *Roster, in *Instance) { r.Published = false }, InstanceStale, ""},
+		"another value":                             {func(r *Roster, in *Instance) { in.Report.Applied.Digest = "f" }, InstanceStale, "another value"},
+		"rejected":                                  {rejected(StateRejected, current), InstanceRejected, ""},
+		"rejected an older one":                     {rejected(StateRejected, func(Roster) string { return older }), InstanceStale, ""},
+		"rejected before":                           {rejected(StateLive, current), InstanceStale, ""},
+		"rejected, and stale":                       {rejected(StateStale, current), InstanceStale, ""},
+		"nothing applied":                           {func(r *Roster, in *Instance) { in.Report.Applied = nil }, InstanceNever, ""},
+		"behind at once":                            {behind(0), InstancePending, ""},
+		"behind for a moment":                       {behind(4999 * time.Millisecond), InstancePending, ""},
+		"behind for longer":                         {behind(5 * time.Second), InstanceStale, ""},
+		"published in the future":                   {behind(-time.Hour), InstanceStale, ""},
 		"rejected an older one, just before": {func(r *Roster, in *Instance) {
 			rejected(StateRejected, func(Roster) string { return older })(r, in)
 			r.PublishedAt = r.Now

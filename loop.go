@@ -134,7 +134,7 @@ func (s *Subscriber) writeLines() {
 
 // show makes the follower's status the one that Status returns.
 func (s *Subscriber) show() {
-	v := &report.View{Status: s.follower.Status(), Digest: s.follower.Digest()}
+	v := &report.View{Status: s.follower.Status(), Digest: s.follower.Digest(), Set: s.set.Load()}
 	v.Epoch, v.RoundTrip = s.follower.Clock()
 	s.view.Store(v)
 }

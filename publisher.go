@@ -82,6 +82,10 @@ type PublishOptions struct {
 	// an empty value or none. Otherwise Publish returns a *ConflictError. IfCurrent cannot stand
 	// for an unreadable value, because such a value may have no ID.
 	IfUnreadable bool
+	// AnyFormat also publishes a set in a format that a live instance does not read. Such an
+	// instance rejects the revision, and keeps the set that it has. Otherwise Publish returns a
+	// *FormatError.
+	AnyFormat bool
 	// DryRun does everything except the write, and returns the revision that would be written.
 	DryRun bool
 }
@@ -160,8 +164,10 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 // Publish makes the set the fleet's current set, and announces it. A nil set is an empty one.
 // Publish returns the revision as it was written.
 //
-// The error is a *[ConflictError] if the current revision is not the expected one, and a
-// *[ValidationError] if something is beyond the limits. If a reply is lost, Publish finds out
+// The error is a *[ConflictError] if the current revision is not the expected one, a
+// *[ValidationError] if something is beyond the limits, and a *[FormatError] if a directive has
+// Instances or MaxPerSecond and a live instance does not read format 2. Publish reads the roster
+// only for such a set. If a reply is lost, Publish finds out
 // what became of it, and tries again after any error, until ctx ends and for up to three seconds
 // after that. If it does not find out, the error wraps [ErrOutcomeUnknown] and the last error. If
 // Redis denied a command after the write, such as PUBLISH, the revision is returned with the
@@ -215,6 +221,11 @@ func (p *Publisher) publish(ctx context.Context, t transaction) (Revision, error
 	var last error
 	for {
 		rev, err := t.run(ctx)
+		if errors.Is(err, errFormatsUnknown) {
+			if err = t.readFormats(ctx); err == nil {
+				continue
+			}
+		}
 		if !t.goesOn(err) {
 			return rev, t.cause(err)
 		}

@@ -28,6 +28,7 @@ var (
 // A token is hex(payload).hex(HMAC-SHA256(key, payload)), as in osproxy, the OpenSearch
 // proxy from which fleetdial has its vocabulary. The payload is JSON, and is not secret.
 // The payload leaves out the directive's ID and the fraction of a second of its expiry.
+// A token cannot hold Instances or MaxPerSecond, so SignToken rejects a directive with them.
 // The error is [ErrTokenKey] or a *[ValidationError].
 func SignToken(key []byte, d Directive) (string, error) { return wire.SignToken(key, d) }
 

@@ -1,6 +1,7 @@
 package fleetdial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type transaction struct {
 	headerOnly bool
 	// reported are the versions that the roster reports as applied, if the publisher signs.
 	reported []int64
+	// formats is what the live instances read. It is nil until a set needs a higher format than 1.
+	formats  *formats
 	attempts attempts
 	// readOnly is the last error with which a replica answered, nil if none did. readOnlySince is
 	// when a replica answered first.
@@ -146,7 +149,7 @@ func (t *transaction) next(
 	if set == nil {
 		set = new(Set)
 	}
-	if err := t.checkExpiries(current.Set, set, found.Now); err != nil {
+	if err := cmp.Or(t.checkExpiries(current.Set, set, found.Now), t.checkFormat(set)); err != nil {
 		return Revision{}, err
 	}
 	return Revision{

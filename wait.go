@@ -321,6 +321,9 @@ func (w *wait) hasRejected(in *Instance, head *Roster) bool {
 		return false
 	}
 	j := in.Report.Rejected
+	if head.ID == w.id && w.id != "" && head.isRejectedBy(in.Report) {
+		return true
+	}
 	return j.ID == w.id && j.ID != "" || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 

@@ -44,13 +44,16 @@ type AdminConfig struct {
 // AdminHandler returns a handler that shows and publishes directives, for a path such as
 // /admin/directives. The error reports a store that is nil, or a Token that is too short.
 //
-// GET returns the set of the store as "directives". Each directive has the fields of a
-// publish body and "expired". If the store is a [fleetdial.StatusStore], such as a
+// GET returns the set of the store as "directives", which are those that this instance
+// evaluates. Each directive has the fields of a publish body, "expired" and, if the store
+// counts, "hits": how many requests it was "applied" to, and how many were "capped" by its
+// max_per_second. If the store is a [fleetdial.StatusStore], such as a
 // [fleetdial.Subscriber], the response also has "revision" and "status".
 //
-// POST publishes its body, which is osproxy's publish body in JSON. The query accepts two
+// POST publishes its body, which is osproxy's publish body in JSON. The query accepts three
 // parameters. "reason" is the reason for the change. "if_version" publishes only if the
-// current revision has this version, where 0 means no current revision. The response has
+// current revision has this version, where 0 means no current revision. "any_format=true"
+// publishes also if a live instance does not read the format of the set. The response has
 // the number of directives twice: as "directives", and as "published" for clients of
 // osproxy. If the handler has a Publisher, the response also has the "revision".
 //
@@ -123,6 +126,23 @@ type directiveView struct {
 	Principal      string    `json:"principal,omitempty"`
 	Endpoint       string    `json:"endpoint,omitempty"`
 	Expired        bool      `json:"expired"`
+
+	Instances    *instancesView `json:"instances,omitempty"`
+	MaxPerSecond int            `json:"max_per_second,omitempty"`
+	Hits         *hitsView      `json:"hits,omitempty"`
+}
+
+// instancesView is which instances evaluate a directive, as in a publish body.
+type instancesView struct {
+	Names    []string          `json:"names,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	PerMille *int              `json:"per_mille,omitempty"`
+}
+
+// hitsView is what a directive has counted on this instance.
+type hitsView struct {
+	Applied int64 `json:"applied"`
+	Capped  int64 `json:"capped"`
 }
 
 type revisionView struct {
@@ -142,19 +162,15 @@ type introspection struct {
 
 func (h *admin) introspect(now time.Time) introspection {
 	// Explain uses the clock of the set to determine whether a directive has expired.
-	explained := h.store.Load().Explain(fleetdial.Request{}, now).Directives
+	set := h.store.Load()
+	explained := set.Explain(fleetdial.Request{}, now).Directives
+	hits := hitsOf(set)
 	out := introspection{Directives: make([]directiveView, len(explained))}
 	for i, e := range explained {
-		d := e.Directive
-		view := directiveView{
-			ID: d.ID, Level: d.Level.String(), SamplePerMille: d.SamplePerMille, ExpiresAt: d.ExpiresAt.UTC(),
-			RingBuffer: d.RingBuffer, Capture: d.Capture, Expired: e.Expired,
-			Tenant: d.Match.Tenant, Index: d.Match.Index, Principal: d.Match.Principal,
+		out.Directives[i] = newDirectiveView(e.Directive, e.Expired)
+		if hits != nil {
+			out.Directives[i].Hits = new(hits[e.Directive.ID])
 		}
-		if d.Match.Endpoint != fleetdial.AnyEndpoint {
-			view.Endpoint = d.Match.Endpoint.String()
-		}
-		out.Directives[i] = view
 	}
 	if s, ok := h.store.(fleetdial.StatusStore); ok {
 		status := s.Status()
@@ -162,6 +178,33 @@ func (h *admin) introspect(now time.Time) introspection {
 		out.Status, out.Revision = &view, &revision
 	}
 	return out
+}
+
+// hitsOf returns the hits of the directives by their ids, nil if the set does not count.
+func hitsOf(set *fleetdial.Set) map[string]hitsView {
+	if set.LevelHits() == nil {
+		return nil
+	}
+	hits := make(map[string]hitsView)
+	for _, h := range set.Hits() {
+		hits[h.ID] = hitsView(h.Hits)
+	}
+	return hits
+}
+
+func newDirectiveView(d fleetdial.Directive, expired bool) directiveView {
+	view := directiveView{
+		ID: d.ID, Level: d.Level.String(), SamplePerMille: d.SamplePerMille, ExpiresAt: d.ExpiresAt.UTC(),
+		RingBuffer: d.RingBuffer, Capture: d.Capture, Expired: expired,
+		Tenant: d.Match.Tenant, Index: d.Match.Index, Principal: d.Match.Principal, MaxPerSecond: d.MaxPerSecond,
+	}
+	if d.Match.Endpoint != fleetdial.AnyEndpoint {
+		view.Endpoint = d.Match.Endpoint.String()
+	}
+	if d.Instances != nil {
+		view.Instances = new(instancesView(*d.Instances))
+	}
+	return view
 }
 
 func newRevisionView(rev fleetdial.Revision) revisionView {
@@ -260,8 +303,13 @@ func publishOptions(query string) (opts fleetdial.PublishOptions, err error) {
 				version = fleetdial.IfAbsent
 			}
 			opts.IfVersion = version
+		case name == "any_format":
+			if all[0] != "true" && all[0] != "false" {
+				return opts, errors.New("any_format: must be true or false")
+			}
+			opts.AnyFormat = all[0] == "true"
 		default:
-			return opts, fmt.Errorf("%s: unknown parameter (accepted: reason, if_version)", name)
+			return opts, fmt.Errorf("%s: unknown parameter (accepted: reason, if_version, any_format)", name)
 		}
 	}
 	return opts, nil
@@ -276,6 +324,9 @@ func problemOf(err error, fallback Reason) problem {
 	}
 	if e, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return problem{Status: http.StatusConflict, Error: ReasonConflict, Version: &e.Version}
+	}
+	if e, ok := errors.AsType[*fleetdial.FormatError](err); ok && e.Err == nil {
+		return problem{Status: http.StatusConflict, Error: ReasonFormat, Detail: e.Error()}
 	}
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -91,6 +92,7 @@ func TestAdmin_RejectedRequests(t *testing.T) {
 		"unknown parameter":   {memory, call{method: post, query: "ifversion=3", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"repeated parameter":  {memory, call{method: post, query: "reason=a&reason=b", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"version in memory":   {memory, call{method: post, query: "if_version=1", body: goodBody}, 400, fleethttp.ReasonParameter},
+		"not a truth value":   {memory, call{method: post, query: "any_format=1", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"not a version":       {memory, call{method: post, query: "if_version=x", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"malformed query":     {memory, call{method: post, query: "%zz", body: goodBody}, 400, fleethttp.ReasonParameter},
 		"wrong type":          {memory, call{method: post, body: strings.Replace(goodBody, `"acme"`, "5", 1)}, 400, fleethttp.ReasonInvalid},
@@ -141,6 +143,7 @@ func TestAdmin_MemoryStore(t *testing.T) {
 	shown := got.body["directives"].([]any)[0].(map[string]any)
 	assert.NotEmpty(t, shown["expires_at"])
 	delete(shown, "expires_at")
+	delete(shown, "hits") // of a store that counts
 	assert.Equal(t, map[string]any{
 		"id": "a", "level": "Shape", "tenant": "acme", "sample_per_mille": 1000.0,
 		"ring_buffer": false, "capture": false, "expired": false,
@@ -180,6 +183,17 @@ func TestAdmin_FleetPublish(t *testing.T) {
 	got = call{method: http.MethodPost, query: "reason=slow+searches", body: goodBody}.to(t, h)
 	assert.Equal(t, http.StatusOK, got.code)
 
+	require.NoError(t, client.ZAdd(t.Context(), "fleetdial:{default}:fleet", redis.Z{
+		Score: float64(time.Now().UnixMilli()), Member: "without-report",
+	}).Err())
+	limited := strings.Replace(goodBody, `"level"`, `"max_per_second":1,"level"`, 1)
+	got = call{method: http.MethodPost, body: limited}.to(t, h)
+	assert.Equal(t, http.StatusConflict, got.code)
+	assert.Equal(t, string(fleethttp.ReasonFormat), got.body["error"])
+	assert.Contains(t, got.body["detail"], "without-report")
+	got = call{method: http.MethodPost, query: "any_format=true&reason=slow+searches", body: limited}.to(t, h)
+	assert.Equal(t, http.StatusOK, got.code, got.body)
+
 	require.NoError(t, sub.Refresh(t.Context()))
 	got = call{}.to(t, h)
 	assert.Equal(t, "slow searches", got.body["revision"].(map[string]any)["reason"])
@@ -192,6 +206,51 @@ func TestAdmin_FleetPublish(t *testing.T) {
 	assert.Equal(t, http.StatusServiceUnavailable, got.code)
 	assert.Equal(t, string(fleethttp.ReasonUnavailable), got.body["error"])
 	assert.NotContains(t, got.body, "detail", "a Redis error names servers, so it must not be in the response")
+}
+
+// TestAdmin_ShowsInstancesAndHits shows the directives that concern an instance, and what they
+// have counted.
+func TestAdmin_ShowsInstancesAndHits(t *testing.T) {
+	t.Parallel()
+	client := testutil.StartRedis(t).Client(t)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	set, err := fleetdial.ParseSet([]byte(`{"directives":[
+		{"id":"all","level":"Shape","tenant":"acme","ttl_secs":60},
+		{"id":"canary","level":"Shape","tenant":"acme","ttl_secs":60,"max_per_second":1,
+			"instances":{"names":["web-1","web-2"],"labels":{"zone":"eu"},"per_mille":1000}},
+		{"id":"other","level":"Shape","tenant":"acme","ttl_secs":60,"instances":{"per_mille":0}}]}`), time.Now())
+	require.NoError(t, err)
+	_, err = pub.Publish(t.Context(), set, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	sub, err := fleetdial.Subscribe(t.Context(), client, fleetdial.SubscriberConfig{
+		Instance: "web-1", Labels: map[string]string{"zone": "eu"}, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	defer sub.Close()
+	const requests = 1000
+	for range requests {
+		sub.Decide(fleetdial.Request{Tenant: "acme", ID: "r"})
+	}
+	directives := call{}.to(t, adminOf(t, sub, fleethttp.AdminConfig{Token: adminToken})).body["directives"].([]any)
+	require.Len(t, directives, 2, "the directive of other instances is left out")
+	all, canary := directives[0].(map[string]any), directives[1].(map[string]any)
+	assert.NotContains(t, all, "instances")
+	assert.NotContains(t, all, "max_per_second")
+	assert.Equal(t, map[string]any{"applied": float64(requests), "capped": 0.0}, all["hits"])
+	assert.Equal(t, map[string]any{
+		"names": []any{"web-1", "web-2"}, "labels": map[string]any{"zone": "eu"}, "per_mille": 1000.0,
+	}, canary["instances"])
+	assert.Equal(t, 1.0, canary["max_per_second"])
+	hits := canary["hits"].(map[string]any)
+	assert.Positive(t, hits["applied"])
+	assert.Positive(t, hits["capped"])
+	assert.Equal(t, float64(requests), hits["applied"].(float64)+hits["capped"].(float64))
+
+	static := call{}.to(t, adminOf(t, fleetdial.Static(set), fleethttp.AdminConfig{Token: adminToken}))
+	for _, d := range static.body["directives"].([]any) {
+		assert.NotContains(t, d, "hits", "a store that does not count")
+	}
 }
 
 // TestAdmin_UnknownFailureIsNotShown has a Redis whose key for the fleet is of another type,

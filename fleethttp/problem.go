@@ -30,6 +30,9 @@ const (
 	// ReasonConflict, 409: the current revision does not have the version of if_version.
 	// "version" is the version of the current revision.
 	ReasonConflict Reason = "conflict"
+	// ReasonFormat, 409: a live instance does not read the format that the set needs. "detail"
+	// names the instances. any_format=true publishes nevertheless.
+	ReasonFormat Reason = "format_not_read"
 	// ReasonUnavailable, 503: Redis is unreachable. Nothing was written.
 	ReasonUnavailable Reason = "unavailable"
 	// ReasonOutcomeUnknown, 504: the reply of Redis was lost. The set may be published.

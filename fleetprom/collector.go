@@ -16,6 +16,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	directives = desc("directives", "Number of directives in the set, by condition (active or expired).", "condition")
+	hits       = desc("hits_total", "Number of requests that directives applied to, by level. A request counts once for each directive.", "level")
+	capped     = desc("capped_total", "Number of requests that directives did not apply to because of their max_per_second, by level.", "level")
 
 	state           = desc("state", "State of the subscriber: 1 for the current state, 0 for the other states.", "state")
 	lastSync        = desc("last_sync_timestamp_seconds", "Local Unix time of the last successful read of the fleet's key.")
@@ -46,12 +48,12 @@ var reasons = []fleetdial.RejectReason{
 
 type collector struct{ store fleetdial.Store }
 
-// NewCollector returns a collector that reports the number of directives in the store. If
-// the store is a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector
+// NewCollector returns a collector that reports the number of directives in the store and, if
+// the store counts, the hits of its directives, see [fleetdial.Set.LevelHits]. If the store is a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector
 // also reports its status. A nil store has no directives.
 //
 // The collector reads only memory, and is safe for concurrent use. The label values are
-// fixed words for states, reasons and conditions. They never contain a name from a
+// fixed words for states, reasons, conditions and levels. They never contain a name from a
 // directive. A process with several fleets registers each collector with
 // [prometheus.WrapRegistererWith] and a label for the fleet.
 func NewCollector(store fleetdial.Store) prometheus.Collector {
@@ -64,6 +66,8 @@ func NewCollector(store fleetdial.Store) prometheus.Collector {
 // Describe sends the descriptions of the metrics that Collect can send.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- directives
+	ch <- hits
+	ch <- capped
 	if _, ok := c.store.(fleetdial.StatusStore); !ok {
 		return
 	}
@@ -80,10 +84,12 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	active, expired := count(c.store.Load())
+	set := c.store.Load()
+	active, expired := count(set)
 	gauge(directives, float64(active), "active")
 	gauge(directives, float64(expired), "expired")
 	s, ok := c.store.(fleetdial.StatusStore)
+	collectHits(ch, set, ok)
 	if !ok {
 		return
 	}
@@ -103,6 +109,22 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	collectCounters(ch, status.Counters)
 	ch <- histogram(announceToApply, status.AnnounceToApply)
 	ch <- histogram(publishToApply, status.PublishToApply)
+}
+
+// collectHits sends the hits by level. A set that does not count has none, or zeros, as before
+// the first revision of a subscriber.
+func collectHits(ch chan<- prometheus.Metric, set *fleetdial.Set, zeros bool) {
+	all := set.LevelHits()
+	if all == nil && zeros {
+		for level := fleetdial.Off; level <= fleetdial.ShapeRewriteDiff; level++ {
+			all = append(all, fleetdial.LevelHits{Level: level})
+		}
+	}
+	for _, h := range all {
+		level := h.Level.String()
+		ch <- prometheus.MustNewConstMetric(hits, prometheus.CounterValue, float64(h.Applied), level)
+		ch <- prometheus.MustNewConstMetric(capped, prometheus.CounterValue, float64(h.Capped), level)
+	}
 }
 
 func collectCounters(ch chan<- prometheus.Metric, counters fleetdial.Counters) {

@@ -44,7 +44,7 @@ func TestCollector_MemoryStore(t *testing.T) {
 # TYPE fleetdial_directives gauge
 fleetdial_directives{condition="active"} 2
 fleetdial_directives{condition="expired"} 1
-`)))
+`), "fleetdial_directives"))
 }
 
 // TestCollector_Subscriber collects the metrics of a subscriber that applied two
@@ -95,6 +95,51 @@ func TestCollector_Subscriber(t *testing.T) {
 	problems, err := testutil.GatherAndLint(registry)
 	require.NoError(t, err)
 	assert.Empty(t, problems)
+}
+
+// TestCollector_Hits counts the requests of a subscriber by the levels of its directives, also
+// after a directive was replaced.
+func TestCollector_Hits(t *testing.T) {
+	t.Parallel()
+	client := servers.StartRedis(t).Client(t)
+	ctx := t.Context()
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	publish := func(directives ...fleetdial.Directive) {
+		for i := range directives {
+			directives[i].SamplePerMille, directives[i].ExpiresAt = 1000, time.Now().Add(time.Hour)
+		}
+		set, err := fleetdial.NewSet(directives)
+		require.NoError(t, err)
+		_, err = pub.Publish(ctx, set, fleetdial.PublishOptions{})
+		require.NoError(t, err)
+	}
+	publish(fleetdial.Directive{ID: "id-canary-1", Level: fleetdial.Shape},
+		fleetdial.Directive{ID: "id-canary-2", Level: fleetdial.ShapeTiming, MaxPerSecond: 1})
+	sub, err := fleetdial.Subscribe(ctx, client, fleetdial.SubscriberConfig{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer sub.Close()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(fleetprom.NewCollector(sub)))
+	for range 1000 {
+		sub.Decide(fleetdial.Request{ID: "r"})
+	}
+	got := gather(t, registry)
+	assert.Equal(t, 1000.0, got[`fleetdial_hits_total{Shape}`])
+	assert.Equal(t, 0.0, got[`fleetdial_hits_total{ShapeRewriteDiff}`])
+	assert.Equal(t, 0.0, got[`fleetdial_capped_total{Shape}`])
+	assert.Positive(t, got[`fleetdial_hits_total{ShapeTiming}`])
+	assert.Positive(t, got[`fleetdial_capped_total{ShapeTiming}`])
+	assert.Equal(t, 1000.0, got[`fleetdial_hits_total{ShapeTiming}`]+got[`fleetdial_capped_total{ShapeTiming}`])
+
+	publish()
+	require.NoError(t, sub.Refresh(ctx))
+	assert.Equal(t, 1000.0, gather(t, registry)[`fleetdial_hits_total{Shape}`], "a counter never decreases")
+	for name := range got {
+		assert.NotContains(t, name, "canary")
+	}
+	assert.Zero(t, testutil.CollectAndCount(fleetprom.NewCollector(fleetdial.Static(nil)), "fleetdial_hits_total"),
+		"a store that does not count")
 }
 
 // gather returns the value of each metric by its name and label values. The value of a

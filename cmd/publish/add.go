@@ -19,6 +19,7 @@ type addFlags struct {
 	ttl                                           time.Duration
 	sample                                        int
 	ringBuffer, capture                           bool
+	instances                                     instanceFlags
 }
 
 func (a *app) addCommand() *cobra.Command {
@@ -29,21 +30,28 @@ func (a *app) addCommand() *cobra.Command {
 		Short: "Add a directive, or replace the directive with the same id",
 		Long: `add publishes the fleet's set with one more directive. A directive with the same id is
 replaced, and expired directives are removed. A target that is not given matches
-every request.`,
-		Example: `  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m`,
-		Args:    cobra.NoArgs,
+every request.
+
+--on-instance, --on and --on-per-mille select the instances that evaluate the directive.
+If several are given, all of them must select an instance. A larger --on-per-mille keeps
+the instances of a smaller one. --max-per-second limits the requests on each instance:
+beyond it, the directive does not apply, and others do.`,
+		Example: `  publish add --level ShapeTiming --tenant acme --endpoint Search --sample 100 --ttl 10m
+  publish add --level Shape --tenant acme --on zone=eu --on-per-mille 10% --max-per-second 100 --ttl 10m`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.add(cmd.Context(), add, w, cmd.Flags().Changed)
 		},
 	}
 	cmd.Flags().StringVar(&add.id, "id", "", "id of the directive (default a random id)")
 	add.register(cmd)
+	a.registerInstances(cmd, &add.instances)
 	a.registerWrite(cmd, &w)
 	w.registerMaxTTL(cmd)
 	return cmd
 }
 
-// register adds the flags that describe the directive, except its id.
+// register adds the flags that describe the directive, except its id, instances and limit.
 func (f *addFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.level, "level", "", "level: Off, Shape, ShapeTiming or ShapeRewriteDiff (required)")
@@ -142,7 +150,7 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 			return d, fmt.Errorf("--endpoint: %w%s", err, didYouMean("", f.endpoint, endpointNames()))
 		}
 	}
-	return d, nil
+	return d, f.instances.apply(&d, changed)
 }
 
 // unexpired returns the directives that have not expired, and the number of the others.

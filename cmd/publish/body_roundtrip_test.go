@@ -23,6 +23,15 @@ func TestGet_BodyCanBePublished(t *testing.T) {
 		"yes", "null", "~", "12", " acme ", "a\r\nb", "a\x00b", "\u202e", "\u0085", "\u2028", "\x7f", "\"", "\\", "</script>", "\uFEFF", "\U000e0001",
 	}))
 	optional := rapid.OneOf(rapid.Just(""), name)
+	instances := rapid.OneOf(rapid.Just[*fleetdial.Instances](nil), rapid.Custom(func(t *rapid.T) *fleetdial.Instances {
+		in := &fleetdial.Instances{
+			Names: []string{rapid.StringMatching(`[!-~]{1,8}`).Draw(t, "instance")}, Labels: map[string]string{name.Draw(t, "label"): name.Draw(t, "value")},
+		}
+		if perMille := rapid.IntRange(-1, 1000).Draw(t, "per mille"); perMille >= 0 {
+			in.PerMille = &perMille
+		}
+		return in
+	}))
 	rapid.Check(t, func(t *rapid.T) {
 		var directives []fleetdial.Directive
 		for i := range rapid.IntRange(0, 4).Draw(t, "directives") {
@@ -38,6 +47,7 @@ func TestGet_BodyCanBePublished(t *testing.T) {
 					Tenant: optional.Draw(t, "tenant"), Index: optional.Draw(t, "index"), Principal: optional.Draw(t, "principal"),
 					Endpoint: fleetdial.Endpoint(rapid.IntRange(0, int(fleetdial.Unknown)).Draw(t, "endpoint")),
 				},
+				Instances: instances.Draw(t, "instances"), MaxPerSecond: rapid.IntRange(0, 3).Draw(t, "limit"),
 			})
 		}
 		set, err := fleetdial.NewSet(directives)

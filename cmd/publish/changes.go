@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -37,6 +38,12 @@ func describe(d fleetdial.Directive) string {
 	}
 	if d.Capture {
 		words = append(words, "capture")
+	}
+	if d.Instances != nil {
+		words = append(words, "on "+instancesText(d.Instances))
+	}
+	if d.MaxPerSecond > 0 {
+		words = append(words, fmt.Sprintf("max %d/s", d.MaxPerSecond))
 	}
 	return strings.Join(append(words, "until", formatTime(d.ExpiresAt)), " ")
 }
@@ -94,6 +101,13 @@ func fieldText(d fleetdial.Directive, f fleetdial.Field) string {
 		return d.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000Z")
 	case fleetdial.FieldRingBuffer:
 		return tui.YesOrDash(d.RingBuffer)
+	case fleetdial.FieldInstances:
+		return cmp.Or(instancesText(d.Instances), "*")
+	case fleetdial.FieldMaxPerSecond:
+		if d.MaxPerSecond == 0 {
+			return "-"
+		}
+		return fmt.Sprint(d.MaxPerSecond)
 	}
 	return tui.YesOrDash(d.Capture)
 }
@@ -120,6 +134,14 @@ func effects(diff fleetdial.Diff) (notes []string) {
 		}
 		if c.After.Capture && !c.Before.Capture {
 			notes = append(notes, id+": capture switched on")
+		}
+		if c.Before.Instances != nil && c.After.Instances == nil {
+			notes = append(notes, id+": newly on every instance")
+		}
+		if before, after := c.Before.MaxPerSecond, c.After.MaxPerSecond; before != 0 && after == 0 {
+			notes = append(notes, id+": limit removed")
+		} else if before != 0 && after > before {
+			notes = append(notes, fmt.Sprintf("%s: limit raised to %d/s", id, after))
 		}
 	}
 	return notes

@@ -25,7 +25,8 @@ func completeFrom(cmd *cobra.Command, flag string, words func(context.Context) [
 func argumentsFrom(words func(context.Context) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		offered := slices.DeleteFunc(words(cmd.Context()), func(word string) bool {
-			return !plainWord.MatchString(word) || slices.Contains(given, word)
+			isPlain := plainWord.MatchString(word) || plainLabel.MatchString(word)
+			return !isPlain || slices.Contains(given, word)
 		})
 		return offered, cobra.ShellCompDirectiveNoFileComp
 	}

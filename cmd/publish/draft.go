@@ -88,16 +88,21 @@ func blockYAML(body []byte) ([]byte, error) {
 	return out.Bytes(), errors.Join(err, e.Close())
 }
 
-// inBlockStyle changes the style of maps, lists and names. Values that are strings stay
-// quoted, because a plain word, such as no, may have another meaning.
+// inBlockStyle changes the style of maps, lists and the names of fields. Values that are strings,
+// and the names of labels, stay quoted, because a plain word, such as no, may have another meaning.
 func inBlockStyle(n *yaml.Node) {
 	if n.Kind != yaml.ScalarNode {
 		n.Style = 0
 	}
+	isMap := n.Kind == yaml.MappingNode
 	for i, content := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 {
+		switch {
+		case isMap && i%2 == 0:
 			content.Style = 0
+		case isMap && n.Content[i-1].Value == "labels":
+			content.Style = 0 // its names stay quoted
+		default:
+			inBlockStyle(content)
 		}
-		inBlockStyle(content)
 	}
 }

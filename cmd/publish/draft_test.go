@@ -22,6 +22,7 @@ func TestBlockYAML_KeepsTheSet(t *testing.T) {
 		all = append(all, fleetdial.Directive{
 			ID: name, Match: fleetdial.Match{Tenant: name, Index: name, Principal: name, Endpoint: fleetdial.Search},
 			Level: fleetdial.ShapeTiming, SamplePerMille: 10, RingBuffer: true, Capture: true, ExpiresAt: now.Add(time.Hour),
+			Instances: &fleetdial.Instances{Names: []string{"no", "1e3"}, Labels: map[string]string{name: name}}, MaxPerSecond: 7,
 		})
 	}
 	set, err := fleetdial.NewSet(all)

@@ -57,6 +57,9 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return exitConflict
 	}
+	if _, ok := errors.AsType[*fleetdial.FormatError](err); ok {
+		return exitRejected
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}

@@ -15,7 +15,7 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	var f requestFlags
 	var w writeFlags
-	var file string
+	var file, instance string
 	cmd := &cobra.Command{
 		Use:   "explain",
 		Short: "Show the decision for a request, and the reasons",
@@ -23,6 +23,10 @@ func (a *app) explainCommand() *cobra.Command {
 It shows for each directive whether the directive applies, and if not, why not. A
 property of the request that is not given is empty. Without a request id, explain shows
 how many of 1,000 request ids get each decision.
+
+With --instance, explain decides as that instance of the roster does. Without it,
+directives with instances do not apply. explain does not count requests: a directive with
+max_per_second applies until its limit is reached.
 
 --method, --path and --header describe a request to cmd/proxy, which finds the tenant,
 index, principal, endpoint and request id in them.`,
@@ -38,18 +42,22 @@ index, principal, endpoint and request id in them.`,
 				return err
 			}
 			if cmd.Flags().Changed("file") {
-				return a.explainFile(cmd.Context(), file, req, w.maxTTL)
+				return a.explainFile(cmd.Context(), file, req, instance, w.maxTTL)
 			}
-			return a.explain(cmd.Context(), req)
+			return a.explain(cmd.Context(), req, instance)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file with the set, JSON or YAML; - for stdin (default the fleet's set)")
+	cmd.Flags().StringVar(&instance, "instance", "", "instance of the roster whose decision is shown (default none)")
+	completeFrom(cmd, "instance", a.completeInstances)
 	f.register(cmd)
 	w.registerMaxTTL(cmd)
 	return cmd
 }
 
-func (a *app) explainFile(ctx context.Context, file string, req fleetdial.Request, maxTTL time.Duration) error {
+func (a *app) explainFile(
+	ctx context.Context, file string, req fleetdial.Request, instance string, maxTTL time.Duration,
+) error {
 	body, err := a.readBody(ctx, file)
 	if err != nil {
 		return err
@@ -59,10 +67,19 @@ func (a *app) explainFile(ctx context.Context, file string, req fleetdial.Reques
 	if err != nil {
 		return err
 	}
-	return a.writeExplanation(set.Explain(req, now), req, now)
+	if instance == "" {
+		return a.writeExplanation(perspective{}, set, req, now)
+	}
+	return a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
+		view, err := a.perspectiveOf(ctx, p, instance)
+		if err != nil {
+			return err
+		}
+		return a.writeExplanation(view, set, req, now)
+	})
 }
 
-func (a *app) explain(ctx context.Context, req fleetdial.Request) error {
+func (a *app) explain(ctx context.Context, req fleetdial.Request, instance string) error {
 	return a.withPublisher(ctx, func(ctx context.Context, p *fleetdial.Publisher) error {
 		rev, err := p.Current(ctx)
 		if err != nil {
@@ -72,25 +89,33 @@ func (a *app) explain(ctx context.Context, req fleetdial.Request) error {
 		if err != nil {
 			return err
 		}
-		if err := a.writeExplanation(rev.Set.Explain(req, now), req, now); err != nil {
+		view, err := a.perspectiveOf(ctx, p, instance)
+		if err != nil {
+			return err
+		}
+		if err := a.writeExplanation(view, rev.Set, req, now); err != nil {
 			return err
 		}
 		return a.notVerified(rev)
 	})
 }
 
-func (a *app) writeExplanation(e fleetdial.Explanation, req fleetdial.Request, now time.Time) error {
+func (a *app) writeExplanation(view perspective, set *fleetdial.Set, req fleetdial.Request, now time.Time) error {
+	e := view.explain(set, req, now)
 	shares := decisionShares(e, req.ID != "")
 	if a.json() {
-		return a.writeExplanationJSON(e, req, shares)
+		return a.writeExplanationJSON(view, e, req, shares)
 	}
 	fmt.Fprintln(a.stdout, "request: "+requestText(req))
+	if view.instance != "" {
+		fmt.Fprintln(a.stdout, view.text())
+	}
 	fmt.Fprintln(a.stdout, decisionText(e, shares, req.ID))
 	w := a.newTable()
 	fmt.Fprintln(w, "DIRECTIVE\tLEVEL\tAPPLIES\tWHY NOT")
 	for _, g := range e.Directives {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", tui.Printable(g.Directive.ID), g.Directive.Level,
-			appliesText(g, req.ID), whyNot(g, e.Bucket, req.ID, now))
+			appliesText(g, req.ID), whyNot(view, g, e.Bucket, req.ID, now))
 	}
 	return w.Flush()
 }
@@ -146,7 +171,7 @@ func appliesText(g fleetdial.Ground, id string) string {
 	return tui.YesOrDash(g.Applies)
 }
 
-func matches(g fleetdial.Ground) bool { return !g.Expired && len(g.Differs) == 0 }
+func matches(g fleetdial.Ground) bool { return !g.Expired && !g.OtherInstances && len(g.Differs) == 0 }
 
 // sampled reports whether the request id decides whether the directive applies.
 func sampled(g fleetdial.Ground) bool {
@@ -154,10 +179,16 @@ func sampled(g fleetdial.Ground) bool {
 }
 
 // whyNot returns all reasons for which a directive does not apply.
-func whyNot(g fleetdial.Ground, bucket int, id string, now time.Time) string {
+func whyNot(view perspective, g fleetdial.Ground, bucket int, id string, now time.Time) string {
 	var parts []string
 	if g.Expired {
 		parts = append(parts, fmt.Sprintf("expired %v ago", max(0, now.Sub(g.Directive.ExpiresAt)).Round(time.Second)))
+	}
+	switch {
+	case g.OtherInstances && view.instance != "":
+		parts = append(parts, "other instances: only on "+instancesText(g.Directive.Instances))
+	case g.OtherInstances:
+		parts = append(parts, "only on "+instancesText(g.Directive.Instances)+" (see --instance)")
 	}
 	for _, field := range g.Differs {
 		parts = append(parts, fmt.Sprintf("%s is not %s", field, fieldText(g.Directive, field)))
@@ -169,6 +200,9 @@ func whyNot(g fleetdial.Ground, bucket int, id string, now time.Time) string {
 		parts = append(parts, "sample: no request id")
 	case g.OutOfSample:
 		parts = append(parts, fmt.Sprintf("out of sample: bucket %d is not below %d", bucket, g.Directive.SamplePerMille))
+	}
+	if limit := g.Directive.MaxPerSecond; limit > 0 && matches(g) {
+		parts = append(parts, fmt.Sprintf("limit: beyond %d requests a second", limit))
 	}
 	return strings.Join(parts, "; ")
 }

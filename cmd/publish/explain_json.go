@@ -10,6 +10,9 @@ type groundJSON struct {
 	Differs     []fleetdial.Field `json:"differs"`
 	OutOfSample bool              `json:"out_of_sample"`
 	Sample      int               `json:"sample_per_mille"`
+
+	OtherInstances bool `json:"other_instances"`
+	MaxPerSecond   int  `json:"max_per_second,omitempty"`
 }
 
 type decisionJSON struct {
@@ -35,6 +38,7 @@ type requestJSON struct {
 // explanationJSON is the output of explain -o json. Without a request id, Bucket is null,
 // and Decision is null if the decision depends on the id.
 type explanationJSON struct {
+	Instance   string        `json:"instance,omitempty"`
 	Request    requestJSON   `json:"request"`
 	Decision   *decisionJSON `json:"decision"`
 	Decisions  []shareJSON   `json:"decisions"`
@@ -46,8 +50,11 @@ func newDecisionJSON(d fleetdial.Decision) decisionJSON {
 	return decisionJSON{d.Level.String(), d.By, d.RingBuffer, d.Capture}
 }
 
-func (a *app) writeExplanationJSON(e fleetdial.Explanation, req fleetdial.Request, shares []decisionShare) error {
+func (a *app) writeExplanationJSON(
+	view perspective, e fleetdial.Explanation, req fleetdial.Request, shares []decisionShare,
+) error {
 	out := explanationJSON{
+		Instance:   view.instance,
 		Request:    requestJSON{req.Tenant, req.Index, req.Principal, req.Endpoint.String(), req.ID},
 		Directives: make([]groundJSON, len(e.Directives)),
 	}
@@ -69,7 +76,10 @@ func (a *app) writeExplanationJSON(e fleetdial.Explanation, req fleetdial.Reques
 		if req.ID == "" { // true only if it is so for every id
 			applies, outside = matches(g) && g.Directive.SamplePerMille == 1000, g.Directive.SamplePerMille == 0
 		}
-		out.Directives[i] = groundJSON{g.Directive.ID, applies, g.Expired, differs, outside, g.Directive.SamplePerMille}
+		out.Directives[i] = groundJSON{
+			ID: g.Directive.ID, Applies: applies, Expired: g.Expired, Differs: differs, OutOfSample: outside,
+			Sample: g.Directive.SamplePerMille, OtherInstances: g.OtherInstances, MaxPerSecond: g.Directive.MaxPerSecond,
+		}
 	}
 	return a.writeJSON(out)
 }

@@ -21,6 +21,7 @@ func (a *app) getCommand() *cobra.Command {
 		Use:   "get",
 		Short: "Show the current revision, or an older version",
 		Long: `get shows the fleet's current revision, and who added each directive if the history tells.
+HITS and RATE are shown if instances have counted for that revision; see publish top --help.
 With --body, get writes a publish body, which publish -f accepts after editing. The body
 has no expired directives. With --verify-key, the exit code is 3 if no trusted key signed
 the revision.`,
@@ -68,7 +69,25 @@ func (a *app) show(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Re
 	fmt.Fprintln(a.stdout, a.headline(rev, now))
 	// A user of Redis who may not read the history still sees the revision.
 	entries, _ := p.History(ctx)
-	return a.writeTable(rev.Set, now, addedBy(rev, entries))
+	return a.writeTable(rev.Set, now, hitsOf(ctx, p, rev), addedBy(rev, entries))
+}
+
+// hitsOf returns the hits of the directives of a revision. It returns nil if the revision is
+// not the current one, if no instance has counted for it, or if the roster cannot be read.
+func hitsOf(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision) map[string]hitsRow {
+	roster, err := p.Roster(ctx)
+	if err != nil || roster.ID != rev.ID {
+		return nil
+	}
+	v := newFleetHits(rev, roster)
+	if v.sums.Instances == 0 {
+		return nil
+	}
+	rows := make(map[string]hitsRow, len(v.rows))
+	for _, row := range v.rows {
+		rows[row.ID] = row
+	}
+	return rows
 }
 
 // addedBy returns who added the directives of the revision, as far as the history tells. It

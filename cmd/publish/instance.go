@@ -20,10 +20,11 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 		return err
 	}
 	defer done()
-	roster, err := a.rosterNow(ctx, p)
+	view, err := a.readFleet(ctx, p)
 	if err != nil {
 		return err
 	}
+	roster := &view.Roster
 	i := slices.IndexFunc(roster.Instances, func(in fleetdial.Instance) bool { return in.Name == name })
 	if i < 0 {
 		if text := a.unknownFleet(ctx, p); text != "" {
@@ -32,15 +33,22 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", tui.Quoted(name), a.fleet, hint(name, instanceNames(roster.Instances)))
 	}
 	roster.Instances = roster.Instances[i : i+1]
-	if err := a.writeInstance(roster, roster.Instances[0]); err != nil {
+	if err := a.writeInstance(view, roster.Instances[0]); err != nil {
 		return err
 	}
-	return f.failOnError(roster)
+	return f.failOnError(*roster)
 }
 
-func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) error {
+func (a *app) writeInstance(view fleetView, in fleetdial.Instance) error {
+	roster := view.Roster
+	directives, known := view.directivesOf(in)
 	if a.json() {
-		return a.writeJSON(newInstanceJSON(in))
+		out := newInstanceJSON(in)
+		if known {
+			ids := directives.ids()
+			out.Directives = &ids
+		}
+		return a.writeJSON(out)
 	}
 	w := a.newList()
 	row := func(name, value string) {
@@ -52,6 +60,7 @@ func (a *app) writeInstance(roster fleetdial.Roster, in fleetdial.Instance) erro
 	row("last seen", lastSeen(roster, in))
 	row("error", statusError(in))
 	row("shared name", in.Shared)
+	fmt.Fprintf(w, "directives\t%s\n", directives.text(namesShown))
 	if r := in.Report; r != nil {
 		row("subscriber", string(r.State)+" since "+formatTime(r.Since))
 		row("source", string(r.Source))
@@ -138,7 +147,10 @@ type instanceJSON struct {
 	Run          string                  `json:"run,omitempty"`
 	Capabilities *[]fleetdial.Capability `json:"capabilities,omitempty"`
 	Verifies     bool                    `json:"verifies_signatures,omitempty"`
-	MaxFormat    int                     `json:"max_format,omitempty"`
+	// Directives are the directives that concern the instance. status without an INSTANCE has
+	// them if a directive has instances.
+	Directives *[]string `json:"directives,omitempty"`
+	MaxFormat  int       `json:"max_format,omitempty"`
 }
 
 type revisionJSON struct {
@@ -151,7 +163,8 @@ type revisionJSON struct {
 	Error   string `json:"error,omitempty"`
 }
 
-func newFleetJSON(roster fleetdial.Roster) fleetJSON {
+func newFleetJSON(view fleetView) fleetJSON {
+	roster := view.Roster
 	out := fleetJSON{
 		Version: roster.Version, ID: roster.ID, Published: roster.Published,
 		Instances: make([]instanceJSON, len(roster.Instances)),
@@ -161,6 +174,10 @@ func newFleetJSON(roster fleetdial.Roster) fleetJSON {
 	}
 	for i, in := range roster.Instances {
 		out.Instances[i] = newInstanceJSON(in)
+		if directives, known := view.directivesOf(in); len(view.selecting) > 0 && known {
+			ids := directives.ids()
+			out.Instances[i].Directives = &ids
+		}
 	}
 	return out
 }

@@ -48,6 +48,18 @@ func inertNotes(diff fleetdial.Diff) (notes []string) {
 	return notes
 }
 
+// capNotes suggests a limit for the added and changed directives that record every request.
+func capNotes(diff fleetdial.Diff) (notes []string) {
+	for _, d := range publishedDirectives(diff) {
+		records := d.Level != fleetdial.Off || d.RingBuffer || d.Capture
+		if d.Match == (fleetdial.Match{}) && d.MaxPerSecond == 0 && d.SamplePerMille > 0 && records {
+			notes = append(notes, fmt.Sprintf("hint: %s: matches every request without a limit "+
+				"(--max-per-second 100, or max_per_second in a file, limits the requests on each instance)", tui.Word(d.ID)))
+		}
+	}
+	return notes
+}
+
 // publishedDirectives returns the added and the changed directives.
 func publishedDirectives(diff fleetdial.Diff) []fleetdial.Directive {
 	out := diff.Added[:len(diff.Added):len(diff.Added)]

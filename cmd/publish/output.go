@@ -144,9 +144,11 @@ type origin struct {
 	version int64
 }
 
-// writeTable writes a table with a row for each directive. origins, if not nil, tells who
-// added the directives. On a terminal, the table leaves out what no directive has.
-func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]origin) error {
+// writeTable writes a table with a row for each directive. hits, if not nil, tells what the
+// directives have counted, and origins, if not nil, who added them. On a terminal, the table
+// leaves out what no directive has. ON and MAX/S are left out of every table in which no
+// directive has them.
+func (a *app) writeTable(set *fleetdial.Set, now time.Time, hits map[string]hitsRow, origins map[string]origin) error {
 	w := a.newTable()
 	all := set.Directives()
 	header, row := wideHeader, wideRow
@@ -157,6 +159,13 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 		}
 		w.Long = [][]int{{0}, {len(header) - 1}}
 	}
+	if set.IsDetailed() {
+		w.Long = append([][]int{{len(header)}}, w.Long...)
+		header = append(header[:len(header):len(header)], "ON", "MAX/S")
+	}
+	if hits != nil {
+		header = append(header[:len(header):len(header)], "HITS", "RATE")
+	}
 	if origins != nil {
 		w.Long = append([][]int{{len(header)}}, w.Long...)
 		header = append(header[:len(header):len(header)], "ADDED BY")
@@ -164,6 +173,13 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, origins map[string]o
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, d := range all {
 		cells := row(d, now)
+		if set.IsDetailed() {
+			cells = append(cells, fieldText(d, fleetdial.FieldInstances), fieldText(d, fleetdial.FieldMaxPerSecond))
+		}
+		if hits != nil {
+			counted, rate, _ := hitsCells(hits[d.ID])
+			cells = append(cells, counted, rate)
+		}
 		if origins != nil {
 			cells = append(cells, originCell(origins, d.ID, w.Width == 0))
 		}

@@ -34,11 +34,14 @@ func TestStatus_ForgedTextAddsNoRow(t *testing.T) {
 	}
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
-	text, err := a.statusText(roster, statusFlags{wide: true})
+	view := newFleetView(roster, []fleetdial.Directive{{ID: forged, ExpiresAt: now.Add(time.Hour), Instances: &fleetdial.Instances{
+		Names: []string{forged}, Labels: map[string]string{forged: forged},
+	}}, {ID: forged, ExpiresAt: now.Add(time.Hour)}})
+	text, err := a.statusText(view, statusFlags{wide: true})
 	require.NoError(t, err)
 	assert.Equal(t, 4, strings.Count(text, "\n"), "want a header, two rows and a summary:\n%s", text)
 	for _, in := range roster.Instances {
-		require.NoError(t, a.writeInstance(roster, in))
+		require.NoError(t, a.writeInstance(view, in))
 		assert.NotContains(t, out.String(), "\nweb ")
 		assert.NotContains(t, lacking(in), "\n")
 	}
@@ -49,17 +52,22 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	now := time.Now()
 	set, err := fleetdial.NewSet([]fleetdial.Directive{{
 		ID: forged, Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: now.Add(time.Hour), Capture: true,
-		Match: fleetdial.Match{Tenant: forged, Index: forged, Principal: forged},
+		Match:     fleetdial.Match{Tenant: forged, Index: forged, Principal: forged},
+		Instances: &fleetdial.Instances{Labels: map[string]string{forged: forged}}, MaxPerSecond: 1,
 	}})
 	require.NoError(t, err)
 	rev := fleetdial.Revision{Version: 1, PublishedBy: forged, Reason: forged, Set: set}
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
-	require.NoError(t, a.writeTable(set, now, nil))
-	require.NoError(t, a.writeExplanation(set.Explain(fleetdial.Request{}, now), fleetdial.Request{}, now))
+	require.NoError(t, a.writeTable(set, now, nil, nil))
+	require.NoError(t, a.writeExplanation(perspective{forged, forged, map[string]string{forged: forged}}, set, fleetdial.Request{}, now))
 	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)
 	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
+	live := fleetdial.Roster{Instances: []fleetdial.Instance{{Name: forged, Report: &fleetdial.Report{
+		Labels: map[string]string{forged: forged, "zone": forged},
+	}}}}
+	lines = append(lines, concernLines(live, diff)...)
 	lines = append(lines, a.headline(rev, now))
 	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
@@ -26,7 +27,7 @@ func (a *app) preview(
 		a.messagef("%schanges from version %d:", dryRun, from.Version)
 		a.messageLines(changeLines(diff, a.palette(a.stderr)))
 		a.messageLines(effects(diff))
-		a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
+		a.messageLines(slices.Concat(literalNotes(diff), inertNotes(diff), capNotes(diff)))
 	}
 	a.warnOfInstances(ctx, p, diff, to)
 	warnings := d.warnings
@@ -37,6 +38,12 @@ func (a *app) preview(
 	if from.SignedBy != "" && to.SignedBy == "" {
 		warnings = append(warnings, fmt.Sprintf(unsignedOverSigned, from.Version))
 	}
+	if d.format != nil {
+		warnings = append(warnings, formatWarning(d.format))
+		if w.yes {
+			a.messagef("warning: %s", formatWarning(d.format))
+		}
+	}
 	if again {
 		warnings = append(warnings, fmt.Sprintf("version %d came in after the confirmation", from.Version))
 	}
@@ -46,6 +53,27 @@ func (a *app) preview(
 // unsignedOverSigned formats the current version.
 const unsignedOverSigned = "version %d is signed and the new revision is not; " +
 	"proxies that verify signatures will reject the new revision"
+
+// formatWarning names the instances that do not read the format of the new revision.
+func formatWarning(e *fleetdial.FormatError) string {
+	if e.Err != nil {
+		return fmt.Sprintf("the set needs format %d, and the roster cannot be read, so that instances may reject the revision: %v",
+			e.Format, e.Err)
+	}
+	names := make([]string, len(e.Instances))
+	for i, in := range e.Instances {
+		names[i] = tui.Word(in.Name)
+		if in.MaxFormat == 0 {
+			names[i] += " (not known)"
+		}
+	}
+	who := fmt.Sprintf("%d live instances do", len(names))
+	if len(names) == 1 {
+		who = "1 live instance does"
+	}
+	return fmt.Sprintf("the set needs format %d, which %s not read: %s (such an instance rejects the revision and keeps its set; "+
+		"upgrade it first, or leave out instances and max_per_second)", e.Format, who, some(names))
+}
 
 // messageLines writes up to 20 lines and the number of the others.
 func (a *app) messageLines(lines []string) {

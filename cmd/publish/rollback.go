@@ -60,7 +60,7 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 	var expired []fleetdial.Directive
 	older := func(ctx context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 		opts := fleetdial.RollbackOptions{TTL: ttl}
-		opts.DryRun = true
+		opts.DryRun, opts.AnyFormat = true, true // draft checks the format
 		to := version
 		if to == 0 {
 			var err error

@@ -70,8 +70,8 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 	root.AddCommand(
 		a.addCommand(), a.removeCommand(), a.clearCommand(), a.offCommand(), a.getCommand(), a.validateCommand(),
 		a.decodeCommand(), a.watchCommand(),
-		a.statusCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
-		a.fleetsCommand(), a.forgetCommand(), a.extendCommand(), a.editCommand(getenv),
+		a.statusCommand(), a.topCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
+		a.fleetsCommand(), a.forgetCommand(), a.extendCommand(), a.editCommand(getenv), a.rollCommand(),
 		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
 	)
 	shortenHelp(root)
@@ -118,7 +118,7 @@ func checkArgs(root *cobra.Command) {
 // explains, so that the help of publish fits on a screen.
 func shortenHelp(root *cobra.Command) {
 	root.InitDefaultHelpFlag()
-	for _, name := range []string{"help", "keep-going", "max-ttl", "min-instances", "threshold", "version", "wait-timeout"} {
+	for _, name := range []string{"help", "if-version", "keep-going", "max-ttl", "min-instances", "threshold", "version", "wait-timeout"} {
 		root.Flags().Lookup(name).Hidden = true
 	}
 	usage := root.UsageTemplate()

@@ -53,6 +53,7 @@ func TestPublish_Scripts(t *testing.T) {
 			"process": process,
 			"until":   until,
 			"polls":   polls,
+			"reports": reports,
 		},
 	})
 }

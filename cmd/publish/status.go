@@ -49,7 +49,9 @@ Instances that need attention come first. The states are:
 
 WANT is the current version. LAG is the time from publishing the instance's revision
 until the instance applied it. SKEW is the offset of Redis' clock from the instance's
-clock. SIGNED BY is the key whose signature the instance verified.
+clock. SIGNED BY is the key whose signature the instance verified. DIRECTIVES, shown if a
+directive has instances, are the directives of the current version that concern the
+instance, those with instances first.
 
 With --fail-on, the exit code is 6 if REJECTED is named and an instance has that state,
 or 5 if an instance has another named state, and 1 if the fleet has no revision and no
@@ -111,11 +113,12 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	if f.watch {
 		return a.watchStatus(ctx, p, f)
 	}
-	roster, err := a.rosterNow(ctx, p)
+	view, err := a.readFleet(ctx, p)
 	if err != nil {
 		return err
 	}
-	text, err := a.statusText(roster, f)
+	roster := view.Roster
+	text, err := a.statusText(view, f)
 	if err != nil {
 		return err
 	}
@@ -156,14 +159,15 @@ func (f *statusFlags) failOnError(roster fleetdial.Roster) error {
 	return nil
 }
 
-func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error) {
+func (a *app) statusText(view fleetView, f statusFlags) (string, error) {
+	roster := view.Roster
 	var out bytes.Buffer
 	if a.json() {
 		if f.watch {
-			err := a.encodeJSON(&out, newFleetJSON(roster), "")
+			err := a.encodeJSON(&out, newFleetJSON(view), "")
 			return out.String(), err
 		}
-		err := a.encodeJSON(&out, newFleetJSON(roster), "  ")
+		err := a.encodeJSON(&out, newFleetJSON(view), "  ")
 		return out.String(), err
 	}
 	w := tui.NewTable(&out)
@@ -175,6 +179,9 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 	if signed {
 		header = append(header, "SIGNED BY")
 	}
+	if len(view.selecting) > 0 {
+		header = append(header, "DIRECTIVES")
+	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	rows := worstFirst(roster.Instances)
 	for _, in := range rows {
@@ -184,6 +191,10 @@ func (a *app) statusText(roster fleetdial.Roster, f statusFlags) (string, error)
 		}
 		for i := range cells {
 			cells[i] = tui.Cell(cells[i])
+		}
+		if len(view.selecting) > 0 {
+			directives, _ := view.directivesOf(in)
+			cells = append(cells, directives.text(3))
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,11 +35,11 @@ a TTL counts from the time of this machine's clock.`,
 			}
 			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
 			diff := fleetdial.DiffSets(nil, set)
-			a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
+			a.messageLines(slices.Concat(literalNotes(diff), inertNotes(diff), capNotes(diff)))
 			if a.json() {
 				return a.writeBody(set)
 			}
-			return a.writeTable(set, now, nil)
+			return a.writeTable(set, now, nil, nil)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "file to check, JSON or YAML; - for stdin")

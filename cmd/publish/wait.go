@@ -43,6 +43,17 @@ func (w *waitFlags) check() error {
 	return nil
 }
 
+// options returns what the flags ask of [fleetdial.Publisher.Wait].
+func (w *waitFlags) options(progress func(fleetdial.WaitStatus)) fleetdial.WaitOptions {
+	opts := fleetdial.WaitOptions{
+		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: progress,
+	}
+	if w.minInstances == 0 {
+		opts.MinInstances = fleetdial.NoMinimum
+	}
+	return opts
+}
+
 // threshold is the value of --threshold: a share, written as a percentage.
 type threshold float64
 
@@ -70,7 +81,10 @@ or a newer one. The exit code is 6 as soon as an instance rejects the revision, 
 after --wait-timeout. wait names the instances that rejected or lack the revision.
 
 An instance that is GONE, or becomes GONE, is left out: it does not change the exit code
-if other instances apply the revision, and wait names it with its last version.`,
+if other instances apply the revision, and wait names it with its last version.
+
+If the revision was published 10s ago or more, wait also names the directives without
+hits; see publish top --help.`,
 		Example: `  publish wait --threshold 99% --wait-timeout 30s`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -142,15 +156,9 @@ func (a *app) follow(
 	ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision, roster fleetdial.Roster, w waitFlags,
 ) error {
 	view := &waitView{app: a, live: !a.json() && !a.quiet && tui.IsTerminal(a.redrawn(a.stderr))}
-	opts := fleetdial.WaitOptions{
-		Threshold: float64(w.threshold), MinInstances: w.minInstances, KeepGoing: w.keepGoing, Progress: view.show,
-	}
-	if w.minInstances == 0 {
-		opts.MinInstances = fleetdial.NoMinimum
-	}
 	waiting, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	status, err := p.Wait(waiting, rev, roster, opts)
+	status, err := p.Wait(waiting, rev, roster, w.options(view.show))
 	view.end(status, err)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -161,7 +169,24 @@ func (a *app) follow(
 	case err != nil:
 		return fmt.Errorf("version %d is published, but %w", rev.Version, err)
 	}
+	if status.Elapsed >= hitsExpectedAfter || roster.ID == rev.ID && roster.Now.Sub(roster.PublishedAt) >= hitsExpectedAfter {
+		a.noteWithoutHits(ctx, p)
+	}
 	return nil
+}
+
+// noteWithoutHits names the directives of the current revision that have no hit, as far as the
+// roster tells. Errors do not matter, because the wait is over.
+func (a *app) noteWithoutHits(ctx context.Context, p *fleetdial.Publisher) {
+	ctx, cancel := context.WithTimeout(ctx, min(a.timeout, time.Second))
+	defer cancel()
+	hits, err := a.readHits(ctx, p, fleetHits{})
+	if err != nil {
+		return
+	}
+	if ids := hits.withoutHits(); len(ids) > 0 {
+		a.messagef("%s", noHitsText(ids))
+	}
 }
 
 // waitView shows the progress of a wait: as one line that is redrawn on a terminal, as a
@@ -187,8 +212,7 @@ func (v *waitView) show(s fleetdial.WaitStatus) {
 	v.shown = line
 }
 
-// end shows the result, and each instance that left, is GONE, rejected the revision or lacks
-// it.
+// end shows the result, and the instances of [app.showLacking].
 func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.live {
 		fmt.Fprint(v.app.stderr, tui.ClearLine)
@@ -197,18 +221,24 @@ func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 	if v.app.json() {
 		_ = v.app.writeJSONLine(newWaitJSON(s, err, true))
 	}
+	v.app.showLacking(s, err)
+}
+
+// showLacking shows each instance that left, is GONE or rejected the revision and, after an
+// error, each that lacks it.
+func (a *app) showLacking(s fleetdial.WaitStatus, err error) {
 	for _, in := range s.Left {
-		v.app.messagef("  %s left the fleet", tui.Printable(in.Name))
+		a.messagef("  %s left the fleet", tui.Printable(in.Name))
 	}
 	for _, in := range s.Gone {
-		fmt.Fprintf(v.app.stderr, "  left out: %s\n", lacking(in))
+		fmt.Fprintf(a.stderr, "  left out: %s\n", lacking(in))
 	}
 	for _, in := range s.Rejected {
-		fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
+		fmt.Fprintf(a.stderr, "  %s\n", lacking(in))
 	}
 	if err != nil {
 		for _, in := range s.Pending {
-			fmt.Fprintf(v.app.stderr, "  %s\n", lacking(in))
+			fmt.Fprintf(a.stderr, "  %s\n", lacking(in))
 		}
 	}
 }

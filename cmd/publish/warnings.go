@@ -10,8 +10,9 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
-// warnOfInstances names the instances on which a publish has not the effect that it asks for. If
-// the roster cannot be read, warnOfInstances is silent, because the publish does not need it.
+// warnOfInstances shows which instances the changes concern, and names those on which a publish
+// has not the effect that it asks for. If the roster cannot be read, warnOfInstances is silent,
+// because the publish does not need it.
 func (a *app) warnOfInstances(
 	ctx context.Context, p *fleetdial.Publisher, diff fleetdial.Diff, to fleetdial.Revision,
 ) {
@@ -19,6 +20,7 @@ func (a *app) warnOfInstances(
 	if err != nil {
 		return
 	}
+	a.messageLines(concernLines(roster, diff))
 	for _, line := range instanceWarnings(roster, diff, to.SignedBy != "") {
 		a.messagef("warning: %s", line)
 	}
@@ -29,10 +31,7 @@ func instanceWarnings(roster fleetdial.Roster, diff fleetdial.Diff, signed bool)
 	live := slices.DeleteFunc(slices.Clone(roster.Instances), func(in fleetdial.Instance) bool {
 		return in.State == fleetdial.InstanceGone || in.Report == nil
 	})
-	changed := slices.Clone(diff.Added)
-	for _, c := range diff.Changed {
-		changed = append(changed, c.After)
-	}
+	changed := publishedDirectives(diff)
 	lacks := func(c fleetdial.Capability) []string {
 		return namesOf(live, func(r *fleetdial.Report) bool {
 			return r.Capabilities != nil && !slices.Contains(r.Capabilities, c)

@@ -35,7 +35,7 @@ func (a *app) registerWrite(cmd *cobra.Command, w *writeFlags) {
 		"required current version; 0 requires no current revision (default no check)")
 	flags.BoolVar(&w.dryRun, "dry-run", false, "preview of the change, without writing")
 	flags.BoolVar(&w.yes, "yes", false, "confirmation of what the command asks about: a new fleet, broad directives, an end of "+
-		"directives of others, an unsigned set after a signed set")
+		"directives of others, an unsigned set after a signed set, a format that live instances do not read")
 	flags.StringVar(&w.signKey, "sign-key", a.defaultSignKey, "private key that signs the set, a PEM file; also FLEETDIAL_SIGN_KEY")
 	flags.Lookup("sign-key").DefValue = ""
 	flags.BoolVar(&w.wait.wait, "wait", false, "wait until the fleet has applied the revision; see publish wait --help")
@@ -112,11 +112,15 @@ type draft struct {
 	condition *fleetdial.Revision
 	// warnings are what the operator has to confirm because of the current revision.
 	warnings []string
+	// format names the live instances that do not read the new revision, nil if all do.
+	format *fleetdial.FormatError
 }
 
-// expect sets the condition that the key still holds what the draft was computed from.
+// expect sets the condition that the key still holds what the draft was computed from. It also
+// makes the publish accept a format of which the operator was warned.
 func (d *draft) expect(opts *fleetdial.PublishOptions) {
 	opts.IfCurrent, opts.IfUnreadable = d.condition, d.condition == nil
+	opts.AnyFormat = d.format != nil
 }
 
 // publish makes the change to the fleet's set: it shows the difference from the current revision,
@@ -166,6 +170,8 @@ func isUnwritten(err error) bool {
 	_, isConflict := errors.AsType[*fleetdial.ConflictError](err)
 	before := isConflict || errors.Is(err, fleetdial.ErrUnavailable) || errors.Is(err, fleetdial.ErrNotInHistory) ||
 		errors.Is(err, fleetdial.ErrUnverified)
+	_, isFormat := errors.AsType[*fleetdial.FormatError](err)
+	before = before || isFormat
 	return before && !errors.Is(err, fleetdial.ErrOutcomeUnknown) &&
 		!strings.Contains(err.Error(), "nothing was written") && !strings.Contains(err.Error(), "is published")
 }
@@ -205,6 +211,11 @@ func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c
 	opts.DryRun = true
 	d.expect(&opts)
 	d.to, err = a.write(ctx, p, c, set, opts)
+	if format, ok := errors.AsType[*fleetdial.FormatError](err); ok {
+		d.format = format
+		d.expect(&opts)
+		d.to, err = a.write(ctx, p, c, set, opts)
+	}
 	return d, err
 }
 
@@ -258,7 +269,7 @@ func (a *app) report(
 	case a.json():
 		err = a.writeRevision(rev)
 	case w.dryRun:
-		err = a.writeTable(rev.Set, rev.PublishedAt, nil)
+		err = a.writeTable(rev.Set, rev.PublishedAt, nil, nil)
 	}
 	if err != nil || w.dryRun || !w.wait.wait {
 		return err

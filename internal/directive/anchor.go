@@ -168,7 +168,7 @@ func anchorAs(s *Set, a anchor) *Set {
 // limitExpiries makes each rule expire no later than its directive's origin allows.
 func (s *Set) limitExpiries() {
 	s.program.setExpiries(func(r *rule) time.Duration {
-		return s.directives.expiry(int(r.index)) - s.excess(r)
+		return s.directives.expiry(int(r.index)) - s.excess(int(r.index))
 	})
 }
 
@@ -192,10 +192,10 @@ func (a *anchor) originOf(i int) time.Time {
 	return a.origins[a.carried[i]-1]
 }
 
-// excess returns by how much a rule has to end before its directive's expiry, so that it
-// ends no later than by the directive's origin.
-func (s *Set) excess(r *rule) time.Duration {
-	origin := s.originOf(int(r.index))
+// excess returns by how much the rule of a directive has to end before the directive's expiry,
+// so that it ends no later than by the directive's origin.
+func (s *Set) excess(i int) time.Duration {
+	origin := s.originOf(i)
 	if origin.IsZero() {
 		return 0
 	}
@@ -208,7 +208,7 @@ func (s *Set) isLimited() bool {
 		return false
 	}
 	for i := range s.program.rules {
-		if s.excess(&s.program.rules[i]) > 0 {
+		if s.excess(int(s.program.rules[i].index)) > 0 {
 			return true
 		}
 	}
@@ -217,15 +217,13 @@ func (s *Set) isLimited() bool {
 
 // EarliestEpoch returns the epoch by which none of the set's directives ends later than it
 // does in the set: the one that the set is anchored to or, if a directive is limited by an
-// earlier origin, that origin.
+// earlier origin, that origin. It regards the directives of every instance.
 func EarliestEpoch(s *Set) time.Time {
-	if !s.shortened {
-		return s.epoch
-	}
 	var most time.Duration
-	for i := range s.program.rules {
-		r := &s.program.rules[i]
-		most = max(most, s.directives.expiry(int(r.index))-r.expiry)
+	for i := range s.directives.list {
+		if s.directives.list[i].hasEffect() {
+			most = max(most, s.excess(i))
+		}
 	}
 	return s.epoch.Add(-most)
 }

@@ -95,7 +95,7 @@ func compile(directives *records, local bool) program {
 		r := rule{
 			expiry: directives.expiry(i), index: uint16(i), sample: d.sample, level: d.level, endpoint: d.endpoint, flags: d.flags,
 		}
-		if r.sample == 0 || r.level == Off && r.flags == 0 || !local && directives.detail(i).instances != nil {
+		if !d.hasEffect() || !local && directives.detail(i).instances != nil {
 			continue
 		}
 		p.last = max(p.last, r.expiry)

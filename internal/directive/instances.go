@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // The limits of an instance's name and labels, and of the [Instances] of a directive.
@@ -56,12 +57,24 @@ func (in *Instances) Equal(other *Instances) bool {
 		slices.Equal(slices.Sorted(slices.Values(in.Names)), slices.Sorted(slices.Values(other.Names)))
 }
 
-// Clone returns a copy that shares nothing with in. The copy of nil is nil.
+// Clone returns a copy that shares nothing with in, not even the bytes of its strings. The copy
+// of nil is nil.
 func (in *Instances) Clone() *Instances {
 	if in == nil {
 		return nil
 	}
-	out := &Instances{Names: slices.Clone(in.Names), Labels: maps.Clone(in.Labels)}
+	out := &Instances{Names: slices.Clone(in.Names)}
+	rest := strings.Join(in.Names, "") // one string for all names
+	for i, name := range in.Names {
+		out.Names[i], rest = rest[:len(name)], rest[len(name):]
+	}
+	if in.Labels != nil {
+		out.Labels = make(map[string]string, len(in.Labels))
+		for name, value := range in.Labels {
+			both := name + value
+			out.Labels[both[:len(name)]] = both[len(name):]
+		}
+	}
 	if in.PerMille != nil {
 		perMille := *in.PerMille
 		out.PerMille = &perMille
@@ -75,7 +88,7 @@ func (in *Instances) validate() *ValidationError {
 		return nil
 	}
 	switch {
-	case len(in.Names) == 0 && len(in.Labels) == 0 && in.PerMille == nil:
+	case in.Names == nil && in.Labels == nil && in.PerMille == nil:
 		return &ValidationError{"instances", "must have names, labels or per_mille"}
 	case in.Names != nil && len(in.Names) == 0, len(in.Names) > MaxInstanceNames:
 		return &ValidationError{"instances.names", fmt.Sprintf("holds %d, must be 1 to %d", len(in.Names), MaxInstanceNames)}
@@ -84,16 +97,8 @@ func (in *Instances) validate() *ValidationError {
 	case in.PerMille != nil && (*in.PerMille < 0 || *in.PerMille > 1000):
 		return &ValidationError{"instances.per_mille", "must be 0 to 1000"}
 	}
-	seen := make(map[string]int, len(in.Names))
-	for i, name := range in.Names {
-		path := fmt.Sprintf("instances.names[%d]", i)
-		if reason := CheckInstance(name); reason != "" {
-			return &ValidationError{path, reason}
-		}
-		if first, twice := seen[name]; twice {
-			return &ValidationError{path, fmt.Sprintf("is the same as names[%d]", first)}
-		}
-		seen[name] = i
+	if err := checkInstanceNames(in.Names); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.Labels)) {
 		if err := checkText("instances.labels", name, MaxLabelBytes); err != nil {
@@ -103,6 +108,26 @@ func (in *Instances) validate() *ValidationError {
 		if err := checkText("instances.labels", in.Labels[name], MaxLabelValueBytes); err != nil {
 			err.Reason = "the value of a label " + err.Reason
 			return err
+		}
+	}
+	return nil
+}
+
+// checkInstanceNames checks each name, and that no name is repeated. A hundred names are
+// searched only if the bucket of a name is that of an earlier one, because a set may have many
+// lists of names.
+func checkInstanceNames(names []string) *ValidationError {
+	var seen [1000/64 + 1]uint64 // a bit for each bucket
+	for i, name := range names {
+		reason := CheckInstance(name)
+		bucket := SampleBucket(name)
+		if bit := uint64(1) << (bucket % 64); seen[bucket/64]&bit == 0 {
+			seen[bucket/64] |= bit
+		} else if first := slices.Index(names, name); first < i {
+			reason = fmt.Sprintf("is the same as names[%d]", first)
+		}
+		if reason != "" {
+			return &ValidationError{fmt.Sprintf("instances.names[%d]", i), reason}
 		}
 	}
 	return nil

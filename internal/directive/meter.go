@@ -167,8 +167,8 @@ type past struct {
 
 // Metered returns the set with counters. Before is the set that it replaces, on the same
 // instance. A directive that both have, with the same id, match and level, keeps its counts.
-// A directive with the same id, match and level keeps the bucket of its limit, so that a
-// publish gives no directive more tokens.
+// A directive with the same id and match keeps the bucket of its limit, so that a publish gives
+// no directive more tokens.
 func Metered(s, before *Set) *Set {
 	if s == nil {
 		s = &Set{}
@@ -210,12 +210,18 @@ func (ms *meters) adopt(s, before *Set) {
 	}
 	for i, id := range s.directives.ids {
 		j, found := old[id]
-		if !found || s.directives.list[i].level != before.directives.list[j].level ||
-			s.directives.match(i) != before.directives.match(j) {
+		if !found || s.directives.match(i) != before.directives.match(j) {
 			continue
 		}
-		ms.of[i].Store(before.meters.of[j].Load())
-		delete(old, id)
+		m := before.meters.of[j].Load()
+		if s.directives.list[i].level == before.directives.list[j].level {
+			ms.of[i].Store(m)
+			delete(old, id)
+		} else if s.directives.detail(i).maxPerSecond != 0 {
+			next := new(meter)
+			next.full.Store(m.full.Load())
+			ms.of[i].Store(next)
+		}
 	}
 	ms.past.mu.Lock()
 	defer ms.past.mu.Unlock()

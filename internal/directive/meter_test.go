@@ -193,6 +193,10 @@ func TestCap_OutlivesThePublish(t *testing.T) {
 	now = now.Add(500 * time.Millisecond)
 	require.Equal(t, Shape, decide(s))
 	require.Equal(t, Off, decide(s))
+	s = Metered(Anchor(newSet(t, dir("a", func(d *Directive) { d.MaxPerSecond, d.Level = 2, ShapeTiming })), time.Unix(0, 0)), s)
+	require.Equal(t, Off, decide(s), "another level")
+	s = Metered(Anchor(newSet(t, capped("a", 2)), time.Unix(0, 0)), s)
+	require.Equal(t, Off, decide(s), "another level")
 	// Another limit fills the same bucket at another rate.
 	s = Metered(Anchor(newSet(t, capped("a", 100)), time.Unix(0, 0)), s)
 	now = now.Add(10 * time.Millisecond)
@@ -202,7 +206,7 @@ func TestCap_OutlivesThePublish(t *testing.T) {
 	for range 10 {
 		require.Equal(t, Shape, decide(s))
 	}
-	assert.EqualValues(t, 13, hitsOf(s)["a"].Applied)
+	assert.EqualValues(t, 11, hitsOf(s)["a"].Applied, "since the level changed last")
 }
 
 // TestCap_ClockSetBack holds that a set whose expiries count on the wall clock does not stop

@@ -34,6 +34,9 @@ type record struct {
 	flags                    flags
 }
 
+// hasEffect reports whether the directive can change a decision.
+func (r *record) hasEffect() bool { return r.sample > 0 && (r.level != Off || r.flags != 0) }
+
 type flags uint8
 
 const (

@@ -30,13 +30,14 @@
 //	     TestSim TestSubscriber_RejectedValueKeepsSetAndIsLoggedOnce
 //	     TestSubscriber_AlteredValueIsNoticed TestSignedFleet_AppliesOnlySignedValues
 //	     TestValue_ReencodedSignatureIsRejected TestValue_SignedReplayIsRejected
-//	     TestRead_LimitToTheByte
+//	     TestRead_LimitToTheByte TestFormat_UnknownIsRejectedWithVersionAndID
+//	     TestDecode_RejectedInstances
 //	P4   A directive ends at its absolute expiry. No reconnect, restart, resync, outage,
 //	     snapshot file or wrong clock extends it.
 //	     TestFaultMatrix TestSoak TestEvaluate_ExpiryIsExact TestParseBody_TTLRoundedDown
 //	     TestAnchor_CountsOnTheOtherClock TestAnchorAfter_ClockThatGoesBackExtendsNothing
 //	     TestReanchor_OnlyShortens TestAnchor_NoMeasurementExtends
-//	     TestEarliestEpoch_NothingEndsLater TestSim
+//	     TestEarliestEpoch_NothingEndsLater TestForInstance_KeepsAnchors TestSim
 //	     TestSubscriber_NothingExtendsADirective TestClock_OneWrongReadingIsIgnored
 //	     TestClock_JumpIsConfirmedAndLoggedOnce TestClock_DirectivePublishedAgain
 //	     TestClock_SetBackExtendsNothing TestClock_SuspendedMachine
@@ -47,7 +48,8 @@
 //	     more requests than intended.
 //	     TestParseBody_RejectedJSON TestParseBody_RejectedYAML
 //	     TestParseBody_PlainYAMLStrings TestParseToken_Rejected TestDecode_RejectedFields
-//	     TestNewSet_RejectsBeyondLimits
+//	     TestNewSet_RejectsBeyondLimits TestParseBody_RejectedDetails
+//	     TestParseBody_AmbiguousYAMLLabels TestForInstance_WholeSetAppliesNone
 //	P6   The key is the truth. Revisions with the same id are the same. A version that
 //	     goes back is applied, counted and logged.
 //	     TestFaultMatrix TestSoak TestSim

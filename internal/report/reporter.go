@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/fleetdial/fleetdial/internal/directive"
 	"github.com/fleetdial/fleetdial/internal/follow"
 	"github.com/fleetdial/fleetdial/internal/host"
 	"github.com/fleetdial/fleetdial/internal/pace"
@@ -42,6 +43,8 @@ type View struct {
 	// measurement, and RoundTrip how long the last measurement took.
 	Epoch     time.Time
 	RoundTrip time.Duration
+	// Set is the set in force, which counts.
+	Set *directive.Set
 }
 
 // byRedis returns a local time by the clock of Redis, in whole milliseconds.
@@ -77,6 +80,7 @@ type Reporter struct {
 	// left is a row under another name that is still to be removed, if there is one.
 	startedAt time.Time
 	row, left string
+	hits      hitsWindow
 
 	// written counts the reports, attempted says that there may be a row to remove, and silenced
 	// that a rejected report has been logged. Warned says that a shared name has been logged.
@@ -88,7 +92,7 @@ type Reporter struct {
 func New(cfg Config) *Reporter {
 	return &Reporter{
 		Config: cfg, began: time.Now(), asleep: host.Suspended(), run: wire.NewRun(), version: host.LibraryVersion(), row: cfg.Name,
-		wake: make(chan time.Duration, 1),
+		wake: make(chan time.Duration, 1), hits: hitsWindow{least: cfg.Interval / 2},
 	}
 }
 
@@ -191,6 +195,7 @@ func (r *Reporter) compose(v *View) *wire.Report {
 		WrittenAt: v.byRedis(time.Now()), Every: r.Interval, State: s.State, Since: v.byRedis(s.Since),
 		Source: s.Source, ClockOffset: s.ClockOffset, Counters: counters(&s.Counters),
 		Capabilities: r.Capabilities, Verifies: r.Verifies, MaxFormat: wire.MaxFormat,
+		Hits: r.hits.report(v.Set, time.Now()),
 	}
 	if r.row != r.Name {
 		out.Shared = r.Name

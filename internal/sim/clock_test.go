@@ -148,6 +148,9 @@ func (m *machine) newTerms(set *directive.Set) {
 	before := m.terms
 	m.terms, m.spare = m.spare[:0], before
 	for i := range m.applied.directives {
+		if !m.evaluates(&m.applied.directives[i]) {
+			continue
+		}
 		t := term{Directive: m.applied.directives[i], since: m.clocks.readings}
 		t.deadline = deadlineOf(set, &t.Directive, m.local())
 		known := false

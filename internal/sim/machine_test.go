@@ -34,8 +34,9 @@ type machine struct {
 	process int
 	f       *follow.Follower
 	status  follow.Status
-	set     *directive.Set
-	wakeAt  time.Duration
+	// whole is the set in force, and set what this machine evaluates of it.
+	whole, set *directive.Set
+	wakeAt     time.Duration
 	// conns are the connections of sessions that have not ended.
 	conns []*conn
 	file  *file
@@ -112,7 +113,7 @@ func (m *machine) start(fromSnapshot bool) {
 	}
 	m.closeAll()
 	m.f = follow.New(cfg, m.local())
-	m.set = &directive.Set{}
+	m.whole, m.set = &directive.Set{}, &directive.Set{}
 	m.status = m.f.Status()
 	m.shadow = newShadow()
 	w.tracef("machine %d: process %d starts", m.n, m.process)

@@ -212,6 +212,18 @@ var mutations = []mutation{
 `, ``,
 	},
 	{
+		"a set of one instance carries the origins of other directives", "directive/anchor.go",
+		`out.carried[to] = a.carried[from]`, `out.carried[to] = a.carried[0*from]`,
+	},
+	{
+		"a set of one instance has the directives of others", "directive/instances.go",
+		`if s.directives.detail(i).instances.Include(name, labels) {`, `if true {`,
+	},
+	{
+		"the epoch of the directives of others is forgotten", "directive/instances.go",
+		`anchor: s.anchor.subset(keep)`, `anchor: anchor{epoch: s.epoch, anchored: true, origin: s.origin}`,
+	},
+	{
 		"the snapshot is not saved again when less time is left", "follow/clock.go",
 		`		f.save(nil)
 `, ``,

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
@@ -164,11 +165,24 @@ func (m *machine) swapped(set *directive.Set) {
 	if m.applied != nil {
 		want = m.applied.directives
 	}
-	if !slices.Equal(set.Directives(), want) {
+	if !slices.EqualFunc(set.Directives(), want, directive.Directive.Equal) {
 		m.world.fail("P1 whole sets", "machine %d: the set in force is not that of the value that was applied", m.n)
 	}
-	m.set = set
-	m.newTerms(set)
+	m.whole, m.set = set, set.ForInstance(m.instance())
+	m.newTerms(m.set)
+}
+
+// instance returns the name and the labels of the machine.
+func (m *machine) instance() (name string, labels map[string]string) {
+	return "machine-" + strconv.Itoa(m.n), map[string]string{"parity": parities[m.n%2]}
+}
+
+var parities = [2]string{"even", "odd"}
+
+// evaluates reports whether the machine evaluates a directive.
+func (m *machine) evaluates(d *directive.Directive) bool {
+	name, labels := m.instance()
+	return d.Instances.Include(name, labels)
 }
 
 // checkFile checks that the snapshot file holds the value that was applied, and that it counts
@@ -183,7 +197,7 @@ func (m *machine) checkFile() {
 	if m.file.value != m.applied {
 		m.world.fail("save", "machine %d: the snapshot file holds %s, applied is %s", m.n, m.file.value.name, m.applied.name)
 	}
-	if m.set.Len() > 0 && m.file.epoch.Sub(directive.EarliestEpoch(m.set)) > directive.ClockTolerance {
-		m.world.fail("save", "machine %d: the snapshot file gives %v more than is left", m.n, m.file.epoch.Sub(directive.EarliestEpoch(m.set)))
+	if m.whole.Len() > 0 && m.file.epoch.Sub(directive.EarliestEpoch(m.whole)) > directive.ClockTolerance {
+		m.world.fail("save", "machine %d: the snapshot file gives %v more than is left", m.n, m.file.epoch.Sub(directive.EarliestEpoch(m.whole)))
 	}
 }

@@ -155,6 +155,13 @@ func (vs *values) newDirective(ttl time.Duration) directive.Directive {
 		// It matches the requests of the others too, but never gives their level.
 		d.Match, d.Level = directive.Match{}, directive.Shape
 	}
+	switch r.IntN(12) {
+	case 0:
+		d.Instances = &directive.Instances{Labels: map[string]string{"parity": parities[r.IntN(2)]}}
+	case 1:
+		perMille := r.IntN(1001)
+		d.Instances = &directive.Instances{PerMille: &perMille}
+	}
 	return d
 }
 

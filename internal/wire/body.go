@@ -128,6 +128,12 @@ func (p *bodyParser) directive(n node, d *directive.Directive, path string) (mor
 	for i := range n.entries {
 		e := &n.entries[i]
 		has[e.name] = true
+		if e.name == "instances" {
+			if d.Instances, more = p.instances(e.value, path+".instances"); !more {
+				return false
+			}
+			continue
+		}
 		at, err := e.value.at, error(nil)
 		switch {
 		case has["ttl_secs"] && has["expires_at"] && (e.name == "ttl_secs" || e.name == "expires_at"):
@@ -157,6 +163,7 @@ func (p *bodyParser) directive(n node, d *directive.Directive, path string) (mor
 	return true
 }
 
+// field reads a field of a directive, except its instances.
 func (p *bodyParser) field(name string, n node, d *directive.Directive) (err error) {
 	switch name {
 	case "id":
@@ -185,8 +192,6 @@ func (p *bodyParser) field(name string, n node, d *directive.Directive) (err err
 		d.RingBuffer, err = truthValue(n)
 	case "capture":
 		d.Capture, err = truthValue(n)
-	case "instances":
-		d.Instances, err = p.instances(n)
 	case "max_per_second":
 		var rate int64
 		rate, err = integer(n, 1, directive.MaxRate)

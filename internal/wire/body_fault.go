@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,12 +51,30 @@ func (p *bodyParser) add(err error, at position, place string) (more bool) {
 	return len(p.faults) < p.limit
 }
 
-// firstField returns the first field of a path.
-func firstField(path string) string {
-	if end := strings.IndexAny(path, ".["); end >= 0 {
-		return path[:end]
+// find returns the node at a path below n. If the path ends below another node, find returns
+// that node.
+func (n *node) find(path string) *node {
+	for step := range strings.FieldsFuncSeq(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+		inner := n.inner(step)
+		if inner == nil {
+			break
+		}
+		n = inner
 	}
-	return path
+	return n
+}
+
+// inner returns the item or the field of a node, or nil if there is none.
+func (n *node) inner(step string) *node {
+	if i, err := strconv.Atoi(step); err == nil && n.kind == array && i < len(n.items) {
+		return &n.items[i]
+	}
+	for i := range n.entries {
+		if n.entries[i].name == step {
+			return &n.entries[i].value
+		}
+	}
+	return nil
 }
 
 // checkLimits adds the faults that [directive.NewSet] finds in the directives without other
@@ -77,10 +96,8 @@ func (p *bodyParser) checkLimits(all []directive.Directive) {
 			continue
 		}
 		at := n.at
-		for _, e := range n.entries {
-			if invalid, ok := err.(*directive.ValidationError); ok && e.name == firstField(invalid.Path) {
-				at = e.value.at
-			}
+		if invalid, ok := err.(*directive.ValidationError); ok {
+			at = n.find(invalid.Path).at
 		}
 		if len(p.faults) >= p.limit || !p.add(err, at, fmt.Sprintf("directives[%d]", i)) {
 			return

@@ -89,6 +89,8 @@ func TestBodyFaults_AgreesWithParseBody(t *testing.T) {
 	fields := []string{
 		`"id":"a"`, `"id":"b"`, `"id":""`, `"id":7`, `"level":"Shape"`, `"level":"shape"`, `"ttl_secs":60`, `"ttl_secs":0`,
 		`"tenant":"acme"`, `"tenant":""`, `"tennant":"x"`, `"expires_at":"x"`, `"sample_per_mille":1001`, `"capture":true`,
+		`"max_per_second":0`, `"max_per_second":5`, `"instances":{}`, `"instances":{"names":["a","a"]}`, `"instances":{"per_mille":5}`,
+		`"instances":{"labels":{"a":1,"":"b"},"name":1,"names":[7,8]}`, `"instances":{"labels":{}}`, `"instances":null`,
 	}
 	valid := `{"id":"a","level":"Shape","ttl_secs":60}`
 	rapid.Check(t, func(t *rapid.T) {

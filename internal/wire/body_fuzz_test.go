@@ -10,7 +10,8 @@ import (
 )
 
 // fuzzBody checks any body: ParseBody does not panic, returns one type of error, and an
-// accepted set survives a round trip through AppendBody.
+// accepted set means what other readers of JSON and YAML read, and survives a round trip
+// through AppendBody, and through a value.
 func fuzzBody(f *testing.F, opts BodyOptions) {
 	f.Add([]byte(bodyOf(`,"tenant":"acme","endpoint":"Search"`)))
 	f.Add([]byte(`{"directives":[{"id":"b","level":"Off","expires_at":"2026-03-01T13:01:00Z","capture":true}]}`))
@@ -21,6 +22,12 @@ func fuzzBody(f *testing.F, opts BodyOptions) {
 	f.Add([]byte(yamlOf("tenant: >-\n    b\n    c\n  # more\n  'index': \"\\u2028\"\n  ? principal\n  : c")))
 	f.Add([]byte("directives:\n- {id: a, level: Off, expires_at: 2026-03-01T13:01:00Z}\n"))
 	f.Add([]byte("a: &a [*a, <<: *b, !!str 5, ! x]\n---\n%TAG"))
+	for _, fields := range detailSeeds {
+		f.Add([]byte(bodyOf(fields)))
+	}
+	for _, field := range yamlDetailSeeds {
+		f.Add([]byte(yamlOf(field)))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		set, err := ParseBody(body, now, opts)
 		if err != nil {
@@ -33,9 +40,17 @@ func fuzzBody(f *testing.F, opts BodyOptions) {
 		again, err := ParseBody(AppendBody(nil, set), now, BodyOptions{})
 		require.NoError(t, err)
 		require.Equal(t, set.Directives(), again.Directives())
-		if !opts.YAML {
-			requireYAMLAgrees(t, body, set)
+		value, err := Encode(Revision{Version: 1, ID: strings.Repeat("0a", 16), PublishedAt: now, Set: set})
+		require.NoError(t, err)
+		rev, err := Decode(value)
+		require.NoError(t, err)
+		require.Equal(t, set.Directives(), rev.Set.Directives())
+		if opts.YAML {
+			requireMeans(t, asYAML(t, body), set)
+			return
 		}
+		requireMeans(t, asJSON(t, body), set)
+		requireYAMLAgrees(t, body, set)
 	})
 }
 

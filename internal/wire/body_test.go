@@ -193,6 +193,7 @@ func TestParseBody_ErrorsQuoteNoValues(t *testing.T) {
 	const secret = "s3cr3t"
 	for _, field := range []string{
 		"id", "level", "ttl_secs", "expires_at", "tenant", "index", "principal", "endpoint", "sample_per_mille", "capture",
+		"instances", "max_per_second",
 	} {
 		for _, value := range []string{
 			`"%s"`, `"%s`, `"\\q%s"`, `"%s\\ud800"`, "%s", "*%s", "&%s x", "!%s x", "!%s!x y", "!!int %s", "[%s", "{%s: 1", "@%s", "`%s", "%%%s",

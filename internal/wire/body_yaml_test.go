@@ -151,7 +151,7 @@ var rejectedYAMLStructure = map[string]rejection{
 // needs seconds to hours, or gigabytes. checkYAMLText rejects them first.
 func TestParseBody_HostileYAMLRejectedSoon(t *testing.T) {
 	t.Parallel()
-	const dense = "holds more values than a set can have"
+	const dense = "holds more values than are accepted in YAML (write the body in JSON)"
 	start := time.Now()
 	requireRejected(t, BodyOptions{YAML: true}, map[string]rejection{
 		"brackets":  {strings.Repeat("[", 1_000_000), "", dense},
@@ -208,9 +208,9 @@ func TestParseBody_LargestYAMLSet(t *testing.T) {
 	flow.WriteString(`{"directives":[`)
 	for i := range directive.MaxDirectives {
 		fmt.Fprintf(&block, "- id: d%d\n  level: Off\n  ttl_secs: 1\n  sample_per_mille: 1\n  ring_buffer: true\n  capture: true\n"+
-			"  tenant: a\n  index: b\n  principal: c\n  endpoint: Search\n", i)
+			"  tenant: a\n  index: b\n  principal: c\n  endpoint: Search\n  max_per_second: 1\n", i)
 		fmt.Fprintf(&flow, `{"id":"d%d","level":"Off","ttl_secs":1,"sample_per_mille":1,"ring_buffer":true,"capture":true,`+
-			`"tenant":"a","index":"b","principal":"c","endpoint":"Search"},`, i)
+			`"tenant":"a","index":"b","principal":"c","endpoint":"Search","max_per_second":1},`, i)
 	}
 	flow.WriteString("]}") // YAML allows the comma after the last item
 	fromBlock, err := ParseBody([]byte(block.String()), now, BodyOptions{YAML: true})

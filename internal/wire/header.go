@@ -49,10 +49,10 @@ func decodeHeader(r *reader, rev *Revision) (rest int, err error) {
 		return 0, err
 	}
 	for i, field := range revisionKeys[:headerKeys] {
-		if i == n {
-			return 0, invalid(field, "is missing")
+		err := invalid(field, "is missing")
+		if i < n {
+			err = expectKey(r, field)
 		}
-		err := expectKey(r, field)
 		if err == nil {
 			err = decodeHeaderField(r, field, rev)
 		}

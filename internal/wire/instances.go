@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
@@ -11,7 +10,8 @@ import (
 var instanceFields = []string{"names", "labels", "per_mille"}
 
 // decodeInstances reads the instances of a directive. It checks the types and what would be
-// lost otherwise, because [directive.Builder.Add] checks the rest.
+// lost otherwise, because [directive.Builder.Add] checks the rest. The names and the labels
+// belong to the reader, because Add copies them.
 func decodeInstances(r *reader) (*directive.Instances, error) {
 	n, err := r.mapLen("")
 	if err != nil {
@@ -58,14 +58,16 @@ func decodeNames(r *reader) ([]string, error) {
 		return nil, err
 	}
 	if n > directive.MaxInstanceNames {
-		return nil, invalid("", fmt.Sprintf("holds %d, the limit is %d", n, directive.MaxInstanceNames))
+		return nil, invalid("", fmt.Sprintf("holds %d, must be 1 to %d", n, directive.MaxInstanceNames))
 	}
-	names := make([]string, n)
+	if r.names == nil {
+		r.names = make([]string, directive.MaxInstanceNames)
+	}
+	names := r.names[:n]
 	for i := range names {
 		if names[i], err = r.text(""); err != nil {
 			return nil, under(item(i), err)
 		}
-		names[i] = strings.Clone(names[i]) // the set keeps nothing of the value
 	}
 	return names, nil
 }
@@ -76,9 +78,13 @@ func decodeLabels(r *reader) (map[string]string, error) {
 		return nil, err
 	}
 	if n > directive.MaxLabels {
-		return nil, invalid("", fmt.Sprintf("holds %d, the limit is %d", n, directive.MaxLabels))
+		return nil, invalid("", fmt.Sprintf("holds %d, must be 1 to %d", n, directive.MaxLabels))
 	}
-	labels := make(map[string]string, n)
+	if r.labels == nil {
+		r.labels = make(map[string]string, directive.MaxLabels)
+	}
+	labels := r.labels
+	clear(labels)
 	for range n {
 		name, err := r.text("")
 		if err != nil {
@@ -91,66 +97,88 @@ func decodeLabels(r *reader) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		labels[strings.Clone(name)] = strings.Clone(value)
+		labels[name] = value
 	}
 	return labels, nil
 }
 
-// instances reads the instances of a directive in a body.
-func (p *bodyParser) instances(n node) (*directive.Instances, error) {
+// instances reads the instances of a directive in a body. It adds each fault at its own place,
+// and returns false if the limit of faults is reached.
+func (p *bodyParser) instances(n node, path string) (out *directive.Instances, more bool) {
 	if n.kind != object {
-		return nil, mustBe(object, n)
+		return nil, p.add(mustBe(object, n), n.at, path)
 	}
-	out := &directive.Instances{}
+	out, more = &directive.Instances{}, true
 	for i := range n.entries {
 		e := &n.entries[i]
-		var err error
+		inner := path + "." + e.name
 		switch e.name {
 		case "names":
-			out.Names, err = instanceNames(e.value)
+			out.Names, more = p.instanceNames(e.value, inner)
 		case "labels":
-			out.Labels, err = instanceLabels(e.value)
+			out.Labels, more = p.instanceLabels(e.value, inner)
 		case "per_mille":
-			var perMille int64
-			perMille, err = integer(e.value, 0, 1000)
-			n := int(perMille)
-			out.PerMille = &n
+			perMille, err := integer(e.value, 0, 1000)
+			if err != nil {
+				more = p.add(err, e.value.at, inner)
+			}
+			share := int(perMille)
+			out.PerMille = &share
 		default:
-			return nil, unknownName(e.name, instanceFields)
+			more = p.add(unknownName(e.name, instanceFields), e.at, path)
 		}
-		if err != nil {
-			return nil, under(e.name, err)
+		if !more {
+			return nil, false
 		}
 	}
-	return out, nil
+	return out, true
 }
 
-func instanceNames(n node) ([]string, error) {
+func (p *bodyParser) instanceNames(n node, path string) (names []string, more bool) {
 	if n.kind != array {
-		return nil, mustBe(array, n)
+		return nil, p.add(mustBe(array, n), n.at, path)
 	}
-	names := make([]string, len(n.items))
+	names = make([]string, len(n.items))
 	for i, it := range n.items {
 		var err error
-		if names[i], err = nonEmpty(it); err != nil {
-			return nil, under(item(i), err)
+		if names[i], err = nonEmpty(it); err != nil && !p.add(err, it.at, path+item(i)) {
+			return nil, false
 		}
 	}
-	return names, nil
+	return names, true
 }
 
-func instanceLabels(n node) (map[string]string, error) {
+func (p *bodyParser) instanceLabels(n node, path string) (labels map[string]string, more bool) {
 	if n.kind != object {
-		return nil, mustBe(object, n)
+		return nil, p.add(mustBe(object, n), n.at, path)
 	}
-	labels := make(map[string]string, len(n.entries))
+	labels = make(map[string]string, len(n.entries))
 	for i := range n.entries {
 		e := &n.entries[i]
+		if err := checkLabelName(e); err != nil && !p.add(err, e.at, path) {
+			return nil, false
+		}
 		value, err := nonEmpty(e.value)
-		if err != nil {
-			return nil, under(inPath(e.name), err)
+		if err == nil {
+			err = CheckNote("", value, directive.MaxLabelValueBytes)
+		}
+		if err != nil && !p.add(err, e.value.at, path+"."+inPath(e.name)) {
+			return nil, false
 		}
 		labels[e.name] = value
 	}
-	return labels, nil
+	return labels, true
+}
+
+// checkLabelName checks a field name that an operator chose.
+func checkLabelName(e *entry) error {
+	switch {
+	case e.ambiguous:
+		return invalid("", "the name of a label must be a string (put the name in quotes)")
+	case e.name == "":
+		return invalid("", "the name of a label must not be empty")
+	case len(e.name) > directive.MaxLabelBytes:
+		return invalid("", fmt.Sprintf("the name of a label is %d bytes, the limit is %d", len(e.name), directive.MaxLabelBytes))
+	}
+	return nil
 }

@@ -95,7 +95,7 @@ func (r *jsonReader) readObject(at position, depth int) (node, error) {
 		if err != nil {
 			return node{}, under(inPath(name), err)
 		}
-		n.entries = append(n.entries, entry{name, at, value})
+		n.entries = append(n.entries, entry{name: name, at: at, value: value})
 	}
 	_, err := r.dec.ReadToken()
 	return n, r.syntax(err)

@@ -10,8 +10,9 @@ import (
 	"github.com/fleetdial/fleetdial/internal/directive"
 )
 
-// maxNodes bounds the number of values in a publish body. It is more than a valid set can
-// have, and small enough that the whole body can be read before it is checked.
+// maxNodes bounds the number of values in a publish body, so that the whole body can be read
+// before it is checked. A valid set has more values only if it lists instances of thousands of
+// directives.
 const maxNodes = 200_000
 
 type kind string
@@ -37,9 +38,11 @@ type node struct {
 }
 
 type entry struct {
-	name  string
-	at    position // of the name
-	value node
+	name string
+	at   position // of the name
+	// ambiguous says that the name is a word that YAML versions interpret differently.
+	ambiguous bool
+	value     node
 }
 
 // position is the place of a node in a body: an offset in JSON, a line and a column in YAML.
@@ -66,7 +69,7 @@ func (b *builder) enter(depth int, at position) error {
 }
 
 // maxEntries bounds the fields of one object, because checkName compares each name with
-// all earlier ones. A directive has at most eleven fields.
+// all earlier ones. A directive has at most twelve fields.
 const maxEntries = 64
 
 // checkName is called before the value of a field is read. It rejects a repeated name.

@@ -15,6 +15,10 @@ type reader struct {
 	pos int
 	// format is that of the value, once its header has been read.
 	format int
+	// names and labels hold the instances of the directive that is being read, so that a value
+	// with many of them allocates memory once.
+	names  []string
+	labels map[string]string
 }
 
 // kindOf returns the type of the msgpack value that begins with byte c.

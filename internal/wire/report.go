@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,7 +75,13 @@ type Report struct {
 	Verifies bool
 	// MaxFormat is the highest format that the instance reads, 0 if it does not state that.
 	MaxFormat int
+	// Hits is what the instance has counted, nil if it does not count.
+	Hits *ReportHits
 }
+
+// ConfiguredName returns the name that the instance is configured with. It is the name that
+// [directive.Instances] select the instance by.
+func (r *Report) ConfiguredName() string { return cmp.Or(r.Shared, r.Instance) }
 
 // Applied is the revision that an instance has applied. Version 0 and no id stand for the
 // empty value.
@@ -137,6 +144,7 @@ func EncodeReport(r *Report) []byte {
 		e.integer(name, r.Counters[name])
 	}
 	e.abilities(r)
+	e.hits(r.Hits)
 	return buf.Bytes()
 }
 
@@ -149,6 +157,9 @@ func optionalFields(r *Report) (n int) {
 		if written {
 			n++
 		}
+	}
+	if r.Hits != nil {
+		n += 3
 	}
 	return n
 }

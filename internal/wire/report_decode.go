@@ -79,7 +79,17 @@ const maxMillis = int64(1<<63-1) / int64(time.Millisecond)
 
 func (d *reportReader) report() *Report {
 	r := &Report{}
-	d.fields(reportFields, func(key string) bool { return d.head(key, r) || d.body(key, r) })
+	var hits []string
+	d.fields(reportFields, func(key string) bool {
+		if d.hits(key, r) {
+			hits = append(hits, key)
+			return true
+		}
+		return d.head(key, r) || d.body(key, r)
+	})
+	if d.err == nil && len(hits) != 0 && len(hits) != 3 {
+		d.err = invalid("hits", "must have hits_window_ms and hits_total")
+	}
 	return r
 }
 

@@ -168,7 +168,7 @@ func TestDecodeReport_RejectsMalformed(t *testing.T) {
 func TestDecodeReport_IgnoresUnknownFields(t *testing.T) {
 	t.Parallel()
 	got, err := DecodeReport(changedReport(t, func(m map[string]any) {
-		m["hits"] = map[string]any{"a": []any{1, "x", nil, true}}
+		m["later"] = map[string]any{"a": []any{1, "x", nil, true}}
 		m["a"] = nested(maxDepth)
 		m["applied"].(map[string]any)["more"] = 1
 		m["rejected"].(map[string]any)["more"] = "x"
@@ -263,6 +263,7 @@ func TestCheckInstanceAndLabels(t *testing.T) {
 func FuzzDecodeReport(f *testing.F) {
 	f.Add(EncodeReport(goldenReport()))
 	f.Add(EncodeReport(bareReport()))
+	f.Add(EncodeReport(countedReport()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		DecodeOwner(b)
 		r, err := DecodeReport(b)

@@ -37,13 +37,7 @@ func (d *reportReader) counters() map[string]int64 {
 
 // capabilities reads the capabilities of an instance. The result is not nil.
 func (d *reportReader) capabilities() []Capability {
-	if d.err != nil {
-		return nil
-	}
-	n := 0
-	if n, d.err = d.arrayLen("capabilities"); d.err == nil && n > maxCapabilities {
-		d.err = invalid("capabilities", fmt.Sprintf("are %d, the limit is %d", n, maxCapabilities))
-	}
+	n := d.arrayOf("capabilities", maxCapabilities)
 	if d.err != nil {
 		return nil
 	}
@@ -62,6 +56,20 @@ func (d *reportReader) mapOf(field string, limit int) (n int) {
 		return 0
 	}
 	if n, d.err = d.mapLen(field); d.err == nil && n > limit {
+		d.err = invalid(field, fmt.Sprintf("are %d, the limit is %d", n, limit))
+	}
+	if d.err != nil {
+		return 0
+	}
+	return n
+}
+
+// arrayOf reads the length of an array.
+func (d *reportReader) arrayOf(field string, limit int) (n int) {
+	if d.err != nil {
+		return 0
+	}
+	if n, d.err = d.arrayLen(field); d.err == nil && n > limit {
 		d.err = invalid(field, fmt.Sprintf("are %d, the limit is %d", n, limit))
 	}
 	if d.err != nil {

@@ -49,7 +49,9 @@ func goldenRevisions(t testing.TB) map[string]Revision {
 			ExpiresAt: time.UnixMilli(directive.MaxMillis),
 		},
 	)
-	return map[string]Revision{"empty": empty, "incident": incident}
+	canary := common
+	canary.Set = newSet(t, canaryDirectives()...)
+	return map[string]Revision{"empty": empty, "incident": incident, "canary": canary}
 }
 
 func TestEncode_GoldenBytes(t *testing.T) {
@@ -217,6 +219,9 @@ func hostile(t testing.TB) map[string][]byte {
 		"signature nested deeply": append(bytes.Clone(good), append([]byte{0x81, 0xa1, 'a'}, bytes.Repeat([]byte{0x91}, 3<<20)...)...),
 		"more than the limit":     append(bytes.Clone(good), bytes.Repeat([]byte{0x80}, MaxValueBytes)...),
 		"10,001 empty directives": pack(t, goodValue.with("directives", make([]fields, directive.MaxDirectives+1))),
+		"10,000 bad instances":    pack(t, goodValue.with("format", 2).with("directives", manyDirectives("instances", fields{"names", manyNames(9)}))),
+		"10,000 bad labels":       pack(t, goodValue.with("format", 2).with("directives", manyDirectives("instances", fields{"labels", pairs(16)}))),
+		"100 names announced":     pack(t, detailedValue("instances", fields{"names", make([]any, 100)})),
 		"10,000 nil directives":   pack(t, goodValue.with("directives", make([]any, directive.MaxDirectives))),
 	}
 }
@@ -272,6 +277,16 @@ func FuzzDecode(f *testing.F) {
 			f.Add(b)
 		}
 	}
+	for _, fields := range detailSeeds {
+		set, err := ParseBody([]byte(bodyOf(fields)), now, BodyOptions{})
+		if err != nil {
+			continue
+		}
+		value, err := Encode(Revision{Version: 1, ID: NewID(), PublishedAt: now, Set: set})
+		require.NoError(f, err)
+		f.Add(value)
+		f.Add(append(value, "\x81\xa3key\xa1a"...))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		rev, err := Decode(b)
 		if err != nil {
@@ -279,9 +294,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := Encode(rev)
 		require.NoError(t, err)
+		require.Equal(t, FormatOf(rev.Set), formatIn(t, again))
 		back, err := Decode(again)
 		require.NoError(t, err)
-		assertSameRevision(t, rev, back)
+		assertSameRevision(t, Revision{
+			Version: rev.Version, ID: rev.ID, PublishedAt: rev.PublishedAt, PublishedBy: rev.PublishedBy, Reason: rev.Reason, Set: rev.Set,
+		}, back)
+		requireMeans(t, asMsgpack(t, b), rev.Set)
 		header, err := DecodeHeader(b[:min(len(b), HeaderBytes)])
 		require.NoError(t, err, "DecodeHeader must accept the header of a valid value")
 		require.Equal(t, rev.ID, header.ID)
@@ -293,11 +312,21 @@ func FuzzDecodeHeader(f *testing.F) {
 		f.Add(b[:min(len(b), HeaderBytes)])
 	}
 	f.Add(pack(f, goodValue)[:HeaderBytes])
+	for _, format := range unknownFormats {
+		f.Add(pack(f, goodValue.with("format", format))[:HeaderBytes])
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		header, err := DecodeHeader(b)
-		if err == nil {
+		invalid, _ := errors.AsType[*directive.ValidationError](err)
+		if err != nil && (invalid == nil || invalid.Path != "format") {
+			require.Zero(t, header)
+			return
+		}
+		// A revision comes with the error for an unknown format, unless its header is another.
+		if header != (Revision{}) || err == nil {
 			require.NoError(t, checkID(header.ID))
 			require.Positive(t, header.Version)
+			require.Positive(t, header.PublishedAt.UnixMilli())
 		}
 	})
 }

@@ -50,10 +50,17 @@ type tokenPayload struct {
 }
 
 // SignToken returns a token for the directive. The token has no id, and its expiry is in
-// whole seconds, rounded down.
+// whole seconds, rounded down. The error is a [*directive.ValidationError] if the directive has
+// Instances or MaxPerSecond, because a token cannot hold them and would apply to more.
 func SignToken(key []byte, d directive.Directive) (string, error) {
 	if len(key) < MinTokenKeyBytes {
 		return "", ErrTokenKey
+	}
+	switch {
+	case d.Instances != nil:
+		return "", invalid("instances", "cannot be in a token")
+	case d.MaxPerSecond != 0:
+		return "", invalid("max_per_second", "cannot be in a token")
 	}
 	d.ID = TokenID
 	d.ExpiresAt = time.Unix(d.ExpiresAt.Unix(), 0)

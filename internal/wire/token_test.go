@@ -87,6 +87,8 @@ func TestParseToken_Rejected(t *testing.T) {
 		"unknown field":       {signed(`{"level":"Shape","exp":1900000000,"tennant":"a"}`), `did you mean "tenant"?`},
 		"repeated field":      {signed(`{"level":"Shape","exp":1900000000,"exp":1900000001}`), "exp: is repeated"},
 		"a publish body's":    {signed(`{"level":"Shape","exp":1900000000,"ttl_secs":5}`), "ttl_secs"},
+		"instances":           {signed(`{"level":"Shape","exp":1900000000,"instances":{"names":["a"]}}`), `unknown field "instances"`},
+		"max_per_second":      {signed(`{"level":"Shape","exp":1900000000,"max_per_second":5}`), `unknown field "max_per_second"`},
 		"tenant no string":    {signed(`{"level":"Shape","exp":1900000000,"tenant":5}`), "tenant: must be a string"},
 		"endpoint unknown":    {signed(`{"level":"Shape","exp":1900000000,"endpoint":"search"}`), "endpoint: "},
 		"sample beyond":       {signed(`{"level":"Shape","exp":1900000000,"sample_per_mille":1001}`), "sample_per_mille: must be"},
@@ -137,4 +139,17 @@ func FuzzParseToken(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, d, again)
 	})
+}
+
+func TestSignToken_InstancesAndLimit(t *testing.T) {
+	t.Parallel()
+	plain := directive.Directive{Level: directive.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Hour)}
+	_, err := wire.SignToken(tokenKey, plain)
+	require.NoError(t, err)
+	selecting, limited := plain, plain
+	selecting.Instances, limited.MaxPerSecond = &directive.Instances{Names: []string{"a"}}, 5
+	for path, d := range map[string]directive.Directive{"instances": selecting, "max_per_second": limited} {
+		_, err := wire.SignToken(tokenKey, d)
+		assert.EqualError(t, err, path+": cannot be in a token")
+	}
 }

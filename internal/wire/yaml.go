@@ -99,7 +99,7 @@ func (r *yamlReader) read(y *yaml.Node, depth int) (node, error) {
 func (r *yamlReader) readMapping(y *yaml.Node, depth int) (node, error) {
 	n := node{kind: object, at: positionOf(y)}
 	for i := 0; i+1 < len(y.Content); i += 2 {
-		name, err := yamlName(y.Content[i])
+		name, isAmbiguous, err := yamlName(y.Content[i])
 		if err != nil {
 			r.fault = position{} // the reason names the place
 			return node{}, err
@@ -112,28 +112,29 @@ func (r *yamlReader) readMapping(y *yaml.Node, depth int) (node, error) {
 		if err != nil {
 			return node{}, under(inPath(name), err)
 		}
-		n.entries = append(n.entries, entry{name, at, value})
+		n.entries = append(n.entries, entry{name, at, isAmbiguous, value})
 	}
 	return n, nil
 }
 
 func positionOf(y *yaml.Node) position { return position{line: y.Line, column: y.Column} }
 
-// yamlName returns the field name that a YAML key holds.
-func yamlName(y *yaml.Node) (string, error) {
+// yamlName returns the field name that a YAML key holds, and whether the key is an ambiguous word.
+func yamlName(y *yaml.Node) (name string, isAmbiguous bool, err error) {
 	if err := rejectYAML(y); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if y.Kind != yaml.ScalarNode {
-		return "", atNode("has a field name that is not a string", y)
+		return "", false, atNode("has a field name that is not a string", y)
 	}
-	switch key := scalar(y); {
+	key := scalar(y)
+	switch {
 	case key.kind == ambiguous && y.Value == "<<":
-		return "", atNode("YAML merge keys are not allowed", y)
+		return "", false, atNode("YAML merge keys are not allowed", y)
 	case key.kind != text && key.kind != ambiguous:
-		return "", atNode("has a field name that is not a string", y)
+		return "", false, atNode("has a field name that is not a string", y)
 	}
-	return y.Value, nil
+	return y.Value, key.kind == ambiguous, nil
 }
 
 // rejectYAML rejects the features of YAML that JSON does not have, except plain strings.

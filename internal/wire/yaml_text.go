@@ -3,8 +3,8 @@ package wire
 import "bytes"
 
 // These limits bound the input of the YAML library, because it builds the whole tree
-// first and allocates some hundred bytes for each token. The largest valid set has
-// 210,000 separators and 320,000 quotes.
+// first and allocates some hundred bytes for each token. The largest set without
+// instances has 230,000 separators and 320,000 quotes.
 const (
 	maxYAMLSeparators = 300_000 // [ { , ? and, where they separate values, : and -
 	maxYAMLQuotes     = 500_000
@@ -43,7 +43,7 @@ func checkYAMLText(body []byte) error {
 		}
 	}
 	if separators > maxYAMLSeparators || quotes > maxYAMLQuotes {
-		return invalid("", "holds more values than a set can have")
+		return invalid("", "holds more values than are accepted in YAML (write the body in JSON)")
 	}
 	return nil
 }

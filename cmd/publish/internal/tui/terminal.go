@@ -36,3 +36,16 @@ func Width(stream any) int {
 	}
 	return defaultWidth
 }
+
+// Height returns the number of lines of a terminal, and 0 for every other stream and for a
+// terminal that does not tell its height.
+func Height(stream any) int {
+	if !IsTerminal(stream) {
+		return 0
+	}
+	fd, _ := descriptor(stream)
+	if _, height, err := term.GetSize(fd); err == nil {
+		return max(0, height)
+	}
+	return 0
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+)
+
+// instanceFlags are the flags that describe on which instances, and on how many of their
+// requests, a directive applies.
+type instanceFlags struct {
+	names, labels          []string
+	perMille, maxPerSecond int
+}
+
+func (a *app) registerInstances(cmd *cobra.Command, f *instanceFlags) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.names, "on-instance", nil, "name `NAME` of an instance that evaluates the directive; repeatable (default all)")
+	flags.StringArrayVar(&f.labels, "on", nil,
+		"label `LABEL=VALUE` that the instances must have; repeatable, and all must hold (default any)")
+	flags.Var(perMille{&f.perMille}, "on-per-mille",
+		"instances, chosen by a hash of their names: per 1000 (100), in percent (10%) or as a fraction (0.1) (default all)")
+	flags.Lookup("on-per-mille").DefValue = ""
+	flags.IntVar(&f.maxPerSecond, "max-per-second", 0, "requests per second and instance that the directive applies to (default no limit)")
+	completeFrom(cmd, "on-instance", a.completeConfiguredNames)
+	completeFrom(cmd, "on", a.completeLabels)
+}
+
+// apply sets the instances and the limit of a directive. A wrong flag is a usage error, and a
+// value that is beyond a limit is not.
+func (f *instanceFlags) apply(d *fleetdial.Directive, changed func(flag string) bool) error {
+	labels, err := f.labelMap()
+	if err != nil {
+		return err
+	}
+	for i, name := range f.names {
+		if slices.Contains(f.names[:i], name) {
+			return usagef("--on-instance %s: is given twice", tui.Printable(name))
+		}
+	}
+	instances := fleetdial.Instances{Names: f.names, Labels: labels}
+	if changed("on-per-mille") {
+		instances.PerMille = &f.perMille
+	}
+	if len(f.names) > 0 || len(labels) > 0 || instances.PerMille != nil {
+		d.Instances = instances.Clone()
+	}
+	if changed("max-per-second") {
+		if d.MaxPerSecond = f.maxPerSecond; d.MaxPerSecond == 0 {
+			return errors.New("--max-per-second 0: must be at least 1 (leave out the flag for no limit)")
+		}
+	}
+	return f.checkLimits(*d)
+}
+
+// labelMap returns the labels of --on.
+func (f *instanceFlags) labelMap() (map[string]string, error) {
+	if len(f.labels) == 0 {
+		return nil, nil
+	}
+	labels := make(map[string]string, len(f.labels))
+	for _, text := range f.labels {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" || value == "" {
+			return nil, usagef("--on %s: must be LABEL=VALUE, such as zone=eu", tui.Printable(text))
+		}
+		if _, twice := labels[name]; twice {
+			return nil, usagef("--on: the label %s is given twice", tui.Printable(name))
+		}
+		labels[name] = value
+	}
+	return labels, nil
+}
+
+// checkLimits checks the instances and the limit of a directive. Its error names the flag.
+func (f *instanceFlags) checkLimits(d fleetdial.Directive) error {
+	probe := fleetdial.Directive{
+		ID: "id", ExpiresAt: time.Now(), Instances: d.Instances, MaxPerSecond: d.MaxPerSecond,
+	}
+	invalid, ok := errors.AsType[*fleetdial.ValidationError](probe.Validate())
+	if !ok {
+		return nil
+	}
+	var i int
+	switch n, _ := fmt.Sscanf(invalid.Path, "instances.names[%d]", &i); {
+	case n == 1:
+		return fmt.Errorf("--on-instance %s: %s", tui.Printable(f.names[i]), invalid.Reason)
+	case invalid.Path == "instances.names":
+		return fmt.Errorf("--on-instance: %s", invalid.Reason)
+	case invalid.Path == "instances.labels":
+		return fmt.Errorf("--on: %s", invalid.Reason)
+	}
+	return fmt.Errorf("--max-per-second %d: %s", d.MaxPerSecond, invalid.Reason)
+}
+
+// completeConfiguredNames returns the names that directives select the live instances by.
+func (a *app) completeConfiguredNames(ctx context.Context) []string {
+	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
+		roster, _ := p.Roster(ctx)
+		return selectorsOf(liveInstances(roster)).names
+	})
+}
+
+// completeLabels returns the labels of the live instances, as --on takes them.
+func (a *app) completeLabels(ctx context.Context) (words []string) {
+	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
+		roster, _ := p.Roster(ctx)
+		labels := selectorsOf(liveInstances(roster)).labels
+		for _, name := range slices.Sorted(maps.Keys(labels)) {
+			for _, value := range labels[name] {
+				words = append(words, name+"="+value)
+			}
+		}
+		return words
+	})
+}
+
+// plainLabel matches the labels that every shell takes literally, see [plainWord].
+var plainLabel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@%+,/-]*=[A-Za-z0-9._:@%+,/-]+$`)
+
+// instancesText describes which instances evaluate a directive. It is empty for all.
+func instancesText(in *fleetdial.Instances) string {
+	if in == nil {
+		return ""
+	}
+	var all []string
+	if len(in.Names) > 0 {
+		all = append(all, strings.Join(words(in.Names), ","))
+	}
+	for _, label := range slices.Sorted(maps.Keys(in.Labels)) {
+		all = append(all, labelWord(label, in.Labels[label]))
+	}
+	if in.PerMille != nil {
+		all = append(all, fmt.Sprintf("%d/1000 of the instances", *in.PerMille))
+	}
+	return strings.Join(all, " and ")
+}
+
+func labelWord(name, value string) string { return tui.Word(name) + "=" + tui.Word(value) }
