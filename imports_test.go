@@ -86,6 +86,10 @@ var layers = map[string]layer{
 	},
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
+	"internal/vectors": {},
+	"spec":             {},
+	"spec/generate":    {folders: []string{"internal/vectors"}},
 	// Only tests import these.
 	"testutil": {
 		folders:   []string{"internal/wire", "internal/store", "internal/directive"},
@@ -234,6 +238,8 @@ func TestMayImport(t *testing.T) {
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
 		{"integration/etcdstore", module + "/internal/wire", false},
 		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
+		{"spec/generate", module + "/internal/vectors", true},
+		{"internal/vectors", module + "/internal/wire", false},
 	} {
 		assert.Equal(t, c.want, mayImport(c.pkg, c.imported), "%s imports %s", c.pkg, c.imported)
 	}
