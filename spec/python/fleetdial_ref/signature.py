@@ -34,7 +34,7 @@ def parse_signature(raw: bytes) -> Signature:
     """Parse the signature map. Bytes that are not canonical are rejected (G4)."""
     found = _CANONICAL.fullmatch(raw)
     if not found:
-        raise malformed("read the signature: not the 164 canonical bytes")
+        raise malformed("read the signature: not the 162 canonical bytes")
     return Signature(found[1].decode("ascii"), bytes.fromhex(found[2].decode("ascii")))
 
 
