@@ -105,7 +105,7 @@ class Follower:
         self._subscription.stop()
         connection = self._connection
         if connection:
-            connection.close()
+            connection.interrupt()
         self._worker.join()
 
     def revision(self) -> Revision:

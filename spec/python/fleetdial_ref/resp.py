@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from dataclasses import dataclass
@@ -103,13 +102,18 @@ class Connection:
         self._socket.sendall(b"".join(parts))
 
     def wait(self, seconds: float) -> bool:
-        """Wait for bytes to read, and report whether there are any."""
+        """Wait for bytes of a reply, and report whether there are any."""
         if self._buffer:
             return True
+        # A timeout of 0 stands for a socket that does not block.
+        self._socket.settimeout(max(0.001, seconds))
         try:
-            return bool(select.select([self._socket], [], [], max(0.0, seconds))[0])
-        except ValueError:  # another thread closed the socket
-            raise ProtocolError("read from Redis: the connection was closed") from None
+            self._receive()
+        except socket.timeout:
+            return False
+        finally:
+            self._socket.settimeout(self._timeout)
+        return True
 
     def read(self, depth: int = 0) -> Reply:
         """Read one reply. An error is returned, and not raised."""
@@ -128,12 +132,15 @@ class Connection:
             return None if count < 0 else [self.read(depth + 1) for _ in range(count)]
         raise ProtocolError(f"read from Redis: not a reply of RESP2: {line[:32]!r}")
 
-    def close(self) -> None:
-        """Close the connection. A read in another thread then fails."""
+    def interrupt(self) -> None:
+        """End the connection from another thread. A read of its own thread then fails."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+
+    def close(self) -> None:
+        """Close the connection. Only the thread that reads may close it."""
         self._socket.close()
 
     def _read_string(self, count: int) -> Reply:

@@ -62,7 +62,7 @@ class Subscription(threading.Thread):
         """Replace the connection by a new one."""
         connection = self._connection
         if connection:
-            connection.close()
+            connection.interrupt()
 
     def stop(self) -> None:
         """End the thread."""
