@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Optional
 
+from .value import MAX_VERSION
+
 MAX_SPREAD_MS = 1_000
 
 
@@ -31,5 +33,7 @@ def parse_announcement(payload: bytes) -> Optional[Announcement]:
     version, id = message.get("version"), message.get("id")
     waits = [message[key] for key in ("spread_ms", "report_ms") if key in message]
     if not isinstance(id, str) or not all(type(number) is int for number in [version] + waits):
+        return None
+    if not id or not 1 <= version <= MAX_VERSION:
         return None
     return Announcement(version, id, message.get("spread_ms"), message.get("report_ms"))

@@ -100,8 +100,7 @@ class Driver:
         found = parse_announcement(bytes.fromhex(request["payload_hex"]))
         if found is None:
             return {"announcement": None}
-        keys = {key: value for key, value in vars(found).items() if value is not None}
-        return {"announcement": keys}
+        return {"announcement": {"version": found.version, "id": found.id}}
 
     def _token(self, request):
         try:

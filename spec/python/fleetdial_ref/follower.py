@@ -289,7 +289,8 @@ class Follower:
 
 
 def _state_of(revision: Revision) -> str:
-    return LIVE if revision.directives else EMPTY
+    # Only the value of no bytes has version 0 (V13). A revision without directives is live.
+    return LIVE if revision.version else EMPTY
 
 
 def _parse_time(reply) -> int:

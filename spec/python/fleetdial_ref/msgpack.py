@@ -7,8 +7,6 @@ every width that msgpack has for the type (V4).
 from __future__ import annotations
 
 import struct
-from typing import Optional
-
 from .errors import invalid, malformed
 
 _INTEGERS = {
@@ -22,15 +20,11 @@ _INTEGERS = {
     0xD3: ">q",
 }
 _STRINGS = {0xD9: ">B", 0xDA: ">H", 0xDB: ">I"}
-_BINARIES = {0xC4: ">B", 0xC5: ">H", 0xC6: ">I"}
-_EXTENSIONS = {0xC7: ">B", 0xC8: ">H", 0xC9: ">I"}
 _ARRAYS = {0xDC: ">H", 0xDD: ">I"}
 _MAPS = {0xDE: ">H", 0xDF: ">I"}
-# The types of a fixed length, with the number of bytes after the first one. The reader
-# only skips nil, floats and fixed extensions, because V3 accepts them nowhere.
-_FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8}
+# The types of a fixed length, with the number of bytes after the first one.
+_FIXED = {0xC2: 0, 0xC3: 0}
 _FIXED.update({code: struct.calcsize(form) for code, form in _INTEGERS.items()})
-_FIXED.update({0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17})
 
 
 class Reader:
@@ -92,7 +86,7 @@ class Reader:
         return self._head(name, "a map", 0x80, _MAPS, 2, low, high)
 
     def skip(self) -> None:
-        """Skip one item of any type, with all items in it.
+        """Skip one item of any type that V3 accepts, with all items in it.
 
         The loop counts the items that are left, so that nested items need no memory.
         """
@@ -101,6 +95,13 @@ class Reader:
             items += self._skip_head() - 1
             if items > self.left():
                 raise malformed("skip an item: the value ends within it")
+
+    def skip_map(self) -> None:
+        """Skip one map, with all items in it."""
+        code = self.data[self.position] if self.left() else 0
+        if not (0x80 <= code <= 0x8F or code in _MAPS):
+            raise malformed(f"skip a map: not a map (type byte {code:#04x})")
+        self.skip()
 
     def _head(self, name, kind, fix, wide, size, low, high) -> int:
         code = self._code()
@@ -133,18 +134,14 @@ class Reader:
         if code in _FIXED:
             self._take(_FIXED[code])
             return 0
-        form: Optional[str] = _STRINGS.get(code) or _BINARIES.get(code)
-        if form:
-            self._take(self._number(form))
-            return 0
-        if code in _EXTENSIONS:
-            self._take(self._number(_EXTENSIONS[code]) + 1)
+        if code in _STRINGS:
+            self._take(self._number(_STRINGS[code]))
             return 0
         if code in _ARRAYS:
             return self._number(_ARRAYS[code])
         if code in _MAPS:
             return self._number(_MAPS[code]) * 2
-        raise malformed(f"skip an item: no type has the byte {code:#04x}")
+        raise malformed(f"skip an item: its type is not accepted (type byte {code:#04x})")
 
     def _code(self) -> int:
         if self.left() < 1:

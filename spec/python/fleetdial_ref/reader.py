@@ -7,7 +7,7 @@ from typing import Optional
 
 from .errors import REPLAYED, TOO_LARGE, Rejected
 from .msgpack import Reader
-from .signature import TrustedKeys, parse_signature
+from .signature import TrustedKeys, skip_signature
 from .value import MAX_BYTES, Revision, decode_revision
 
 
@@ -38,12 +38,11 @@ def read_value(
         return Revision()
     reader = Reader(value)
     revision = decode_revision(reader)
-    if reader.left():  # V2, G7
-        try:
-            parse_signature(value[reader.position :])
-        except Rejected as error:
-            error.version, error.id = revision.version, revision.id
-            raise
+    try:
+        skip_signature(reader)  # V2, G7
+    except Rejected as error:
+        error.version, error.id = revision.version, revision.id
+        raise
     if not trusted:
         return revision
     if newest and revision.version <= newest.version and revision.id != newest.id:  # G6

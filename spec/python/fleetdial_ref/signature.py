@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, Optional, Tuple
 
 from . import ed25519
-from .errors import ALTERED, MALFORMED, UNKNOWN_KEY, UNSIGNED, Rejected, malformed
+from .errors import ALTERED, UNKNOWN_KEY, UNSIGNED, Rejected, malformed
 from .msgpack import Reader
 
 # The canonical bytes of the signature map (G4).
@@ -34,19 +34,24 @@ def parse_signature(raw: bytes) -> Signature:
     """Parse the signature map. Bytes that are not canonical are rejected (G4)."""
     found = _CANONICAL.fullmatch(raw)
     if not found:
-        raise malformed("read the signature: not the 162 canonical bytes")
+        raise Rejected(ALTERED, "read the signature: not the 162 canonical bytes")
     return Signature(found[1].decode("ascii"), bytes.fromhex(found[2].decode("ascii")))
 
 
 def split(value: bytes) -> Tuple[bytes, Optional[Signature]]:
     """Split a value into the bytes of its revision and its signature, without decoding."""
     reader = Reader(value)
-    reader.skip()
+    reader.skip_map()
     revision, rest = value[: reader.position], value[reader.position :]
-    first = revision[0]
-    if not (0x80 <= first <= 0x8F or first in (0xDE, 0xDF)):
-        raise malformed("read the value: it does not begin with a map")
     return revision, parse_signature(rest) if rest else None
+
+
+def skip_signature(reader: Reader) -> None:
+    """Skip the second map of a value without reading its content (G7)."""
+    if reader.left():
+        reader.skip_map()
+    if reader.left():
+        raise malformed("read the value: there are bytes after the second map")
 
 
 class TrustedKeys:
@@ -69,10 +74,7 @@ class TrustedKeys:
         """Check the signature of a value, and return the id of its key (G3, G5)."""
         if not value:
             raise Rejected(UNSIGNED, "check the signature: the empty value has none")
-        try:
-            revision, signature = split(value)
-        except Rejected as error:
-            raise Rejected(MALFORMED, f"check the signature: {error}") from None
+        revision, signature = split(value)
         if signature is None:
             raise Rejected(UNSIGNED, "check the signature: the value has none")
         public_key = self._keys.get(signature.key)

@@ -15,6 +15,7 @@ class AnnouncementTest(unittest.TestCase):
     def test_other_messages(self):
         for payload in (
             b"", b"x", b"[]", b"{}", b'{"version":1}', b'{"version":"1","id":"a"}',
+            b'{"version":0,"id":"a"}', b'{"version":1,"id":""}',
             b'{"version":1.5,"id":"a"}', b'{"version":true,"id":"a"}', b"[" * 100_000,
             b'{"version":1,"id":"a","spread_ms":"1"}', b'{"version":1,"id":"\xff"}',
         ):

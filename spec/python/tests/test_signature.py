@@ -96,9 +96,11 @@ class SignatureTest(unittest.TestCase):
         self.reject(sign(b"\x02" * 32, REDIS_KEY, self.raw), "unknown_key")
         self.reject(self.value, "altered", redis_key="fleetdial:{other}")
         self.reject(self.value.replace(b"ana", b"eve"), "altered")
-        self.reject(self.value.replace(b"\xd9\x80", b"\xda\x00\x80"), "malformed")
-        self.reject(self.value + b"\xc0", "malformed")
-        self.reject(self.raw + self.value[len(self.raw):].upper(), "malformed")
+        self.reject(self.value.replace(b"\xd9\x80", b"\xda\x00\x80"), "altered")
+        self.reject(self.value + b"\xc0", "altered")
+        self.reject(self.raw + self.value[len(self.raw):].upper(), "altered")
+        self.reject(b"text", "malformed")
+        self.reject(self.raw[:-1], "malformed")
         self.reject(sign(SEED, REDIS_KEY, pack(revision(format=3))), "invalid")
 
     def test_replayed_version(self):
@@ -113,7 +115,9 @@ class SignatureTest(unittest.TestCase):
         other = self.value.replace(b"ana", b"eve")
         self.assertEqual(read_value(other).publisher, "eve")
         self.assertIsNone(read_value(other).signed_by)
-        self.reject(self.raw + b"\x80", "malformed", trusted=None)
+        self.assertEqual(read_value(self.raw + b"\x81\xa1a\x91\x01").version, 42)
+        for rest in (b"\x80\x80", b"\x90", b"\x81\xa1a", b"\x81\xa1a\xc0", b"\xdf\xff\xff\xff\xff"):
+            self.reject(self.raw + rest, "malformed", trusted=None)
 
 
 if __name__ == "__main__":
