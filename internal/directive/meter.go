@@ -14,6 +14,8 @@ type meters struct {
 	// origin is the epoch of the first set whose meters these are. The buckets count time from
 	// it, so that they outlive the anchor of a set.
 	origin time.Time
+	// source is the set that was given to [Metered].
+	source *Set
 	// past holds what was counted by sets that were replaced. It is nil if nothing is counted.
 	past *past
 }
@@ -168,14 +170,17 @@ type past struct {
 // Metered returns the set with counters. Before is the set that it replaces, on the same
 // instance. A directive that both have, with the same id, match and level, keeps its counts.
 // A directive with the same id and match keeps the bucket of its limit, so that a publish gives
-// no directive more tokens.
+// no directive more tokens. If before was made from s, Metered returns before.
 func Metered(s, before *Set) *Set {
 	if s == nil {
-		s = &Set{}
+		s = &empty
+	}
+	if before != nil && before.meters != nil && before.meters.source == s {
+		return before
 	}
 	counted := *s
 	counted.over = new(atomic.Bool)
-	ms := &meters{of: make([]atomic.Pointer[meter], s.Len()), origin: s.epoch, past: new(past)}
+	ms := &meters{of: make([]atomic.Pointer[meter], s.Len()), origin: s.epoch, source: s, past: new(past)}
 	counted.meters = ms
 	if before != nil && before.meters != nil && before.meters.past != nil {
 		ms.past, ms.origin = before.meters.past, before.meters.origin
@@ -195,6 +200,8 @@ func Metered(s, before *Set) *Set {
 	}
 	return &counted
 }
+
+var empty Set
 
 // adopt takes over the meters of the directives that both sets have. The counts of all others
 // become past.

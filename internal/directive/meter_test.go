@@ -70,6 +70,15 @@ func TestMetered_BoundsWhatItVisits(t *testing.T) {
 	assert.Equal(t, Hits{Applied: 1}, hitsOf(s)["0"])
 }
 
+func TestMetered_SameSetStays(t *testing.T) {
+	t.Parallel()
+	for _, s := range []*Set{nil, {}, newSet(t, dir("a", nil))} {
+		counted := Metered(s, nil)
+		assert.Same(t, counted, Metered(s, counted))
+		assert.NotSame(t, counted, Metered(newSet(t, dir("b", nil)), counted))
+	}
+}
+
 func TestMetered_UncountedSetHasNoHits(t *testing.T) {
 	t.Parallel()
 	var none *Set

@@ -210,7 +210,7 @@ func (f *Follower) note(rev wire.Revision, v value) {
 
 // noteSigned remembers the version of a signed revision, so that no older one is applied.
 func (f *Follower) noteSigned(rev wire.Revision) {
-	if rev.Verified {
+	if rev.Verified && rev.Version >= f.signedVersion {
 		f.signedVersion, f.signedID = rev.Version, rev.ID
 	}
 }
