@@ -86,6 +86,9 @@ var layers = map[string]layer{
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// Only tests import these.
+	"cmd/publish/internal/conformance/driver": {
+		folders: []string{".", "internal/wire", "internal/directive"}, libraries: []string{"github.com/redis/go-redis/"},
+	},
 	"testutil": {
 		folders:   []string{"internal/wire", "internal/store", "internal/directive"},
 		libraries: []string{"github.com/redis/go-redis/"},
@@ -188,7 +191,7 @@ func TestImports_OnlyTestsImportTestPackages(t *testing.T) {
 		switch {
 		case contains("internal/sim", own), contains("internal/faulttest", own), contains("integration", own):
 			assert.True(t, contains(own, pkg), "%s imports %s", file, imported)
-		case contains("testutil", own):
+		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own):
 			users++
 			assert.True(t, strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}

@@ -1,0 +1,147 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/conformance/driver"
+	"github.com/fleetdial/fleetdial/internal/directive"
+)
+
+// driverEnv makes the test binary a program under test: it names the variant.
+const driverEnv = "CONFORMANCE_TEST_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(driverEnv); name != "" {
+		if broken := brokenPrograms[name]; broken != nil {
+			broken()
+			return
+		}
+		if err := driver.Run(os.Stdin, os.Stdout, variants[name].variant); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// wrong is a driver with one error, and the rules that find the error.
+type wrong struct {
+	variant driver.Variant
+	fails   []string
+}
+
+var variants = map[string]wrong{
+	"right": {},
+	"hash": {
+		driver.Variant{
+			Bucket: sumBucket,
+			Request: func(req fleetdial.Request) fleetdial.Request {
+				req.ID = idInBucket(sumBucket(req.ID))
+				return req
+			},
+		},
+		[]string{"L1 S1", "L1 S2"},
+	},
+	"resync": {
+		driver.Variant{Resync: func(time.Duration) time.Duration { return time.Hour }},
+		[]string{"L2 F2"},
+	},
+	"ttl": {
+		driver.Variant{Now: func(s fleetdial.Status) time.Time { return time.Now().Add(s.AppliedAt.Sub(s.LastSync)) }},
+		[]string{"L2 T1", "L2 T4"},
+	},
+	"unknown": {
+		driver.Variant{Accept: func(err error) bool { return strings.Contains(err.Error(), "unknown field") }},
+		[]string{"L1 V6"},
+	},
+}
+
+// sumBucket is another hash than that of the protocol.
+func sumBucket(text string) int {
+	sum := 0
+	for _, b := range []byte(text) {
+		sum = 31*sum + int(b)
+	}
+	return sum % 1000
+}
+
+// idInBucket returns a request id with a bucket of the protocol.
+func idInBucket(bucket int) string {
+	for i := 0; ; i++ {
+		if id := strconv.Itoa(i); directive.SampleBucket(id) == bucket {
+			return id
+		}
+	}
+}
+
+// command returns the command of a driver of this test, through env, so that the environment
+// of the test does not change.
+func command(name string) []string {
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return []string{"env", driverEnv + "=" + name, "GORACE=atexit_sleep_ms=0", self}
+}
+
+// testConfig returns a configuration with the small vectors.
+func testConfig(name string) Config {
+	return Config{Command: command(name), Vectors: smallVectors()}
+}
+
+func TestRun_FleetdialPasses(t *testing.T) {
+	t.Parallel()
+	report, err := Run(t.Context(), testConfig("right"))
+	require.NoError(t, err)
+	assert.Empty(t, report.Failures)
+	assert.True(t, report.Passed)
+	assert.Equal(t, Levels, report.Levels)
+	var text bytes.Buffer
+	require.NoError(t, report.WriteText(&text))
+	assert.Contains(t, text.String(), "fleetdial in Go: L1, L2, L3, ")
+	assert.Contains(t, text.String(), "L3: 4 rules passed, 0 failed\n")
+}
+
+// failedRules returns the rules that failed, each with its level.
+func failedRules(report *Report) (failed []string) {
+	for _, rule := range report.Rules {
+		if rule.Failed > 0 {
+			failed = append(failed, rule.Level+" "+rule.Rule)
+		}
+	}
+	return failed
+}
+
+func TestRun_WrongProgramsFail(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range variants {
+		if wrong.fails == nil {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			report, err := Run(t.Context(), testConfig(name))
+			require.NoError(t, err)
+			assert.False(t, report.Passed)
+			assert.Equal(t, wrong.fails, failedRules(report))
+			var text bytes.Buffer
+			require.NoError(t, report.WriteText(&text))
+			for _, rule := range wrong.fails {
+				_, name, _ := strings.Cut(rule, " ")
+				assert.Regexp(t, rule[:2]+` +`+name+` +[0-9]+ +[1-9][0-9]* +FAILED\n`, text.String())
+			}
+		})
+	}
+}
