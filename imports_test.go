@@ -85,6 +85,10 @@ var layers = map[string]layer{
 	},
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
+	"internal/vectors": {},
+	"spec":             {},
+	"spec/generate":    {folders: []string{"internal/vectors"}},
 	// Only tests import these.
 	"cmd/publish/internal/conformance/driver": {
 		folders: []string{".", "internal/wire", "internal/directive"}, libraries: []string{"github.com/redis/go-redis/"},
@@ -236,6 +240,8 @@ func TestMayImport(t *testing.T) {
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
 		{"integration/etcdstore", module + "/internal/wire", false},
 		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
+		{"spec/generate", module + "/internal/vectors", true},
+		{"internal/vectors", module + "/internal/wire", false},
 	} {
 		assert.Equal(t, c.want, mayImport(c.pkg, c.imported), "%s imports %s", c.pkg, c.imported)
 	}
