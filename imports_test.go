@@ -80,7 +80,7 @@ var layers = map[string]layer{
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console":   {folders: append([]string{"."}, adapters...)},
 	"cmd": {
-		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest"}, adapters...),
+		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "spec"}, adapters...),
 		libraries: []string{"*"},
 	},
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},

@@ -64,38 +64,47 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		cfg.Progress = func(string) {}
 	}
 	r := &runner{cfg: cfg}
-	p, claimed, err := r.start(ctx)
+	err := r.run(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, err
+	}
+	r.report.finish()
+	return &r.report, nil
+}
+
+// run sends all vectors to the program, and runs the scenarios.
+func (r *runner) run(ctx context.Context) error {
+	p, claimed, err := r.start(ctx)
+	if err != nil {
+		return err
 	}
 	defer p.close()
 	levels, err := r.levels(p, claimed.Levels)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	all, err := load(cfg.Vectors, levels)
+	all, err := load(r.cfg.Vectors, levels)
 	if err != nil {
-		return nil, fmt.Errorf("read the test vectors: %w", err)
+		return fmt.Errorf("read the test vectors: %w", err)
 	}
-	r.report = Report{Program: claimed.Name, Levels: levels}
+	r.report = Report{Program: claimed.Name, Levels: levels, Failures: []Failure{}}
 	for _, f := range fileLevels {
 		vectors := all[f.file]
 		if len(vectors) == 0 || checks[f.file] == nil {
 			continue
 		}
-		cfg.Progress(fmt.Sprintf("%s: %d lines", f.file, len(vectors)))
+		r.cfg.Progress(fmt.Sprintf("%s: %d lines", f.file, len(vectors)))
 		if err := checks[f.file](ctx, p, vectors, r.add); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := p.finish(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	if err := r.scenarios(ctx, all["scenarios.jsonl"]); err != nil {
-		return nil, err
-	}
-	r.report.finish()
-	return &r.report, nil
+	return r.scenarios(ctx, all["scenarios.jsonl"])
 }
 
 // start starts the program, and says hello.

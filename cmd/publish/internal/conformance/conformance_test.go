@@ -2,11 +2,15 @@ package conformance
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -16,6 +20,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/conformance/driver"
 	"github.com/fleetdial/fleetdial/internal/directive"
+	"github.com/fleetdial/fleetdial/spec"
 )
 
 // driverEnv makes the test binary a program under test: it names the variant.
@@ -36,7 +41,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// wrong is a driver with one error, and the rules that find the error.
+// wrong is a driver with one error, and the rules whose small vectors find the error.
 type wrong struct {
 	variant driver.Variant
 	fails   []string
@@ -70,11 +75,11 @@ var variants = map[string]wrong{
 
 // sumBucket is another hash than that of the protocol.
 func sumBucket(text string) int {
-	sum := 0
+	sum := uint32(0)
 	for _, b := range []byte(text) {
-		sum = 31*sum + int(b)
+		sum = 31*sum + uint32(b)
 	}
-	return sum % 1000
+	return int(sum % 1000)
 }
 
 // idInBucket returns a request id with a bucket of the protocol.
@@ -132,7 +137,9 @@ func TestRun_WrongProgramsFail(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report, err := Run(t.Context(), testConfig(name))
+			cfg := testConfig(name)
+			cfg.Levels = []string{wrong.fails[0][:2]}
+			report, err := Run(t.Context(), cfg)
 			require.NoError(t, err)
 			assert.False(t, report.Passed)
 			assert.Equal(t, wrong.fails, failedRules(report))
@@ -144,4 +151,80 @@ func TestRun_WrongProgramsFail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRun_AllVectorsFindWrongPrograms runs the wrong drivers on the lines of spec/vectors that
+// test the rules, with few scenarios, because each takes seconds.
+func TestRun_AllVectorsFindWrongPrograms(t *testing.T) {
+	t.Parallel()
+	for name, wrong := range variants {
+		if wrong.fails == nil {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := allVectors(t, command(name)...)
+			cfg.Vectors = withScenariosOf(t, cfg.Vectors, wrong.fails)
+			cfg.Levels = []string{wrong.fails[0][:2]}
+			report, err := Run(t.Context(), cfg)
+			require.NoError(t, err)
+			assert.Subset(t, failedRules(report), wrong.fails)
+		})
+	}
+}
+
+// withScenariosOf returns the files with only those scenarios that test one of the rules.
+func withScenariosOf(t *testing.T, files fs.FS, rules []string) fs.FS {
+	t.Helper()
+	few := make(fstest.MapFS)
+	for _, f := range fileLevels {
+		text, err := fs.ReadFile(files, f.file)
+		require.NoError(t, err)
+		few[f.file] = &fstest.MapFile{Data: text}
+	}
+	var scenarios []byte
+	for line := range bytes.Lines(few["scenarios.jsonl"].Data) {
+		if slices.ContainsFunc(rules, func(rule string) bool { return bytes.Contains(line, []byte(`"`+rule[3:]+`"`)) }) {
+			scenarios = append(scenarios, line...)
+		}
+	}
+	if len(scenarios) > 0 { // the rules of L1 have no scenarios
+		few["scenarios.jsonl"].Data = scenarios
+	}
+	return few
+}
+
+// allVectors returns a configuration with the files of spec/vectors.
+func allVectors(t *testing.T, command ...string) Config {
+	t.Helper()
+	files, err := fs.Sub(spec.Vectors, "vectors")
+	require.NoError(t, err)
+	return Config{Command: command, Vectors: files}
+}
+
+// requirePasses checks that a program passes all vectors of all levels.
+func requirePasses(t *testing.T, cfg Config) {
+	t.Helper()
+	report, err := Run(t.Context(), cfg)
+	require.NoError(t, err)
+	assert.Equal(t, Levels, report.Levels)
+	if !report.Passed {
+		var text bytes.Buffer
+		require.NoError(t, report.WriteText(&text))
+		t.Error(text.String())
+	}
+}
+
+func TestRun_FleetdialPassesAllVectors(t *testing.T) {
+	t.Parallel()
+	requirePasses(t, allVectors(t, command("right")...))
+}
+
+func TestRun_PythonPassesAllVectors(t *testing.T) {
+	t.Parallel()
+	const folder = "../../../../spec/python"
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		t.Skip("spec/python is not in the tree")
+	}
+	requirePasses(t, allVectors(t, "env", "PYTHONPATH="+folder, "python3", "-m", "fleetdial_ref", "driver"))
 }

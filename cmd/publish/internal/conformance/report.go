@@ -144,8 +144,8 @@ func (r *Report) writeFailures(w io.Writer) {
 			}
 			shown++
 			written[id] = true
-			fmt.Fprintf(w, "  %s: %s\n    expected %s\n    actual   %s\n", tui.Printable(id), tui.Printable(f.What),
-				tui.Printable(f.Expected), tui.Printable(f.Actual))
+			fmt.Fprintf(w, "  %s: %s\n    expected %s\n    actual   %s\n", tui.Printable(id), f.What,
+				tui.PrintableLines(f.Expected), tui.PrintableLines(f.Actual))
 		}
 		if hidden > 0 {
 			fmt.Fprintf(w, "  and %d more (-o json lists all)\n", hidden)

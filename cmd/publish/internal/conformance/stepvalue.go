@@ -73,7 +73,7 @@ func (r *stepRevision) encode(now time.Time, redisKey string, seeds []hexBytes) 
 		return nil, announcement{}, err
 	}
 	value, err := fleetdial.EncodeRevision(fleetdial.Revision{
-		Version: r.Version, ID: r.ID, Set: set, PublishedBy: "conformance",
+		Version: r.Version, ID: r.ID, Set: set,
 		PublishedAt: now.Add(-time.Duration(r.PublishedAgo) * time.Millisecond),
 	})
 	if err != nil {

@@ -196,7 +196,7 @@ func limit(r *request) (any, error) {
 	begin := time.UnixMilli(1_790_000_000_000)
 	set, err := fleetdial.NewSet([]fleetdial.Directive{{
 		ID: "limited", Level: fleetdial.Shape, SamplePerMille: 1000, MaxPerSecond: r.MaxPerSecond,
-		ExpiresAt: begin.Add(24 * time.Hour),
+		ExpiresAt: begin.AddDate(1, 0, 0),
 	}})
 	if err != nil {
 		return nil, err

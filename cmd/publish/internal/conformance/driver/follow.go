@@ -14,6 +14,8 @@ import (
 type follower struct {
 	client redis.UniversalClient
 	sub    *fleetdial.Subscriber
+	// named says that the subscriber was given a name. fleetdial has a name by default.
+	named bool
 }
 
 // follow starts a subscriber. Its first attempt to fetch the set may fail.
@@ -35,7 +37,7 @@ func (d *driver) follow(r *request) (any, error) {
 	if d.variant.Resync != nil {
 		cfg.ResyncInterval = d.variant.Resync(cfg.ResyncInterval)
 	}
-	f := &follower{client: redis.NewUniversalClient(opts)}
+	f := &follower{client: redis.NewUniversalClient(opts), named: r.Instance != nil}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if f.sub, err = fleetdial.Subscribe(ctx, f.client, cfg); err != nil {
@@ -56,7 +58,11 @@ func (d *driver) state(r *request) (any, error) {
 	if d.variant.Now != nil {
 		now = d.variant.Now(status)
 	}
-	decisions, err := d.decisions(d.follower.sub.Load(), r.Requests, now)
+	set := status.Revision.Set
+	if d.follower.named {
+		set = d.follower.sub.Load()
+	}
+	decisions, err := d.decisions(set, r.Requests, now)
 	if err != nil {
 		return nil, err
 	}

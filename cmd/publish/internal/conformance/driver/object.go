@@ -67,9 +67,13 @@ type instances struct {
 	PerMille *int              `json:"per_mille,omitempty"`
 }
 
-// revisionOf returns the object of a revision. The empty value has fewer keys.
+// revisionOf returns the object of a revision. The empty value has fewer keys. It names the
+// signer only if the signature was verified.
 func revisionOf(rev fleetdial.Revision) revision {
-	r := revision{Version: rev.Version, ID: rev.ID, SignedBy: rev.SignedBy, Directives: make([]directiveOfValue, 0, rev.Set.Len())}
+	r := revision{Version: rev.Version, ID: rev.ID, Directives: make([]directiveOfValue, 0, rev.Set.Len())}
+	if rev.Verified {
+		r.SignedBy = rev.SignedBy
+	}
 	if rev.Version != 0 {
 		at := rev.PublishedAt.UnixMilli()
 		r.PublishedAt, r.Publisher, r.Reason = &at, &rev.PublishedBy, &rev.Reason
