@@ -20,7 +20,15 @@ type announced struct {
 }
 
 // announcements returns the lines of announcements.jsonl.
-func announcements() (all []announcement) {
+func announcements() []announcement {
+	all := slices.Concat(goodAnnouncements(), otherMessages())
+	for c := range corpusOf("announcement") {
+		all = append(all, announcement{vector: named("fuzzed message "+c.name, "A2"), Payload: c.bytes})
+	}
+	return all
+}
+
+func goodAnnouncements() (all []announcement) {
 	id := revisionID
 	for _, c := range []struct {
 		name, payload string
@@ -44,6 +52,12 @@ func announcements() (all []announcement) {
 	} {
 		all = append(all, announcement{named(c.name, "A1 A2"), hexBytes(c.payload), &announced{c.version, c.id}})
 	}
+	return all
+}
+
+// otherMessages are messages that are no announcements.
+func otherMessages() (all []announcement) {
+	id := revisionID
 	for _, c := range []struct{ name, payload string }{
 		{"nothing", ""},
 		{"a word", "look"},
@@ -77,9 +91,6 @@ func announcements() (all []announcement) {
 		{"10 KB", strings.Repeat("x", 10_000)},
 	} {
 		all = append(all, announcement{vector: named(c.name, "A2"), Payload: hexBytes(c.payload)})
-	}
-	for i, c := range slices.Collect(corpusOf("announcement")) {
-		all = append(all, announcement{vector: named(fmt.Sprintf("fuzzed %d", i), "A2"), Payload: c.bytes})
 	}
 	return all
 }

@@ -171,12 +171,45 @@ func changedInstances(d *directive, change func(*instances)) *directive {
 // ruleOf returns the rule that a question tests.
 func ruleOf(set []directive, q *question) string {
 	want := theRules.decide(set, q)
+	if rule := hashRule(set, q); rule != "" {
+		return rule
+	}
 	for _, v := range variants {
 		if v.decide(set, q) != want {
 			return v.rule
 		}
 	}
 	return "M1"
+}
+
+// hashRule returns S2 or I4 if the decision depends on a bucket, so that a program with another
+// hash fails no lines of other rules.
+func hashRule(set []directive, q *question) string {
+	want := theRules.decide(set, q)
+	for i, d := range set {
+		other := slices.Clone(set)
+		if 0 < d.SamplePerMille && d.SamplePerMille < 1000 {
+			other[i].SamplePerMille = opposite(q.ID, d.SamplePerMille)
+			if theRules.decide(other, q) != want {
+				return "S2"
+			}
+		}
+		if in := d.Instances; in != nil && q.instance != nil && in.PerMille != nil && 0 < *in.PerMille && *in.PerMille < 1000 {
+			other[i] = *changedInstances(&d, func(o *instances) { o.PerMille = pointer(opposite(q.instance.Name, *in.PerMille)) })
+			if theRules.decide(other, q) != want {
+				return "I4"
+			}
+		}
+	}
+	return ""
+}
+
+// opposite returns a share that includes a text if and only if perMille does not.
+func opposite(text string, perMille int) int {
+	if bucket(text) < perMille {
+		return 0
+	}
+	return 1000
 }
 
 // decisions returns the lines of decisions.jsonl.

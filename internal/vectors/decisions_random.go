@@ -31,7 +31,7 @@ func instanceSets() (all []decidedSet) {
 		{"a label and a name", "I5", &instances{Names: []string{"web-2"}, Labels: map[string]string{"zone": "eu"}}},
 		{"all of per_mille", "I5", &instances{PerMille: pointer(1000)}},
 		{"none of per_mille", "I4", &instances{PerMille: pointer(0)}},
-		{"a name and per_mille", "I5", &instances{Names: []string{"web-1"}, PerMille: pointer(bucket("web-1") + 1)}},
+		{"a name and per_mille", "I4", &instances{Names: []string{"web-1"}, PerMille: pointer(bucket("web-1") + 1)}},
 		{"a name and less per_mille", "I4", &instances{Names: []string{"web-1"}, PerMille: pointer(bucket("web-1"))}},
 	} {
 		set := decidedSet{name: s.name, rule: s.rule}
@@ -70,23 +70,27 @@ func sharesInSamples() decidedSet {
 	return set
 }
 
-// shape says which parts of a random set vary, so that a line tests few rules.
+// shape says which parts of a random set vary, so that a line tests few rules. Without levels,
+// the directives have different levels and no flags.
 type shape struct {
-	name                       string
-	samples, expiries, placing bool
-	sets, directives, requests int
+	name                                       string
+	fields, levels, samples, expiries, placing bool
+	sets, directives, requests                 int
+}
+
+var randomShapes = []shape{
+	{name: "matches", fields: true, sets: 12, directives: 3, requests: 20},
+	{name: "levels", levels: true, sets: 60, directives: 5, requests: 1},
+	{name: "samples", samples: true, sets: 5, directives: 3, requests: 20},
+	{name: "expiries", expiries: true, sets: 5, directives: 3, requests: 12},
+	{name: "instances", placing: true, sets: 10, directives: 3, requests: 10},
+	{name: "many matches", fields: true, levels: true, sets: 3, directives: 60, requests: 30},
+	{name: "everything", fields: true, levels: true, samples: true, expiries: true, placing: true, sets: 8, directives: 12, requests: 25},
 }
 
 // randomSets returns sets of random directives, with random requests.
 func randomSets() (all []decidedSet) {
-	for i, s := range []shape{
-		{"matches", false, false, false, 12, 6, 22},
-		{"many matches", false, false, false, 2, 60, 30},
-		{"samples", true, false, false, 4, 6, 25},
-		{"expiries", false, true, false, 4, 6, 25},
-		{"instances", false, false, true, 6, 6, 25},
-		{"everything", true, true, true, 6, 12, 25},
-	} {
+	for i, s := range randomShapes {
 		r := random(100 + i)
 		for n := range s.sets {
 			set := decidedSet{name: fmt.Sprintf("random %s %d", s.name, n)}
@@ -103,11 +107,13 @@ func randomSets() (all []decidedSet) {
 }
 
 func (s *shape) directive(r *random, i int) directive {
-	d := directive{
-		ID: fmt.Sprintf("%c%d", 'a'+r.below(26), i), Level: oneOf(r, levels...), SamplePerMille: 1000, ExpiresAt: expiresAt,
-		RingBuffer: r.below(4) == 0, Capture: r.below(4) == 0,
-		Tenant: oneOf(r, "", "", "acme", "umbrella"), Index: oneOf(r, "", "", "orders", "logs"),
-		Principal: oneOf(r, "", "", "", "svc"), Endpoint: oneOf(r, "", "", "", "Search", "Unknown", "GetById"),
+	d := dir(fmt.Sprintf("%c%d", 'a'+r.below(26), i), levels[1+i%3])
+	if s.levels {
+		d.Level, d.RingBuffer, d.Capture = oneOf(r, levels...), r.below(4) == 0, r.below(4) == 0
+	}
+	if s.fields {
+		d.Tenant, d.Index = oneOf(r, "", "", "acme", "umbrella"), oneOf(r, "", "", "orders", "logs")
+		d.Principal, d.Endpoint = oneOf(r, "", "", "", "svc"), oneOf(r, "", "", "", "Search", "Unknown", "GetById")
 	}
 	if s.samples {
 		d.SamplePerMille = oneOf(r, 0, 1, 250, 500, 900, 999, 1000)

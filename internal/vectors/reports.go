@@ -177,7 +177,17 @@ func goodReports() (all []report) {
 	good("a clock that is days behind", wholeReport.with("clock_offset_ms", int64(-864_000_000)))
 	good("max_format 1", wholeReport.with("max_format", int64(1)))
 	good("32 counters", wholeReport.with("counters", manyCounters(32)))
+	good("16 labels", wholeReport.with("labels", numbered(16)))
+	good("the longest label", wholeReport.with("labels", table{{letters(64), letters(256)}}))
 	return all
+}
+
+// numbered returns n labels.
+func numbered(n int) (t table) {
+	for i := range n {
+		t = append(t, entry{fmt.Sprintf("l%02d", i), "v"})
+	}
+	return t
 }
 
 func manyCounters(n int) (t table) {
@@ -261,6 +271,10 @@ func wrongReports() (all []report) {
 	bad("a state of a number", "state", int64(1))
 	bad("labels of text", "labels", "zone")
 	bad("a label of a number", "labels", table{{"zone", int64(1)}})
+	bad("17 labels", "labels", numbered(17))
+	bad("the name of a label of 65 bytes", "labels", table{{letters(65), "a"}})
+	bad("the value of a label of 257 bytes", "labels", table{{"zone", letters(257)}})
+	bad("a label that is not UTF-8", "labels", table{{"zone", "\xff"}})
 	bad("the same label twice", "labels", table{{"zone", "a"}, {"zone", "a"}})
 	bad("33 counters", "counters", manyCounters(33))
 	bad("a negative counter", "counters", table{{"applies", int64(-1)}})

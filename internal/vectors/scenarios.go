@@ -37,10 +37,10 @@ type written struct {
 
 // published is a revision whose directives have a TTL.
 type published struct {
-	Version          int64            `json:"version"`
-	ID               string           `json:"id"`
-	Directives       []map[string]any `json:"directives"`
-	Sign             *int             `json:"sign,omitempty"`
+	Version      int64            `json:"version"`
+	ID           string           `json:"id"`
+	Directives   []map[string]any `json:"directives"`
+	Sign         *int             `json:"sign,omitempty"`
 	PublishedAgo int64            `json:"published_ago_ms,omitempty"`
 }
 

@@ -70,7 +70,7 @@ func instanceScenarios() (all []scenario) {
 		{"an instance with another label", "I3", &webInstance, map[string]any{"labels": map[string]string{"zone": "us"}}, false},
 		{"an instance in the share", "I4", &webInstance, map[string]any{"per_mille": bucket(webInstance.Name) + 1}, true},
 		{"an instance outside the share", "I4", &webInstance, map[string]any{"per_mille": bucket(webInstance.Name)}, false},
-		{"a program without a name", "I5", nil, map[string]any{"per_mille": 1000}, false},
+		{"a program without a name", "I5", nil, map[string]any{"names": []string{"web-1"}}, false},
 	} {
 		p := shaping(1)
 		p.Directives[0]["instances"] = c.in

@@ -2,6 +2,7 @@ package vectors
 
 import (
 	"bytes"
+	"slices"
 )
 
 // maxValueBytes is the largest value that is accepted.
@@ -37,6 +38,8 @@ func hostile() (all []value) {
 		{"nil after the end", "V2", append(bytes.Clone(example), 0xc0)},
 		{"an array after the end", "V2", append(bytes.Clone(example), 0x90)},
 		{"a string after the end", "V2", append(bytes.Clone(example), 0xa1, 'a')},
+		{"10000 directives of nil", "V3", someRevision().fields().with("directives", array(slices.Repeat([][]byte{{0xc0}}, 10_000)...)).pack()},
+		{"10001 empty directives", "V6 V7", someRevision().fields().with("directives", array(slices.Repeat([][]byte{{0x80}}, 10_001)...)).pack()},
 		{"a byte before the value", "V3", append([]byte{0}, example...)},
 	} {
 		all = append(all, rejected(c.name, c.rules, malformed, c.packed))
