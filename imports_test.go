@@ -240,6 +240,10 @@ func TestMayImport(t *testing.T) {
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
 		{"integration/etcdstore", module + "/internal/wire", false},
 		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
+		{"cmd/publish", module + "/spec", true},
+		{".", module + "/spec", false},
+		{"cmd/publish/internal/conformance", module + "/internal/wire", false},
+		{"cmd/publish/internal/conformance/driver", module + "/internal/wire", true},
 		{"spec/generate", module + "/internal/vectors", true},
 		{"internal/vectors", module + "/internal/wire", false},
 	} {

@@ -30,7 +30,7 @@ type expectedPair struct {
 func (s *stage) expect(ctx context.Context, e *expectation) (*mismatch, error) {
 	begin := time.Now()
 	for {
-		// The subscriber has the whole time, because the last question comes after it.
+		// The last question is asked after within_ms, so that the subscriber has the whole time.
 		asked := time.Since(begin)
 		m, err := s.compareState(ctx, e)
 		switch {
@@ -48,7 +48,7 @@ func (s *stage) expect(ctx context.Context, e *expectation) (*mismatch, error) {
 	}
 }
 
-// hold polls the state for as long as it must hold. An answer that arrives later says nothing.
+// hold polls the state for as long as it must hold. An answer that arrives later does not count.
 func (s *stage) hold(ctx context.Context, e *expectation) (*mismatch, error) {
 	begin, limit := time.Now(), time.Duration(e.Hold)*time.Millisecond
 	for time.Since(begin) < limit {

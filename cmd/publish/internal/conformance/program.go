@@ -92,7 +92,7 @@ func (p *program) read() {
 
 // ask sends a request, and decodes the answer. op names the request in errors. The error is a
 // *[ProgramError], a *[noAnswer] or that of ctx. After a *ProgramError or the end of ctx, the
-// program is dead.
+// program has been killed.
 func (p *program) ask(ctx context.Context, op string, request, answer any) error {
 	line, err := json.Marshal(request)
 	if err != nil {
