@@ -81,14 +81,13 @@ var layers = map[string]layer{
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console":   {folders: append([]string{"."}, adapters...)},
 	"cmd": {
-		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "spec"}, adapters...),
+		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "internal/vectors"}, adapters...),
 		libraries: []string{"*"},
 	},
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
 	"internal/vectors": {},
-	"spec":             {},
 	"spec/generate":    {folders: []string{"internal/vectors"}},
 	// Only tests import these.
 	"cmd/publish/internal/conformance/driver": {
@@ -241,7 +240,7 @@ func TestMayImport(t *testing.T) {
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
 		{"integration/etcdstore", module + "/internal/wire", false},
 		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
-		{"cmd/publish", module + "/spec", true},
+		{"cmd/publish", module + "/internal/vectors", true},
 		{".", module + "/spec", false},
 		{"cmd/publish/internal/conformance", module + "/internal/wire", false},
 		{"cmd/publish/internal/conformance/driver", module + "/internal/wire", true},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os/exec"
 	"slices"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/conformance"
-	"github.com/fleetdial/fleetdial/spec"
+	"github.com/fleetdial/fleetdial/internal/vectors"
 )
 
 func (a *app) conformanceCommand() *cobra.Command {
@@ -67,12 +66,8 @@ func (a *app) conformance(ctx context.Context, levels, command []string) error {
 			return err
 		}
 	}
-	vectors, err := fs.Sub(spec.Vectors, "vectors")
-	if err != nil {
-		return err
-	}
 	report, err := conformance.Run(ctx, conformance.Config{
-		Command: command, Vectors: vectors, Levels: levels,
+		Command: command, Vectors: vectors.Files(), Levels: levels,
 		Progress: func(text string) { a.messagef("%s", text) },
 	})
 	if err != nil {

@@ -43,6 +43,8 @@ func keyScenarios() []scenario {
 	both.Directives = append(both.Directives, ttl("umbrella", "Shape", long))
 	empty := &published{Version: 2, ID: id(2), Directives: []map[string]any{}}
 	return []scenario{
+		follow("every state", "F13", holds(soon, "missing"), publish(shaping(1)), lives(1), setValue([]byte("junk")), send("look"),
+			keeps(soon, "rejected", 1), setValue(nil), send("look"), holds(soon, "empty", of(0)), server("kill"), holds(soon, "stale", of(0))),
 		follow("no revision is published yet", "F8", holds(soon, "missing", nothing("acme"), hold(500)), publish(shaping(1)), lives(1)),
 		follow("a revision from before the start", "F1", set(shaping(1)), step{RestartSubscriber: true}, lives(1)),
 		follow("a missing key keeps the set", "F8", publish(shaping(1)), lives(1), step{Delete: true},

@@ -32,7 +32,7 @@ func TestFiles_AreThoseOfSpec(t *testing.T) {
 		got, err := os.ReadFile(filepath.Join(folder, e.Name()))
 		require.NoError(t, err)
 		// assert.Equal would print megabytes.
-		assert.True(t, bytes.Equal(want[e.Name()], got), "%s differs from what the generator writes (go generate ./spec)", e.Name())
+		assert.True(t, bytes.Equal(want[e.Name()], got), "%s differs from what the generator writes (go generate ./spec/generate)", e.Name())
 	}
 	for name := range want {
 		assert.Contains(t, names, name)

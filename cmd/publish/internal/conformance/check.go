@@ -35,7 +35,7 @@ func each(check func(context.Context, *program, *vector) (*mismatch, error)) fun
 // answered returns a mismatch for a program that says that it cannot answer.
 func answered(m *mismatch, err error) (*mismatch, error) {
 	if declined, ok := errors.AsType[*noAnswer](err); ok {
-		return &mismatch{"answer", "an answer", "error " + compact(declined.text)}, nil
+		return &mismatch{what: "answer", expected: "an answer", actual: "error " + compact(declined.text)}, nil
 	}
 	return m, err
 }

@@ -11,14 +11,18 @@ import (
 
 // mismatch is the first difference between what a vector expects and what the program
 // answered.
-type mismatch struct{ what, expected, actual string }
+type mismatch struct {
+	what, expected, actual string
+	// isStale says that only the state differs, and that it is stale.
+	isStale bool
+}
 
 // differ returns the mismatch of two values, or nil if they are equal.
 func differ[T comparable](what string, expected, actual T) *mismatch {
 	if expected == actual {
 		return nil
 	}
-	return &mismatch{what, compact(expected), compact(actual)}
+	return &mismatch{what: what, expected: compact(expected), actual: compact(actual)}
 }
 
 // firstOf returns the first mismatch.
@@ -36,11 +40,11 @@ func firstOf(all ...*mismatch) *mismatch {
 func compareJSON(path string, expected, actual json.RawMessage) *mismatch {
 	want, err := parse(expected)
 	if err != nil {
-		return &mismatch{path, err.Error(), shortened(string(actual))}
+		return &mismatch{what: path, expected: err.Error(), actual: shortened(string(actual))}
 	}
 	got, err := parse(actual)
 	if err != nil {
-		return &mismatch{path, shortened(string(expected)), err.Error()}
+		return &mismatch{what: path, expected: shortened(string(expected)), actual: err.Error()}
 	}
 	return compareValues(path, want, got)
 }
@@ -82,7 +86,7 @@ func compareValues(path string, want, got any) *mismatch {
 			}
 		}
 	}
-	return &mismatch{path, compact(want), compact(got)}
+	return &mismatch{what: path, expected: compact(want), actual: compact(got)}
 }
 
 // isSameNumber reports whether two numbers are equal, such as 1 and 1.0.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime"
 	"slices"
 	"sync"
@@ -27,8 +26,8 @@ const protocol = 1
 type Config struct {
 	// Command is the program and its arguments.
 	Command []string
-	// Vectors holds the files of spec/vectors.
-	Vectors fs.FS
+	// Vectors holds the files of spec/vectors by their names.
+	Vectors map[string][]byte
 	// Levels are the levels to test; the default is those that the program claims. Each level
 	// includes L1.
 	Levels []string

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -20,7 +20,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/conformance/driver"
 	"github.com/fleetdial/fleetdial/internal/directive"
-	"github.com/fleetdial/fleetdial/spec"
+	"github.com/fleetdial/fleetdial/internal/vectors"
 )
 
 // driverEnv makes the test binary a program under test: it names the variant.
@@ -163,8 +163,8 @@ func TestRun_AllVectorsFindWrongPrograms(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := allVectors(t, command(name)...)
-			cfg.Vectors = withScenariosOf(t, cfg.Vectors, wrong.fails)
+			cfg := allVectors(command(name)...)
+			cfg.Vectors = withScenariosOf(cfg.Vectors, wrong.fails)
 			cfg.Levels = []string{wrong.fails[0][:2]}
 			report, err := Run(t.Context(), cfg)
 			require.NoError(t, err)
@@ -174,32 +174,23 @@ func TestRun_AllVectorsFindWrongPrograms(t *testing.T) {
 }
 
 // withScenariosOf returns the files with only those scenarios that test one of the rules.
-func withScenariosOf(t *testing.T, files fs.FS, rules []string) fs.FS {
-	t.Helper()
-	few := make(fstest.MapFS)
-	for _, f := range fileLevels {
-		text, err := fs.ReadFile(files, f.file)
-		require.NoError(t, err)
-		few[f.file] = &fstest.MapFile{Data: text}
-	}
+func withScenariosOf(files map[string][]byte, rules []string) map[string][]byte {
+	few := maps.Clone(files)
 	var scenarios []byte
-	for line := range bytes.Lines(few["scenarios.jsonl"].Data) {
+	for line := range bytes.Lines(few["scenarios.jsonl"]) {
 		if slices.ContainsFunc(rules, func(rule string) bool { return bytes.Contains(line, []byte(`"`+rule[3:]+`"`)) }) {
 			scenarios = append(scenarios, line...)
 		}
 	}
 	if len(scenarios) > 0 { // the rules of L1 have no scenarios
-		few["scenarios.jsonl"].Data = scenarios
+		few["scenarios.jsonl"] = scenarios
 	}
 	return few
 }
 
 // allVectors returns a configuration with the files of spec/vectors.
-func allVectors(t *testing.T, command ...string) Config {
-	t.Helper()
-	files, err := fs.Sub(spec.Vectors, "vectors")
-	require.NoError(t, err)
-	return Config{Command: command, Vectors: files}
+func allVectors(command ...string) Config {
+	return Config{Command: command, Vectors: vectors.Files()}
 }
 
 // requirePasses checks that a program passes all vectors of all levels.
@@ -217,7 +208,7 @@ func requirePasses(t *testing.T, cfg Config) {
 
 func TestRun_FleetdialPassesAllVectors(t *testing.T) {
 	t.Parallel()
-	requirePasses(t, allVectors(t, command("right")...))
+	requirePasses(t, allVectors(command("right")...))
 }
 
 func TestRun_PythonPassesAllVectors(t *testing.T) {
@@ -226,5 +217,5 @@ func TestRun_PythonPassesAllVectors(t *testing.T) {
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("spec/python is not in the tree")
 	}
-	requirePasses(t, allVectors(t, "env", "PYTHONPATH="+folder, "python3", "-m", "fleetdial_ref", "driver"))
+	requirePasses(t, allVectors("env", "PYTHONPATH="+folder, "python3", "-m", "fleetdial_ref", "driver"))
 }

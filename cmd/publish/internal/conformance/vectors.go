@@ -2,11 +2,11 @@ package conformance
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 )
@@ -48,7 +48,7 @@ var fileLevels = []struct{ file, level string }{
 }
 
 // load returns the vectors of the levels, by file.
-func load(files fs.FS, levels []string) (map[string][]*vector, error) {
+func load(files map[string][]byte, levels []string) (map[string][]*vector, error) {
 	all := make(map[string][]*vector)
 	for _, f := range fileLevels {
 		vectors, err := loadFile(files, f.file, f.level)
@@ -67,13 +67,8 @@ func load(files fs.FS, levels []string) (map[string][]*vector, error) {
 
 var ruleName = regexp.MustCompile(`^[A-Z][0-9]+$`)
 
-func loadFile(files fs.FS, name, level string) (vectors []*vector, err error) {
-	file, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
+func loadFile(files map[string][]byte, name, level string) (vectors []*vector, err error) {
+	lines := bufio.NewScanner(bytes.NewReader(files[name]))
 	lines.Buffer(nil, maxAnswerBytes)
 	for n := 1; lines.Scan(); n++ {
 		v := &vector{file: name, header: header{Level: level}, line: slices.Clone(lines.Bytes())}

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
@@ -28,8 +26,8 @@ var (
 )
 
 // smallVectors returns files like those of spec/vectors, with a few lines in each.
-func smallVectors() fs.FS {
-	return fstest.MapFS{
+func smallVectors() map[string][]byte {
+	return map[string][]byte{
 		"values.jsonl":        lines(append(valueLines(), signedLines()...)...),
 		"samples.jsonl":       lines(sampleLines()...),
 		"decisions.jsonl":     lines(decisionLines()...),
@@ -39,14 +37,14 @@ func smallVectors() fs.FS {
 	}
 }
 
-func lines(all ...object) *fstest.MapFile {
+func lines(all ...object) []byte {
 	var text bytes.Buffer
 	for _, line := range all {
 		if err := json.NewEncoder(&text).Encode(line); err != nil {
 			panic(err)
 		}
 	}
-	return &fstest.MapFile{Data: text.Bytes()}
+	return text.Bytes()
 }
 
 // with returns the object with the keys of others.
