@@ -2,9 +2,7 @@ package conformance
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -209,13 +207,4 @@ func requirePasses(t *testing.T, cfg Config) {
 func TestRun_FleetdialPassesAllVectors(t *testing.T) {
 	t.Parallel()
 	requirePasses(t, allVectors(command("right")...))
-}
-
-func TestRun_PythonPassesAllVectors(t *testing.T) {
-	t.Parallel()
-	const folder = "../../../../spec/python"
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("spec/python is not in the tree")
-	}
-	requirePasses(t, allVectors("env", "PYTHONPATH="+folder, "python3", "-m", "fleetdial_ref", "driver"))
 }
