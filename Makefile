@@ -80,10 +80,10 @@ fuzz:
 		done; \
 	done
 
-# The tests need redis-server, and the race detector a C compiler. The tests of integration
-# also need etcd.
-needs: COMMANDS = redis-server
-needs-integration: COMMANDS = redis-server etcd
+# The tests need redis-server and python3, and the race detector a C compiler. The tests of
+# integration also need etcd.
+needs: COMMANDS = redis-server python3
+needs-integration: COMMANDS = redis-server python3 etcd
 
 needs needs-integration:
 	@missing=""; \

@@ -81,12 +81,18 @@ var layers = map[string]layer{
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console":   {folders: append([]string{"."}, adapters...)},
 	"cmd": {
-		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest"}, adapters...),
+		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "internal/vectors"}, adapters...),
 		libraries: []string{"*"},
 	},
 	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
 	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
+	"internal/vectors": {},
+	"spec/generate":    {folders: []string{"internal/vectors"}},
 	// Only tests import these.
+	"cmd/publish/internal/conformance/driver": {
+		folders: []string{".", "internal/wire", "internal/directive"}, libraries: []string{"github.com/redis/go-redis/"},
+	},
 	"testutil": {
 		folders:   []string{"internal/wire", "internal/store", "internal/directive"},
 		libraries: []string{"github.com/redis/go-redis/"},
@@ -189,7 +195,7 @@ func TestImports_OnlyTestsImportTestPackages(t *testing.T) {
 		switch {
 		case contains("internal/sim", own), contains("internal/faulttest", own), contains("integration", own):
 			assert.True(t, contains(own, pkg), "%s imports %s", file, imported)
-		case contains("testutil", own):
+		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own):
 			users++
 			assert.True(t, strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
@@ -234,6 +240,12 @@ func TestMayImport(t *testing.T) {
 		{"integration/etcdstore", "go.etcd.io/etcd/client/v3", true},
 		{"integration/etcdstore", module + "/internal/wire", false},
 		{"fleethttp", "go.etcd.io/etcd/client/v3", false},
+		{"cmd/publish", module + "/internal/vectors", true},
+		{".", module + "/spec", false},
+		{"cmd/publish/internal/conformance", module + "/internal/wire", false},
+		{"cmd/publish/internal/conformance/driver", module + "/internal/wire", true},
+		{"spec/generate", module + "/internal/vectors", true},
+		{"internal/vectors", module + "/internal/wire", false},
 	} {
 		assert.Equal(t, c.want, mayImport(c.pkg, c.imported), "%s imports %s", c.pkg, c.imported)
 	}

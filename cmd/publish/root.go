@@ -72,7 +72,8 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 		a.decodeCommand(), a.watchCommand(),
 		a.statusCommand(), a.topCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
 		a.fleetsCommand(), a.forgetCommand(), a.extendCommand(), a.editCommand(getenv), a.rollCommand(),
-		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(), a.versionCommand(),
+		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(),
+		a.conformanceCommand(), a.versionCommand(),
 	)
 	shortenHelp(root)
 	checkArgs(root)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,11 +15,19 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/conformance/driver"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"publish": main, "proxy": proxy})
+	testscript.Main(m, map[string]func(){"publish": main, "proxy": proxy, "driver": goDriver})
+}
+
+// goDriver answers publish conformance with fleetdial itself.
+func goDriver() {
+	if err := driver.Run(os.Stdin, os.Stdout, driver.Variant{}); err != nil {
+		log.Fatal(err)
+	}
 }
 
 // TestPublish_Scripts runs each script with the real command and a new redis-server.
