@@ -23,9 +23,14 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"publish": main, "proxy": proxy, "driver": goDriver})
 }
 
-// goDriver answers publish conformance with fleetdial itself.
+// goDriver answers publish conformance with fleetdial itself, or with another hash if HASH is
+// wrong.
 func goDriver() {
-	if err := driver.Run(os.Stdin, os.Stdout, driver.Variant{}); err != nil {
+	var variant driver.Variant
+	if os.Getenv("HASH") == "wrong" {
+		variant.Bucket = func(string) int { return -1 }
+	}
+	if err := driver.Run(os.Stdin, os.Stdout, variant); err != nil {
 		log.Fatal(err)
 	}
 }
