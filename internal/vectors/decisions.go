@@ -57,7 +57,7 @@ func matches(d *directive, r *request) bool {
 }
 
 func endpointOf(r *request) string {
-	if r.Endpoint == "" {
+	if !slices.Contains(endpoints, r.Endpoint) {
 		return "Unknown"
 	}
 	return r.Endpoint

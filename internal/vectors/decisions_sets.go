@@ -71,6 +71,9 @@ func endpointSet() decidedSet {
 		s.directives = append(s.directives, dir("for "+endpoint, "Shape", func(d *directive) { d.Endpoint = endpoint }))
 		s.questions = append(s.questions, asked{endpoint, at(request{Endpoint: endpoint})})
 	}
+	for _, other := range []string{"search", "SEARCH", "Any", "Scroll", "GetByID"} {
+		s.questions = append(s.questions, asked{"no endpoint of the table: " + other, at(request{Endpoint: other})})
+	}
 	s.questions = append(s.questions, asked{"no endpoint", at(request{})}, asked{"no endpoint, with a tenant", at(request{Tenant: "acme"})})
 	return s
 }

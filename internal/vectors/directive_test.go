@@ -34,7 +34,7 @@ func TestDecisions_Directive(t *testing.T) {
 			set = set.ForInstance(v.Instance.Name, v.Instance.Labels)
 		}
 		req := fleet.Request{
-			Tenant: v.Request.Tenant, Index: v.Request.Index, Principal: v.Request.Principal, Endpoint: endpointNamed(t, v.Request.Endpoint),
+			Tenant: v.Request.Tenant, Index: v.Request.Index, Principal: v.Request.Principal, Endpoint: endpointNamed(t, endpointOf(v.Request)),
 			ID: v.Request.ID,
 		}
 		d := set.Evaluate(req, milli(v.Now))

@@ -171,24 +171,20 @@ func (d *driver) decide(r *request) (any, error) {
 	if r.Instance != nil {
 		set = set.ForInstance(r.Instance.Name, r.Instance.Labels)
 	}
-	all, err := d.decisions(set, r.Requests, time.UnixMilli(r.Now))
-	return map[string][]decision{"decisions": all}, err
+	return map[string][]decision{"decisions": d.decisions(set, r.Requests, time.UnixMilli(r.Now))}, nil
 }
 
 // decisions returns the decisions of a set.
-func (d *driver) decisions(set *fleetdial.Set, requests []asked, now time.Time) ([]decision, error) {
+func (d *driver) decisions(set *fleetdial.Set, requests []asked, now time.Time) []decision {
 	all := make([]decision, len(requests))
 	for i, asked := range requests {
-		req, err := asked.request()
-		if err != nil {
-			return nil, err
-		}
+		req := asked.request()
 		if d.variant.Request != nil {
 			req = d.variant.Request(req)
 		}
 		all[i] = decisionOf(set.Evaluate(req, now))
 	}
-	return all, nil
+	return all
 }
 
 // limit returns which requests a directive applies to.

@@ -62,10 +62,7 @@ func (d *driver) state(r *request) (any, error) {
 	if d.follower.named {
 		set = d.follower.sub.Load()
 	}
-	decisions, err := d.decisions(set, r.Requests, now)
-	if err != nil {
-		return nil, err
-	}
+	decisions := d.decisions(set, r.Requests, now)
 	return map[string]any{
 		"state": status.State, "version": status.Revision.Version, "id": status.Revision.ID, "decisions": decisions,
 	}, nil

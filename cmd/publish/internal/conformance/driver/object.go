@@ -15,14 +15,12 @@ type asked struct {
 	ID        string `json:"id"`
 }
 
-func (a *asked) request() (req fleetdial.Request, err error) {
-	req = fleetdial.Request{
-		Tenant: a.Tenant, Index: a.Index, Principal: a.Principal, ID: a.ID, Endpoint: fleetdial.Unknown,
+func (a *asked) request() fleetdial.Request {
+	endpoint, err := fleetdial.ParseEndpoint(a.Endpoint)
+	if err != nil {
+		endpoint = fleetdial.Unknown
 	}
-	if a.Endpoint != "" {
-		req.Endpoint, err = fleetdial.ParseEndpoint(a.Endpoint)
-	}
-	return req, err
+	return fleetdial.Request{Tenant: a.Tenant, Index: a.Index, Principal: a.Principal, ID: a.ID, Endpoint: endpoint}
 }
 
 type decision struct {
