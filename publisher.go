@@ -167,11 +167,13 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 // The error is a *[ConflictError] if the current revision is not the expected one, a
 // *[ValidationError] if something is beyond the limits, and a *[FormatError] if a directive has
 // Instances or MaxPerSecond and a live instance does not read format 2. Publish reads the roster
-// only for such a set. If a reply is lost, Publish finds out
-// what became of it, and tries again after any error, until ctx ends and for up to three seconds
-// after that. If it does not find out, the error wraps [ErrOutcomeUnknown] and the last error. If
-// Redis denied a command after the write, such as PUBLISH, the revision is returned with the
-// error. After any other error, nothing was written. Nothing is ever published twice.
+// only for such a set.
+//
+// If a reply is lost, Publish finds out what became of it, and tries again after any error,
+// until ctx ends and for up to three seconds after that. If Publish does not find out, the
+// error wraps [ErrOutcomeUnknown] and the last error. If Redis denied a command after the
+// write, such as PUBLISH, the revision is returned with the error. After any other error,
+// nothing was written. Nothing is ever published twice.
 //
 // If a replica answers, because the master was demoted, Publish closes the connection and tries
 // again for up to three seconds.

@@ -49,8 +49,9 @@ var reasons = []fleetdial.RejectReason{
 type collector struct{ store fleetdial.Store }
 
 // NewCollector returns a collector that reports the number of directives in the store and, if
-// the store counts, the hits of its directives, see [fleetdial.Set.LevelHits]. If the store is a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector
-// also reports its status. A nil store has no directives.
+// the store counts, the hits of its directives, see [fleetdial.Set.LevelHits]. If the store is
+// a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector also reports its
+// status. A nil store has no directives.
 //
 // The collector reads only memory, and is safe for concurrent use. The label values are
 // fixed words for states, reasons, conditions and levels. They never contain a name from a

@@ -48,7 +48,8 @@ func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
 // publish -f. The other commands reject the flag, because they would seem to check the
 // signatures of what they show.
 var checksSignatures = []string{
-	"add", "clear", "diff", "edit", "explain", "extend", "get", "history", "off", "remove", "rollback", "watch",
+	"add", "clear", "diff", "edit", "explain", "extend", "get", "history", "off", "remove", "roll", "rollback", "top",
+	"watch",
 }
 
 // checkVerifyKey rejects --verify-key where it has no effect. FLEETDIAL_VERIFY_KEY is for the

@@ -265,7 +265,7 @@ func (r *roll) begin(ctx context.Context) error {
 		if err == nil {
 			opts := r.w.options()
 			d.expect(&opts)
-			// The steps may need a higher format than the whole directives that were previewed.
+			// --yes also accepts an instance that has joined since the preview.
 			opts.AnyFormat = opts.AnyFormat || r.w.yes
 			r.anyFormat, r.base = opts.AnyFormat, d.from
 			err = r.write(ctx, 0, d.from, opts)
@@ -314,6 +314,9 @@ func (r *roll) preview(ctx context.Context, asked *bool) (d draft, err error) {
 	if err := r.checkPlan(0, r.now); err != nil {
 		return d, err
 	}
+	if err := r.checkFormat(ctx, w, &d); err != nil {
+		return d, err
+	}
 	*asked, err = a.preview(ctx, r.p, w, c, d, *asked)
 	return d, err
 }
@@ -332,6 +335,7 @@ func (r *roll) checkPlan(from int, now time.Time) error {
 		}
 	}
 	if len(concernedBy(r.own, membersOf(r.roster))) == 0 {
+		r.app.messageLines(concernLines(r.roster, fleetdial.Diff{Added: r.own}))
 		return &rejectedError{errors.New("nothing was written: the directives concern no live instance " +
 			"(publish status INSTANCE shows the labels of an instance)")}
 	}
@@ -362,13 +366,9 @@ func isLive(in fleetdial.Instance) bool { return in.State != fleetdial.InstanceG
 
 // write publishes the step with that index over a revision.
 func (r *roll) write(ctx context.Context, index int, over fleetdial.Revision, opts fleetdial.PublishOptions) error {
-	narrowed, err := fleetdial.NewSet(r.plan[index].directives)
+	set, err := r.stepSet(index, over)
 	if err != nil {
-		return asRejected(err)
-	}
-	set, err := mergeSets(over.Set, narrowed, r.now)
-	if err != nil {
-		return asRejected(err)
+		return err
 	}
 	opts.Reason, opts.DryRun = r.reason(index+1, r.why()), false
 	rev, err := r.app.write(ctx, r.p, change{creates: true}, set, opts)

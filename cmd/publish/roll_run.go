@@ -13,6 +13,37 @@ import (
 // errInterrupted is why a roll stops at Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
+// stepSet returns the set that the step with that index publishes over a revision.
+func (r *roll) stepSet(index int, over fleetdial.Revision) (*fleetdial.Set, error) {
+	narrowed, err := fleetdial.NewSet(r.plan[index].directives)
+	if err != nil {
+		return nil, asRejected(err)
+	}
+	set, err := mergeSets(over.Set, narrowed, r.now)
+	return set, asRejected(err)
+}
+
+// checkFormat adds to the draft the live instances that do not read the first step. The step may
+// need a higher format than the whole directives, which have been drafted.
+func (r *roll) checkFormat(ctx context.Context, w writeFlags, d *draft) error {
+	if d.format != nil {
+		return nil
+	}
+	set, err := r.stepSet(0, d.from)
+	if err != nil {
+		return err
+	}
+	opts := w.options()
+	opts.DryRun = true
+	d.expect(&opts)
+	_, err = r.app.write(ctx, r.p, change{creates: true}, set, opts)
+	if format, ok := errors.AsType[*fleetdial.FormatError](err); ok {
+		d.format = format
+		return nil
+	}
+	return err
+}
+
 // run carries out the steps from the one that the fleet has.
 func (r *roll) run(ctx context.Context) error {
 	for {
@@ -161,7 +192,8 @@ func (r *roll) stop(ctx context.Context, cause error) error {
 		return r.view.end("conflict", fmt.Errorf("%w; the directives were not taken back: %w; nothing of that was changed\n  %s",
 			err, revertErr, r.inForce(revertErr)))
 	case revertErr != nil:
-		return r.view.end("left", fmt.Errorf("%w; the directives were not taken back: %w%s", err, revertErr, continues))
+		// The exit code is that of the cause.
+		return r.view.end("left", fmt.Errorf("%w; the directives were not taken back: %v%s", err, revertErr, continues))
 	}
 	r.last = reverted
 	before := "the empty set from before the roll"
@@ -223,8 +255,9 @@ func (r *roll) inForce(conflict error) string {
 	for i, own := range r.own {
 		states[i] = tui.Word(own.ID) + " " + heldState(c.Set, r.plan[r.at].directives[i], r.plan[r.at].label())
 	}
-	return fmt.Sprintf("in force: version %d, %s: %s; of the roll: %s", c.Version, tui.Count(c.Set.Len(), "directive"),
-		listed(words(idsOf(c.Set))), someOf(states))
+	return fmt.Sprintf("in force: version %d, %s: %s; of the roll: %s\n  "+
+		"the same command, without --resume, begins the roll again over version %d", c.Version, tui.Count(c.Set.Len(), "directive"),
+		listed(words(idsOf(c.Set))), someOf(states), c.Version)
 }
 
 // heldState says how a set holds a directive of a step.

@@ -82,10 +82,14 @@ func (v *rollView) showPlan(base fleetdial.Revision) {
 		if r.w.dryRun && a.json() {
 			_ = a.writeJSONLine(step)
 		}
+		if i < r.at { // of a roll that is resumed
+			a.messagef("  %d/%d  %-5s done before", step.Step, step.Steps, step.Size)
+			continue
+		}
 		names := words(concernedBy(r.plan[i].directives, fleet))
 		a.messagef("  %d/%d  %-5s %s: %s", step.Step, step.Steps, step.Size, ofInstances(step), some(names))
 	}
-	for _, line := range planNotes(r.plan, r.own, base.Set, fleet) {
+	for _, line := range planNotes(r.plan, r.at, r.own, base.Set, fleet) {
 		a.messagef("%s", line)
 	}
 }
@@ -94,15 +98,16 @@ func ofInstances(s rollStepJSON) string {
 	return fmt.Sprintf("%d of %s", s.Instances, tui.Count(s.Of, "instance"))
 }
 
-// planNotes returns what the operator may not expect of a plan.
-func planNotes(plan []plannedStep, own []fleetdial.Directive, base *fleetdial.Set, fleet []member) (notes []string) {
+// planNotes returns what the operator may not expect of a plan. at is the index of the step that
+// the fleet has, or 0.
+func planNotes(plan []plannedStep, at int, own []fleetdial.Directive, base *fleetdial.Set, fleet []member) (notes []string) {
 	for i := range plan {
 		step := &plan[i]
 		for _, id := range step.raised {
 			notes = append(notes, fmt.Sprintf("  %s: %s of the instances of %s are none, so the step concerns the first one",
 				step.label(), step.rollStep, tui.Word(id)))
 		}
-		if i > 0 && len(concernedBy(step.directives, fleet)) == len(concernedBy(plan[i-1].directives, fleet)) {
+		if i > at && len(concernedBy(step.directives, fleet)) == len(concernedBy(plan[i-1].directives, fleet)) {
 			notes = append(notes, fmt.Sprintf("  %s concerns the same instances as %s", step.label(), plan[i-1].label()))
 		}
 	}

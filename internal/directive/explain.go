@@ -30,8 +30,8 @@ type Ground struct {
 }
 
 // Explain returns the decision of [Set.Evaluate] and the reasons for it. It does not regard
-// MaxPerSecond. It visits every
-// directive of the set, so it is too slow to be called for every request.
+// MaxPerSecond. It visits every directive of the set, so it is too slow to be called for
+// every request.
 func (s *Set) Explain(req Request, now time.Time) Explanation {
 	out := Explanation{Decision: s.Evaluate(req, now), Bucket: SampleBucket(req.ID)}
 	if s.Len() == 0 {

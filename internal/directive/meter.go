@@ -70,8 +70,10 @@ type meter struct {
 	// interval is the time in ns after which the bucket gets another token, 0 if there is no
 	// limit. full is when the bucket will be full, since the origin of the meters.
 	interval, full atomic.Int64
-	_              [cacheLine - 16]byte
-	shards         [shards]shard
+	// isPast says that the counts are in past. past.mu guards it.
+	isPast bool
+	_      [cacheLine - 17]byte
+	shards [shards]shard
 }
 
 // shard holds a part of the counts, so that two processors seldom write to one cache line.
@@ -233,7 +235,10 @@ func (ms *meters) adopt(s, before *Set) {
 	ms.past.mu.Lock()
 	defer ms.past.mu.Unlock()
 	for _, j := range old {
-		ms.past.hits[before.directives.list[j].level].add(before.meters.of[j].Load().hits())
+		if m := before.meters.of[j].Load(); !m.isPast {
+			m.isPast = true
+			ms.past.hits[before.directives.list[j].level].add(m.hits())
+		}
 	}
 }
 
@@ -255,19 +260,20 @@ func (s *Set) Hits() (all []DirectiveHits) {
 }
 
 // LevelHits returns what the set and the sets that it replaced have counted, by level. It
-// returns nil if the set does not count.
+// returns nil if the set does not count. The counts never decrease, also while another set
+// replaces s.
 func (s *Set) LevelHits() []LevelHits {
 	if s == nil || s.meters == nil || s.meters.past == nil {
 		return nil
 	}
 	all := make([]LevelHits, len(levelNames))
 	s.meters.past.mu.Lock()
+	defer s.meters.past.mu.Unlock()
 	for level := range all {
 		all[level] = LevelHits{Level(level), s.meters.past.hits[level]}
 	}
-	s.meters.past.mu.Unlock()
 	for i := range s.meters.of {
-		if m := s.meters.of[i].Load(); m != nil {
+		if m := s.meters.of[i].Load(); m != nil && !m.isPast {
 			all[s.directives.list[i].level].add(m.hits())
 		}
 	}

@@ -127,6 +127,22 @@ func TestMetered_KeepsCounts(t *testing.T) {
 	assert.Equal(t, levels, again.LevelHits())
 }
 
+// TestMetered_LevelHitsOfAReplacedSet holds that a set that is read while it is replaced shows
+// no count twice, because the counters of Prometheus must not decrease.
+func TestMetered_LevelHitsOfAReplacedSet(t *testing.T) {
+	t.Parallel()
+	before := Metered(newSet(t, dir("stays", nil), dir("goes", nil), dir("raised", nil)), nil)
+	for range 4 {
+		EvaluateNow(before, &Request{}, at(noon))
+	}
+	levels := before.LevelHits()
+	require.Equal(t, LevelHits{Shape, Hits{Applied: 12}}, levels[Shape])
+	next := newSet(t, dir("stays", nil), dir("raised", level(ShapeTiming)))
+	assert.Equal(t, levels, Metered(next, before).LevelHits())
+	assert.Equal(t, levels, before.LevelHits(), "the set that was replaced")
+	assert.Equal(t, levels, Metered(next, before).LevelHits(), "a set that replaces it, too")
+}
+
 // capped returns a directive with a limit.
 func capped(id string, perSecond int) Directive {
 	return dir(id, func(d *Directive) { d.MaxPerSecond = perSecond })

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/fleetdial/fleetdial/internal/directive"
@@ -9,7 +10,8 @@ import (
 // Memory is a [Store] whose set the program replaces with Publish. The zero Memory has an
 // empty set. Memory is safe for concurrent use and must not be copied.
 type Memory struct {
-	set atomic.Pointer[directive.Set]
+	publishing sync.Mutex // so that each set takes over the counts of the set before it
+	set        atomic.Pointer[directive.Set]
 }
 
 var _ Store = (*Memory)(nil)
@@ -30,5 +32,7 @@ func (m *Memory) Load() *directive.Set {
 // Publish replaces the set that Load returns. A nil set is empty. The set counts what its
 // directives apply to, see [directive.Metered].
 func (m *Memory) Publish(set *directive.Set) {
+	m.publishing.Lock()
+	defer m.publishing.Unlock()
 	m.set.Store(directive.Metered(set, m.set.Load()))
 }
