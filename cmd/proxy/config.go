@@ -16,6 +16,7 @@ import (
 	"github.com/fleetdial/fleetdial/cmd/internal/buildversion"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/cmd/internal/labelflag"
 	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
 	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
 )
@@ -25,6 +26,7 @@ type config struct {
 	listen, adminListen, upstream string
 	redis                         connection.Flags
 	fleet, instance               string
+	labelPairs                    []string
 	tenant                        string
 	adminTokenFile, tokenKeyFile  string
 	tlsCert, tlsKey               string
@@ -38,6 +40,7 @@ type config struct {
 
 	// resolve sets the fields below.
 	upstreamURL  *url.URL
+	labels       map[string]string
 	adminToken   string
 	tokenKey     []byte
 	keys         []ed25519.PublicKey
@@ -100,6 +103,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	c.redis.Register(f, "redis-tls", getenv)
 	f.StringVar(&c.fleet, "fleet", cmp.Or(getenv("FLEETDIAL_FLEET"), "default"), "name of the fleet, also from FLEETDIAL_FLEET")
 	f.StringVar(&c.instance, "instance", "", "name of this proxy in the fleet (default host name, process ID and a random suffix)")
+	f.StringArrayVar(&c.labelPairs, "label", nil, "label `LABEL=VALUE` of this proxy, by which directives can select it; repeatable")
 	f.StringVar(&c.tenant, "tenant", classify.DefaultTenant,
 		"source of a request's tenant: header:NAME, or path for the first path segment, which the proxy removes")
 	f.StringVar(&c.adminTokenFile, "admin-token", "", "file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
@@ -149,6 +153,9 @@ func (c *config) resolve() (err error) {
 		return usagef("--tenant: %w", err)
 	}
 	c.tenantHeader = source.TenantHeader
+	if c.labels, err = labelflag.Parse("label", c.labelPairs, printable); err != nil {
+		return &usageError{err}
+	}
 	if c.ring < 1 || c.ring > 1<<16 {
 		return usagef("--ring: must be 1 to 65536")
 	}

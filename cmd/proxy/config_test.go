@@ -32,6 +32,8 @@ func TestConfig_WrongUsage(t *testing.T) {
 		"--upstream http://u:p@x":                     "--upstream: must not have a user, query or fragment",
 		"--upstream http://x/#a":                      "--upstream: must not have a user, query or fragment",
 		"--upstream http://x --tenant header":         "--tenant: must be header:NAME or path",
+		"--upstream http://x --label zone":            "proxy: --label zone: must be LABEL=VALUE, such as zone=eu",
+		"--upstream http://x --label a=1 --label a=2": "proxy: --label: the label a is given twice",
 		"--upstream http://x --ring 0":                "--ring: must be 1 to 65536",
 		"--upstream http://x --tennant path":          "proxy: unknown flag --tennant: did you mean --tenant? (see proxy --help)",
 		"--upstream http://x --grace 10":              "proxy: --grace 10: give it a unit, such as 10s or 10m",
@@ -108,7 +110,7 @@ func TestConfig_FlagsEmptyOrTwice(t *testing.T) {
 		value := cmp.Or(values[name], "1024")
 		code, message = usage(flag+value, flag+value)
 		assert.Equal(t, 2, code, flag)
-		if name == "verify-key" {
+		if name == "verify-key" || name == "label" {
 			assert.NotContains(t, message, "is given twice")
 			continue
 		}

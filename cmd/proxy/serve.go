@@ -100,7 +100,7 @@ func startFleet(ctx context.Context, c config, log *slog.Logger) (*fleet, error)
 	}
 	client := redis.NewUniversalClient(opts)
 	cfg := fleetdial.SubscriberConfig{
-		Fleet: c.fleet, Instance: c.instance, VerifyKeys: c.keys, SnapshotFile: c.snapshotFile, Logger: log,
+		Fleet: c.fleet, Instance: c.instance, Labels: c.labels, VerifyKeys: c.keys, SnapshotFile: c.snapshotFile, Logger: log,
 		Startup: fleetdial.StartEmpty, Capabilities: c.capabilities(),
 	}
 	if c.snapshotFile != "" {

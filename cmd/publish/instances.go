@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/labelflag"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
@@ -39,9 +40,9 @@ func (a *app) registerInstances(cmd *cobra.Command, f *instanceFlags) {
 // apply sets the instances and the limit of a directive. A wrong flag is a usage error, and a
 // value that is beyond a limit is not.
 func (f *instanceFlags) apply(d *fleetdial.Directive, changed func(flag string) bool) error {
-	labels, err := f.labelMap()
+	labels, err := labelflag.Parse("on", f.labels, tui.Printable)
 	if err != nil {
-		return err
+		return &usageError{err}
 	}
 	for i, name := range f.names {
 		if slices.Contains(f.names[:i], name) {
@@ -61,25 +62,6 @@ func (f *instanceFlags) apply(d *fleetdial.Directive, changed func(flag string) 
 		}
 	}
 	return f.checkLimits(*d)
-}
-
-// labelMap returns the labels of --on.
-func (f *instanceFlags) labelMap() (map[string]string, error) {
-	if len(f.labels) == 0 {
-		return nil, nil
-	}
-	labels := make(map[string]string, len(f.labels))
-	for _, text := range f.labels {
-		name, value, ok := strings.Cut(text, "=")
-		if !ok || name == "" || value == "" {
-			return nil, usagef("--on %s: must be LABEL=VALUE, such as zone=eu", tui.Printable(text))
-		}
-		if _, twice := labels[name]; twice {
-			return nil, usagef("--on: the label %s is given twice", tui.Printable(name))
-		}
-		labels[name] = value
-	}
-	return labels, nil
 }
 
 // checkLimits checks the instances and the limit of a directive. Its error names the flag.
