@@ -118,9 +118,9 @@ type Directive = directive.Directive
 //		PerMille *int              // those whose name's bucket is below it, 0 to 1000; nil if not set
 //	}
 //
-//	func (*Instances) Include(name string, labels map[string]string) bool // whether it selects an instance
-//	func (*Instances) Equal(other *Instances) bool                        // whether both select by the same
-//	func (*Instances) Clone() *Instances                                  // a copy
+//	func (*Instances) Include(name string, labels map[string]string) bool // if it selects one
+//	func (*Instances) Equal(other *Instances) bool // if both select by the same
+//	func (*Instances) Clone() *Instances           // a copy
 //
 // At least one field is set, and all fields that are set must select the instance. The bucket
 // of a name is its 64-bit FNV-1a hash modulo 1000, so that a larger PerMille keeps the
@@ -188,12 +188,12 @@ type Decision = directive.Decision
 //
 //	func (*Set) Evaluate(req Request, now time.Time) Decision   // does not allocate
 //	func (*Set) Explain(req Request, now time.Time) Explanation // the decision and its reasons
-//	func (*Set) Len() int                                       // how many directives, expired ones included
-//	func (*Set) Directives() []Directive                        // a copy, in the set's order
-//	func (*Set) ForInstance(name string, labels map[string]string) *Set // what an instance evaluates
-//	func (*Set) IsDetailed() bool                               // whether a directive has Instances or MaxPerSecond
-//	func (*Set) Hits() []DirectiveHits                          // what a Subscriber's set has counted
-//	func (*Set) LevelHits() []LevelHits                         // the same by level, also of earlier sets
+//	func (*Set) Len() int               // how many directives, expired ones included
+//	func (*Set) Directives() []Directive // a copy, in the set's order
+//	func (*Set) ForInstance(name string, labels map[string]string) *Set // what one evaluates
+//	func (*Set) IsDetailed() bool        // if a directive has Instances or MaxPerSecond
+//	func (*Set) Hits() []DirectiveHits   // what a Subscriber's set has counted
+//	func (*Set) LevelHits() []LevelHits  // the same by level, also of earlier sets
 //
 // A set that was not made with ForInstance applies no directive that has Instances, so that no
 // directive applies on more instances than was meant. The set of [Subscriber.Load] is made for

@@ -14,9 +14,10 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// loop feeds the follower with the timer and what Refresh asks, and writes to the Logger. Sessions and fetches run on
-// goroutines of their own, so that a Redis that hangs holds up no event, and feed the follower
-// with what comes of them: each further hand-over would delay every publish.
+// loop feeds the follower with the timer and what Refresh asks, and writes to the Logger.
+// Sessions and fetches run on goroutines of their own, so that a Redis that hangs holds up no
+// event, and feed the follower with what comes of them: each further hand-over would delay
+// every publish.
 func (s *Subscriber) loop() {
 	defer s.timer.Stop()
 	for {

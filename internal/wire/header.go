@@ -49,9 +49,11 @@ func decodeHeader(r *reader, rev *Revision) (rest int, err error) {
 		return 0, err
 	}
 	for i, field := range revisionKeys[:headerKeys] {
-		err := invalid(field, "is missing")
+		var err error
 		if i < n {
 			err = expectKey(r, field)
+		} else {
+			err = invalid(field, "is missing")
 		}
 		if err == nil {
 			err = decodeHeaderField(r, field, rev)
@@ -71,7 +73,7 @@ func decodeHeaderField(r *reader, field string, rev *Revision) (err error) {
 	switch field {
 	case "format":
 		n, err = r.integer(field, 0, directive.MaxMillis)
-		r.format = int(n)
+		r.format = n
 	case "id":
 		if rev.ID, err = r.text(field); err == nil {
 			err = checkID(rev.ID)

@@ -14,7 +14,7 @@ type reader struct {
 	in  string
 	pos int
 	// format is that of the value, once its header has been read.
-	format int
+	format int64
 	// names and labels hold the instances of the directive that is being read, so that a value
 	// with many of them allocates memory once.
 	names  []string
