@@ -203,6 +203,28 @@ func TestValue_SignedReplayIsRejected(t *testing.T) {
 	assert.EqualValues(t, 2, r.f.Status().Counters.Applies)
 }
 
+// TestValue_LowerVersionUnderTheSameIDAllowsNoReplay writes the newest revision again with a lower
+// version, and then a revision between the two.
+func TestValue_LowerVersionUnderTheSameIDAllowsNoReplay(t *testing.T) {
+	t.Parallel()
+	private, public := newKey(t)
+	ends := epoch.Add(time.Hour)
+	newest := valueOf(t, 9, ends, "newest")
+	rev, err := wire.Decode(newest)
+	require.NoError(t, err)
+	rev.Version = 3
+	lower, err := wire.Encode(rev)
+	require.NoError(t, err)
+	r := startRig(t, sealed(t, newest, private), func(cfg *Config) { cfg.Keys = ringOf(t, public) })
+	r.value = sealed(t, lower, private)
+	require.NoError(t, r.refresh())
+	r.value = sealed(t, valueOf(t, 5, ends, "between"), private)
+	rejected := new(RejectedError)
+	require.ErrorAs(t, r.refresh(), &rejected)
+	assert.Equal(t, wire.RejectReplayed, r.f.Status().Rejected.Reason)
+	assert.Equal(t, "newest", r.set.Directives()[0].ID)
+}
+
 // TestValue_DirectiveKeepsItsExpiry carries a directive over to another revision after the
 // clock of Redis went back, which extends nothing.
 func TestValue_DirectiveKeepsItsExpiry(t *testing.T) {
