@@ -79,7 +79,10 @@ var layers = map[string]layer{
 	"fleetslog": {folders: []string{"."}},
 	"fleetotel": {folders: []string{"."}, libraries: []string{"go.opentelemetry.io/otel/"}},
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
-	"console":   {folders: append([]string{"."}, adapters...)},
+	"console": {
+		folders:   append([]string{".", "internal/review", "internal/plain"}, adapters...),
+		libraries: []string{"github.com/redis/go-redis/"},
+	},
 	"cmd": {
 		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "internal/vectors"}, adapters...),
 		libraries: []string{"*"},
