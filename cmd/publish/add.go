@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // addFlags are the flags that describe one directive.
@@ -106,11 +107,11 @@ func (a *app) add(ctx context.Context, add addFlags, w writeFlags, changed func(
 	var expired int
 	with := func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 		var kept []fleetdial.Directive
-		kept, expired = unexpired(current.Set.Directives(), now)
-		return fleetdial.NewSet(replace(kept, d))
+		kept, expired = review.Unexpired(current.Set.Directives(), now)
+		return fleetdial.NewSet(review.Replace(kept, d))
 	}
 	written := func() {
-		a.messagef("directive %s ends at %s", tui.Printable(d.ID), formatTime(d.ExpiresAt))
+		a.messagef("directive %s ends at %s", plain.Printable(d.ID), plain.Time(d.ExpiresAt))
 		a.reportExpired(expired, w.dryRun)
 	}
 	return a.publish(ctx, p, w, change{set: with, creates: true, written: written})
@@ -153,36 +154,13 @@ func (f addFlags) directive(changed func(flag string) bool, maxTTL time.Duration
 	return d, f.instances.apply(&d, changed)
 }
 
-// unexpired returns the directives that have not expired, and the number of the others.
-func unexpired(all []fleetdial.Directive, now time.Time) (kept []fleetdial.Directive, expired int) {
-	for _, d := range all {
-		if d.ExpiresAt.After(now) {
-			kept = append(kept, d)
-		} else {
-			expired++
-		}
-	}
-	return kept, expired
-}
-
 // reportExpired writes how many expired directives a command has removed.
 func (a *app) reportExpired(n int, dryRun bool) {
 	switch {
 	case n == 0:
 	case dryRun:
-		a.messagef("would remove %s", tui.Count(n, "expired directive"))
+		a.messagef("would remove %s", plain.Count(n, "expired directive"))
 	default:
-		a.messagef("removed %s", tui.Count(n, "expired directive"))
+		a.messagef("removed %s", plain.Count(n, "expired directive"))
 	}
-}
-
-// replace replaces the directive with the id of d, or appends d.
-func replace(all []fleetdial.Directive, d fleetdial.Directive) []fleetdial.Directive {
-	for i := range all {
-		if all[i].ID == d.ID {
-			all[i] = d
-			return all
-		}
-	}
-	return append(all, d)
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // app is one run of the command: its streams, and the flags of all subcommands.
@@ -168,7 +170,7 @@ func (a *app) noRevisionError(err error) error {
 
 // fleetHint names the fleet that may be meant. The context of the request may have ended. The
 // search takes a second at most.
-func (a *app) fleetHint() string { return hint(a.fleet, a.completeFleets(context.Background())) }
+func (a *app) fleetHint() string { return plain.Hint(a.fleet, a.completeFleets(context.Background())) }
 
 // noVersionError adds the versions of the history to [fleetdial.ErrNotInHistory], or the fleets
 // that exist if this one has no history.
@@ -186,14 +188,5 @@ func (a *app) noVersionError(ctx context.Context, p *fleetdial.Publisher, err er
 		}
 		return &noFleetError{fmt.Sprintf("fleet %q: no history%s", a.fleet, a.fleetHint())}
 	}
-	return fmt.Errorf("%w (%s)", err, versionsHeld(entries))
-}
-
-// versionsHeld names the versions of the history.
-func versionsHeld(entries []fleetdial.HistoryEntry) string {
-	newest, oldest := entries[0].Revision.Version, entries[len(entries)-1].Revision.Version
-	if newest == oldest {
-		return fmt.Sprintf("the history holds version %d", newest)
-	}
-	return fmt.Sprintf("the history holds versions %d to %d", oldest, newest)
+	return fmt.Errorf("%w (%s)", err, overview.VersionsHeld(entries))
 }

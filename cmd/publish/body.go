@@ -8,11 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // publishFile publishes the set in a file.
@@ -43,7 +43,7 @@ func (a *app) publishFile(ctx context.Context, file string, merge bool, w writeF
 	}
 	if merge {
 		merged := func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
-			return mergeSets(current.Set, set, now)
+			return review.Merge(current.Set, set, now)
 		}
 		return a.publish(ctx, p, w, change{set: merged, creates: true})
 	}
@@ -52,20 +52,6 @@ func (a *app) publishFile(ctx context.Context, file string, merge bool, w writeF
 		return a.othersEnded(ctx, p, from, diff, w.as, now)
 	}
 	return a.publish(ctx, p, w, change{set: whole, replaces: true, creates: true, warnings: others})
-}
-
-// mergeSets returns the current set without expired directives, in which the directives of the
-// body replace those with the same ids, and are added otherwise.
-func mergeSets(current, body *fleetdial.Set, now time.Time) (*fleetdial.Set, error) {
-	all, _ := unexpired(current.Directives(), now)
-	for _, d := range body.Directives() {
-		if i := slices.IndexFunc(all, func(other fleetdial.Directive) bool { return other.ID == d.ID }); i >= 0 {
-			all[i] = d
-		} else {
-			all = append(all, d)
-		}
-	}
-	return fleetdial.NewSet(all)
 }
 
 // redisTime returns the time of Redis' clock, for a command that writes afterwards.

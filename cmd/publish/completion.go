@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -10,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // completeFrom completes a flag with words from Redis.
@@ -25,18 +26,12 @@ func completeFrom(cmd *cobra.Command, flag string, words func(context.Context) [
 func argumentsFrom(words func(context.Context) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		offered := slices.DeleteFunc(words(cmd.Context()), func(word string) bool {
-			isPlain := plainWord.MatchString(word) || plainLabel.MatchString(word)
+			isPlain := plain.IsShellWord(word) || plainLabel.MatchString(word)
 			return !isPlain || slices.Contains(given, word)
 		})
 		return offered, cobra.ShellCompDirectiveNoFileComp
 	}
 }
-
-// plainWord matches the words that every shell takes literally. Completion offers no other
-// word, because shells evaluate the command line that they complete: an id with a command
-// substitution would run the command of whoever published the id. A tab would begin a
-// description, which a shell shows, and a newline another word.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@%+,/-]*$`)
 
 // fetchWords fetches words from Redis. It returns none if Redis does not reply within a
 // second.
@@ -55,15 +50,8 @@ func (a *app) completeIDs(ctx context.Context) []string {
 		if err != nil {
 			return nil
 		}
-		return idsOf(rev.Set)
+		return review.IDs(rev.Set)
 	})
-}
-
-func idsOf(set *fleetdial.Set) (ids []string) {
-	for _, d := range set.Directives() {
-		ids = append(ids, d.ID)
-	}
-	return ids
 }
 
 func (a *app) completeVersions(ctx context.Context) []string {

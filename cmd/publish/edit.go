@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) editCommand(getenv func(string) string) *cobra.Command {
@@ -84,7 +85,7 @@ func (a *app) openSet(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Re
 	if err != nil {
 		return opened, nil, err
 	}
-	kept, _ := unexpired(opened.Set.Directives(), now)
+	kept, _ := review.Unexpired(opened.Set.Directives(), now)
 	set, err := fleetdial.NewSet(kept)
 	return opened, set, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // The exit codes.
@@ -52,6 +53,9 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*rejectedError](err); ok {
+		return exitRejected
+	}
+	if _, ok := errors.AsType[*review.UnknownIDError](err); ok {
 		return exitRejected
 	}
 	if _, ok := errors.AsType[*fleetdial.ConflictError](err); ok {

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/fleetdial/fleetdial"
+import (
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
+)
 
 // groundJSON is the ground of one directive.
 type groundJSON struct {
@@ -51,15 +54,15 @@ func newDecisionJSON(d fleetdial.Decision) decisionJSON {
 }
 
 func (a *app) writeExplanationJSON(
-	view perspective, e fleetdial.Explanation, req fleetdial.Request, shares []decisionShare,
+	view review.Perspective, e fleetdial.Explanation, req fleetdial.Request, shares []review.DecisionShare,
 ) error {
 	out := explanationJSON{
-		Instance:   view.instance,
+		Instance:   view.Instance,
 		Request:    requestJSON{req.Tenant, req.Index, req.Principal, req.Endpoint.String(), req.ID},
 		Directives: make([]groundJSON, len(e.Directives)),
 	}
 	for _, s := range shares {
-		out.Decisions = append(out.Decisions, shareJSON{newDecisionJSON(s.decision), s.perMille})
+		out.Decisions = append(out.Decisions, shareJSON{newDecisionJSON(s.Decision), s.PerMille})
 	}
 	if len(shares) == 1 {
 		out.Decision = &out.Decisions[0].decisionJSON
@@ -74,7 +77,7 @@ func (a *app) writeExplanationJSON(
 		}
 		applies, outside := g.Applies, g.OutOfSample
 		if req.ID == "" { // true only if it is so for every id
-			applies, outside = matches(g) && g.Directive.SamplePerMille == 1000, g.Directive.SamplePerMille == 0
+			applies, outside = review.Matches(g) && g.Directive.SamplePerMille == 1000, g.Directive.SamplePerMille == 0
 		}
 		out.Directives[i] = groundJSON{
 			ID: g.Directive.ID, Applies: applies, Expired: g.Expired, Differs: differs, OutOfSample: outside,

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // TestExplain_SharesAreThoseOfAllRequestIDs compares the shares with the decisions for one
@@ -35,13 +36,13 @@ func TestExplain_SharesAreThoseOfAllRequestIDs(t *testing.T) {
 		set, err := fleetdial.NewSet(directives)
 		require.NoError(t, err)
 		req := fleetdial.Request{Tenant: "acme", Endpoint: fleetdial.Search}
-		shares := decisionShares(set.Explain(req, now), false)
+		shares := review.DecisionShares(set.Explain(req, now), false)
 		bucket := 0
 		for _, s := range shares {
-			for range s.perMille {
+			for range s.PerMille {
 				req.ID = ids[bucket]
 				d := set.Evaluate(req, now)
-				require.Equal(t, recordingText(d), recordingText(s.decision), "bucket %d", bucket)
+				require.Equal(t, review.RecordingText(d), review.RecordingText(s.Decision), "bucket %d", bucket)
 				bucket++
 			}
 		}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) extendCommand() *cobra.Command {
@@ -58,7 +58,7 @@ func (a *app) extend(ctx context.Context, ids []string, ttl time.Duration, w wri
 	}
 	var expired int
 	extended := func(_ context.Context, current fleetdial.Revision) (set *fleetdial.Set, err error) {
-		set, expired, err = extend(current.Set, ids, now, now.Add(ttl))
+		set, expired, err = review.Extend(current.Set, ids, now, now.Add(ttl))
 		return set, err
 	}
 	return a.publish(ctx, p, w, change{
@@ -66,28 +66,12 @@ func (a *app) extend(ctx context.Context, ids []string, ttl time.Duration, w wri
 	})
 }
 
-// extend returns the set with a new end of the directives with these ids and without other
-// expired directives, and the number of the expired directives.
-func extend(set *fleetdial.Set, ids []string, now, end time.Time) (*fleetdial.Set, int, error) {
-	all := set.Directives()
-	for _, id := range ids {
-		i := slices.IndexFunc(all, func(d fleetdial.Directive) bool { return d.ID == id })
-		if i < 0 {
-			return nil, 0, notInSet(id, set)
-		}
-		all[i].ExpiresAt = end
-	}
-	kept, expired := unexpired(all, now)
-	out, err := fleetdial.NewSet(kept)
-	return out, expired, err
-}
-
 // shortened describes the directives that end earlier than before.
 func shortened(_ context.Context, _ fleetdial.Revision, diff fleetdial.Diff) (warnings []string) {
 	for _, c := range diff.Changed {
 		if c.After.ExpiresAt.Before(c.Before.ExpiresAt) {
 			warnings = append(warnings, fmt.Sprintf("directive %s would end at %s, before its current end %s",
-				tui.Printable(c.After.ID), formatTime(c.After.ExpiresAt), formatTime(c.Before.ExpiresAt)))
+				plain.Printable(c.After.ID), plain.Time(c.After.ExpiresAt), plain.Time(c.Before.ExpiresAt)))
 		}
 	}
 	return warnings

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func TestExtend_SameEndIsNotShorter(t *testing.T) {
@@ -20,17 +21,17 @@ func TestExtend_SameEndIsNotShorter(t *testing.T) {
 	})
 	require.NoError(t, err)
 	ids := []string{"a", "a"}
-	same, expired, err := extend(set, ids, now, end)
+	same, expired, err := review.Extend(set, ids, now, end)
 	require.NoError(t, err)
 	assert.Zero(t, expired)
 	assert.Zero(t, fleetdial.DiffSets(set, same).Len())
-	shorter, _, err := extend(set, ids, now, end.Add(-time.Millisecond))
+	shorter, _, err := review.Extend(set, ids, now, end.Add(-time.Millisecond))
 	require.NoError(t, err)
 	diff := fleetdial.DiffSets(set, shorter)
 	warnings := shortened(t.Context(), fleetdial.Revision{}, diff)
 	require.Len(t, warnings, 1)
 	assert.Contains(t, warnings[0], "directive a would end at")
-	longer, _, err := extend(set, ids, now, end.Add(time.Millisecond))
+	longer, _, err := review.Extend(set, ids, now, end.Add(time.Millisecond))
 	require.NoError(t, err)
 	assert.Empty(t, shortened(t.Context(), fleetdial.Revision{}, fleetdial.DiffSets(set, longer)))
 }

@@ -2,17 +2,15 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial/cmd/internal/strictflag"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
-	"github.com/fleetdial/fleetdial/internal/suggest"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // wording words the errors of this command line.
-var wording = strictflag.Words{Printable: tui.Printable}
+var wording = strictflag.Words{Printable: plain.Printable}
 
 // strictFlags and didYouMean are shared by the commands of this project.
 var (
@@ -59,7 +57,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		for n := len(args) - 1; n >= 0; n-- {
 			if check(cmd, args[:n]) == nil {
-				return usagef("%s: unexpected argument %s%s (usage: %s)", cmd.Name(), tui.Quoted(args[n]),
+				return usagef("%s: unexpected argument %s%s (usage: %s)", cmd.Name(), plain.Quoted(args[n]),
 					didYouMean("", args[n], commandNames(cmd)), cmd.UseLine())
 			}
 		}
@@ -74,12 +72,4 @@ func commandNames(cmd *cobra.Command) (names []string) {
 		}
 	}
 	return names
-}
-
-// hint is didYouMean for the middle of an error.
-func hint(word string, known []string) string {
-	if likely := suggest.Closest(word, known); likely != "" && likely != word {
-		return fmt.Sprintf(" (did you mean %s?)", tui.Printable(likely))
-	}
-	return ""
 }

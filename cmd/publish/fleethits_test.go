@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // hitsFleet returns a revision that was published 30 s ago, and its roster of two instances,
@@ -90,8 +92,8 @@ func TestFleetHits_WithoutHits(t *testing.T) {
 	} {
 		rev, roster := hitsFleet(t)
 		c.change(&rev, &roster)
-		v := newFleetHits(rev, roster)
-		assert.Equal(t, c.want, v.withoutHits(), name)
+		v := overview.NewHits(rev, roster)
+		assert.Equal(t, c.want, v.WithoutHits(), name)
 	}
 }
 
@@ -99,7 +101,7 @@ func TestTop_Text(t *testing.T) {
 	t.Parallel()
 	text := func(rev fleetdial.Revision, roster fleetdial.Roster, height int) string {
 		a := &app{fleet: "prod", colour: "never", stdout: &dataWriter{Writer: new(bytes.Buffer)}}
-		out, err := a.topText(newFleetHits(rev, roster), height)
+		out, err := a.topText(overview.NewHits(rev, roster), height)
 		require.NoError(t, err)
 		return out
 	}
@@ -142,6 +144,6 @@ func TestRateText_KeepsThreeDigits(t *testing.T) {
 	for rate, want := range map[float64]string{
 		0: "0/s", 0.1234: "0.123/s", 1.234: "1.23/s", 12.34: "12.3/s", 123.45: "123.5/s", 50000.4: "50000/s",
 	} {
-		assert.Equal(t, want, rateText(rate))
+		assert.Equal(t, want, plain.Rate(rate))
 	}
 }

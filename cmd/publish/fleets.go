@@ -9,6 +9,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) fleetsCommand() *cobra.Command {
@@ -49,7 +51,7 @@ func (a *app) fleets(ctx context.Context) error {
 	for _, f := range all {
 		version, directives, reason := fmt.Sprint(f.Revision.Version), "-", ""
 		if f.Err == nil {
-			live, _ := unexpired(f.Revision.Set.Directives(), f.Now)
+			live, _ := review.Unexpired(f.Revision.Set.Directives(), f.Now)
 			directives = fmt.Sprint(len(live))
 		} else {
 			reason = fleetError(f.Err)
@@ -57,7 +59,7 @@ func (a *app) fleets(ctx context.Context) error {
 		if f.Revision.ID == "" && f.Err != nil {
 			version = "-"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", f.Name, version, f.Instances, directives, tui.Cell(reason))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", f.Name, version, f.Instances, directives, plain.Cell(reason))
 	}
 	return w.Flush()
 }
@@ -87,7 +89,7 @@ func (a *app) writeFleetsJSON(all []fleetdial.FleetSummary) error {
 			out[i].Error = fleetError(f.Err)
 			continue
 		}
-		live, expired := unexpired(f.Revision.Set.Directives(), f.Now)
+		live, expired := review.Unexpired(f.Revision.Set.Directives(), f.Now)
 		n := len(live)
 		out[i].Directives, out[i].Expired = &n, &expired
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) forgetCommand() *cobra.Command {
@@ -59,7 +61,7 @@ func (a *app) forget(ctx context.Context, p *fleetdial.Publisher, yes bool) erro
 		}
 	}
 	if len(live) > 0 {
-		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, someOf(words(live)))}
+		return &rejectedError{fmt.Errorf("fleet %q: has live instances: %s; nothing was removed", a.fleet, plain.First(10, plain.Words(live)))}
 	}
 	directives, err := a.liveDirectives(ctx, p, roster)
 	if err != nil {
@@ -99,7 +101,7 @@ func (a *app) liveDirectives(ctx context.Context, p *fleetdial.Publisher, roster
 	case err != nil:
 		return 0, err
 	}
-	live, _ := unexpired(rev.Set.Directives(), roster.Now)
+	live, _ := review.Unexpired(rev.Set.Directives(), roster.Now)
 	return len(live), nil
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 func (a *app) getCommand() *cobra.Command {
@@ -69,55 +70,32 @@ func (a *app) show(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Re
 	fmt.Fprintln(a.stdout, a.headline(rev, now))
 	// A user of Redis who may not read the history still sees the revision.
 	entries, _ := p.History(ctx)
-	return a.writeTable(rev.Set, now, hitsOf(ctx, p, rev), addedBy(rev, entries))
+	return a.writeTable(rev.Set, now, hitsOf(ctx, p, rev), overview.Origins(rev, entries))
 }
 
 // hitsOf returns the hits of the directives of a revision. It returns nil if the revision is
 // not the current one, if no instance has counted for it, or if the roster cannot be read.
-func hitsOf(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision) map[string]hitsRow {
+func hitsOf(ctx context.Context, p *fleetdial.Publisher, rev fleetdial.Revision) map[string]overview.HitsRow {
 	roster, err := p.Roster(ctx)
 	if err != nil || roster.ID != rev.ID {
 		return nil
 	}
-	v := newFleetHits(rev, roster)
-	if v.sums.Instances == 0 {
+	v := overview.NewHits(rev, roster)
+	if v.Sums.Instances == 0 {
 		return nil
 	}
-	rows := make(map[string]hitsRow, len(v.rows))
-	for _, row := range v.rows {
+	rows := make(map[string]overview.HitsRow, len(v.Rows))
+	for _, row := range v.Rows {
 		rows[row.ID] = row
 	}
 	return rows
-}
-
-// addedBy returns who added the directives of the revision, as far as the history tells. It
-// returns nil if the history does not hold the revision.
-func addedBy(rev fleetdial.Revision, entries []fleetdial.HistoryEntry) map[string]origin {
-	for len(entries) > 0 && (entries[0].Revision.ID != rev.ID || entries[0].Err != nil) {
-		entries = entries[1:]
-	}
-	if len(entries) == 0 || rev.Version == 0 {
-		return nil
-	}
-	origins := make(map[string]origin)
-	for _, c := range changesOf(entries) {
-		for _, d := range c.diff.Added {
-			if _, newer := origins[d.ID]; !newer {
-				origins[d.ID] = origin{c.Revision.PublishedBy, c.Revision.Version}
-			}
-		}
-		if !c.known {
-			break // the changes before this one are unknown
-		}
-	}
-	return origins
 }
 
 // writePublishable writes the set as a body that can be published. It leaves out expired
 // directives, which no publish accepts, and names them.
 func (a *app) writePublishable(set *fleetdial.Set, now time.Time) error {
 	kept, expired := publishable(set, now)
-	text := tui.EscapeBody(fleetdial.AppendBody(nil, kept))
+	text := plain.EscapeBody(fleetdial.AppendBody(nil, kept))
 	if len(text) > fleetdial.MaxBodyBytes {
 		var short bytes.Buffer
 		if err := json.Compact(&short, text); err != nil {
@@ -133,7 +111,7 @@ func (a *app) writePublishable(set *fleetdial.Set, now time.Time) error {
 		return err
 	}
 	if len(expired) > 0 {
-		a.messagef("left out expired directives: %s", strings.Join(words(expired), ", "))
+		a.messagef("left out expired directives: %s", strings.Join(plain.Words(expired), ", "))
 	}
 	if last := lastExpiry(kept).Sub(now); last > fleetdial.DefaultMaxTTL {
 		a.messagef("publish needs --max-ttl %s for this body", (last + time.Minute).Truncate(time.Minute))
@@ -186,10 +164,10 @@ func (a *app) headline(rev fleetdial.Revision, now time.Time) string {
 	line := fmt.Sprintf("fleet %s: version %d, published %s ago", a.fleet, rev.Version,
 		max(0, now.Sub(rev.PublishedAt)).Round(time.Second))
 	if rev.PublishedBy != "" {
-		line += " by " + tui.Word(rev.PublishedBy)
+		line += " by " + plain.Word(rev.PublishedBy)
 	}
 	if rev.Reason != "" {
-		line += ": " + tui.Printable(rev.Reason)
+		line += ": " + plain.Printable(rev.Reason)
 	}
 	if signature := a.signature(rev); signature != "" {
 		line += "; " + signature

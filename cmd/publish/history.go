@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -39,30 +41,6 @@ if a revision has no such signature.`,
 	cmd.Flags().StringVar(&id, "directive", "", "id of a directive, for the revisions that changed it (default all)")
 	completeFrom(cmd, "directive", a.completeIDs)
 	return cmd
-}
-
-// historyChange is a revision of the history and what it changed.
-type historyChange struct {
-	fleetdial.HistoryEntry
-	diff fleetdial.Diff
-	// known reports whether the history tells what the revision changed.
-	known bool
-}
-
-// changesOf returns the entries of a history with their changes.
-func changesOf(entries []fleetdial.HistoryEntry) []historyChange {
-	out := make([]historyChange, len(entries))
-	for i, e := range entries {
-		out[i].HistoryEntry = e
-		switch before := i + 1; {
-		case e.Err != nil:
-		case before < len(entries) && entries[before].Err == nil:
-			out[i].diff, out[i].known = fleetdial.DiffSets(entries[before].Revision.Set, e.Revision.Set), true
-		case before == len(entries) && e.Revision.Version == 1:
-			out[i].diff, out[i].known = fleetdial.DiffSets(nil, e.Revision.Set), true
-		}
-	}
-	return out
 }
 
 // only returns the part of a diff that concerns one directive.
@@ -97,12 +75,12 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 	if len(entries) == 0 && !a.json() {
 		return a.noRevisionError(fleetdial.ErrNoRevision)
 	}
-	var shown []historyChange
+	var shown []overview.Change
 	var ids []string
-	for _, c := range changesOf(entries) {
+	for _, c := range overview.Changes(entries) {
 		if id != "" {
-			ids = append(ids, idsOf(c.Revision.Set)...)
-			if c.diff = only(c.diff, id); c.diff.Len() == 0 {
+			ids = append(ids, review.IDs(c.Revision.Set)...)
+			if c.Diff = only(c.Diff, id); c.Diff.Len() == 0 {
 				continue
 			}
 		}
@@ -111,12 +89,12 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 		}
 	}
 	if id != "" && len(shown) == 0 {
-		return fmt.Errorf("directive %s: no change in the history%s", tui.Quoted(id), hint(id, ids))
+		return fmt.Errorf("directive %s: no change in the history%s", plain.Quoted(id), plain.Hint(id, ids))
 	}
 	if a.json() {
 		err = a.writeHistoryJSON(shown)
 	} else if err = a.writeHistory(shown, id != "", now); err == nil {
-		a.messagef("%s", versionsHeld(entries))
+		a.messagef("%s", overview.VersionsHeld(entries))
 	}
 	if err != nil {
 		return err
@@ -124,7 +102,7 @@ func (a *app) history(ctx context.Context, p *fleetdial.Publisher, limit int, id
 	return a.unverified(shown)
 }
 
-func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time) error {
+func (a *app) writeHistory(changes []overview.Change, detailed bool, now time.Time) error {
 	w := a.newTable()
 	wide := w.Width == 0
 	header := []string{"VERSION", "AGE", "BY", "DIRECTIVES", "CHANGED", "REASON"}
@@ -146,23 +124,23 @@ func (a *app) writeHistory(changes []historyChange, detailed bool, now time.Time
 	return w.Flush()
 }
 
-func historyRow(c historyChange, detailed, wide bool, now time.Time) []string {
+func historyRow(c overview.Change, detailed, wide bool, now time.Time) []string {
 	rev := c.Revision
 	published, cells := "-", []string{"-", "-", "-", "-"}
 	reason := "unreadable"
 	if c.Err != nil {
-		reason = tui.Printable("unreadable: " + c.Err.Error())
+		reason = plain.Printable("unreadable: " + c.Err.Error())
 	} else {
 		changed := "?" // the history no longer holds the previous version
 		switch {
-		case c.known && detailed:
-			changed = changeText(c.diff)
-		case c.known:
-			changed = tui.DashIfEmpty(differences(c.diff))
+		case c.Known && detailed:
+			changed = changeText(c.Diff)
+		case c.Known:
+			changed = plain.DashIfEmpty(review.Differences(c.Diff))
 		}
-		published = formatTime(rev.PublishedAt)
-		cells = []string{ageText(now.Sub(rev.PublishedAt)), tui.Cell(rev.PublishedBy), fmt.Sprint(rev.Set.Len()), changed}
-		reason = tui.Cell(rev.Reason)
+		published = plain.Time(rev.PublishedAt)
+		cells = []string{plain.Age(now.Sub(rev.PublishedAt)), plain.Cell(rev.PublishedBy), fmt.Sprint(rev.Set.Len()), changed}
+		reason = plain.Cell(rev.Reason)
 	}
 	row := []string{fmt.Sprint(rev.Version)}
 	if wide {
@@ -175,26 +153,14 @@ func historyRow(c historyChange, detailed, wide bool, now time.Time) []string {
 func changeText(diff fleetdial.Diff) string {
 	switch {
 	case len(diff.Added) > 0:
-		return "+ " + describe(diff.Added[0])
+		return "+ " + review.Describe(diff.Added[0])
 	case len(diff.Changed) > 0:
-		return "~ " + strings.Join(fieldChanges(diff.Changed[0]), ", ")
+		return "~ " + strings.Join(review.FieldChanges(diff.Changed[0]), ", ")
 	}
-	return "- " + describe(diff.Removed[0])
+	return "- " + review.Describe(diff.Removed[0])
 }
 
-// ageText formats the time since an event with two units at most.
-func ageText(d time.Duration) string {
-	d = max(0, d).Round(time.Second)
-	switch {
-	case d < time.Hour:
-		return d.String()
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	}
-	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-}
-
-func (a *app) writeHistoryJSON(changes []historyChange) error {
+func (a *app) writeHistoryJSON(changes []overview.Change) error {
 	out := make([]any, len(changes))
 	for i, c := range changes {
 		if c.Err != nil {
@@ -204,37 +170,4 @@ func (a *app) writeHistoryJSON(changes []historyChange) error {
 		}
 	}
 	return a.writeJSON(out)
-}
-
-// differences names the added (+), changed (~) and removed (-) directives.
-func differences(diff fleetdial.Diff) string {
-	var names []string
-	for _, d := range diff.Added {
-		names = append(names, "+"+tui.Word(d.ID))
-	}
-	for _, c := range diff.Changed {
-		names = append(names, "~"+tui.Word(c.After.ID))
-	}
-	for _, d := range diff.Removed {
-		names = append(names, "-"+tui.Word(d.ID))
-	}
-	return listed(names)
-}
-
-// listed joins words. Of a long list, it names the first words and the number of the others.
-func listed(words []string) string {
-	const limit = 8
-	if more := len(words) - limit; more > 0 {
-		words = append(words[:limit:limit], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(words, " ")
-}
-
-// words returns texts as words of a line.
-func words(texts []string) []string {
-	out := make([]string, len(texts))
-	for i, text := range texts {
-		out[i] = tui.Word(text)
-	}
-	return out
 }

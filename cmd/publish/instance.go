@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // instance shows the report of one instance. It returns an error if the instance is in a
@@ -30,7 +31,7 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 		if text := a.unknownFleet(ctx, p); text != "" {
 			return &noFleetError{text}
 		}
-		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", tui.Quoted(name), a.fleet, hint(name, instanceNames(roster.Instances)))
+		return fmt.Errorf("instance %s: not in the roster of fleet %q%s", plain.Quoted(name), a.fleet, plain.Hint(name, instanceNames(roster.Instances)))
 	}
 	roster.Instances = roster.Instances[i : i+1]
 	if err := a.writeInstance(view, roster.Instances[0]); err != nil {
@@ -39,45 +40,45 @@ func (a *app) instance(ctx context.Context, name string, f statusFlags) error {
 	return f.failOnError(*roster)
 }
 
-func (a *app) writeInstance(view fleetView, in fleetdial.Instance) error {
+func (a *app) writeInstance(view overview.View, in fleetdial.Instance) error {
 	roster := view.Roster
-	directives, known := view.directivesOf(in)
+	directives, known := view.DirectivesOf(in)
 	if a.json() {
 		out := newInstanceJSON(in)
 		if known {
-			ids := directives.ids()
+			ids := directives.IDs()
 			out.Directives = &ids
 		}
 		return a.writeJSON(out)
 	}
 	w := a.newList()
 	row := func(name, value string) {
-		fmt.Fprintf(w, "%s\t%s\n", tui.Printable(name), tui.Cell(value))
+		fmt.Fprintf(w, "%s\t%s\n", plain.Printable(name), plain.Cell(value))
 	}
 	row("instance", in.Name)
 	row("state", string(in.State))
 	row("want", want(roster))
 	row("last seen", lastSeen(roster, in))
-	row("error", statusError(in))
+	row("error", overview.Problem(in))
 	row("shared name", in.Shared)
-	fmt.Fprintf(w, "directives\t%s\n", directives.text(namesShown))
+	fmt.Fprintf(w, "directives\t%s\n", directives.Text(namesShown))
 	if r := in.Report; r != nil {
-		row("subscriber", string(r.State)+" since "+formatTime(r.Since))
+		row("subscriber", string(r.State)+" since "+plain.Time(r.Since))
 		row("source", string(r.Source))
 		if r.Applied != nil {
-			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, formatTime(r.Applied.At)))
+			row("applied", fmt.Sprintf("version %d %s at %s", r.Applied.Version, r.Applied.ID, plain.Time(r.Applied.At)))
 			row("signed by", r.Applied.SignedBy)
-			row("lag", lag(r.Applied))
+			row("lag", overview.Lag(r.Applied))
 		}
 		if r.Rejected != nil {
 			row("rejected", fmt.Sprintf("version %d %s at %s (%s): %s", r.Rejected.Version, r.Rejected.ID,
-				formatTime(r.Rejected.At), r.Rejected.Reason, r.Rejected.Error))
+				plain.Time(r.Rejected.At), r.Rejected.Reason, r.Rejected.Error))
 		}
 		row("clock offset", r.ClockOffset.String())
 		row("fleetdial", r.Fleetdial)
-		row("started", formatTime(r.StartedAt))
+		row("started", plain.Time(r.StartedAt))
 		row("report interval", r.Every.String())
-		row("labels", labelText(r.Labels))
+		row("labels", overview.Labels(r.Labels))
 		row("capabilities", capabilityText(r.Capabilities))
 		row("verifies signatures", strconv.FormatBool(r.Verifies))
 		row("max format", formatText(r.MaxFormat))
@@ -93,7 +94,7 @@ func lastSeen(roster fleetdial.Roster, in fleetdial.Instance) string {
 	if in.LastSeen.IsZero() {
 		return ""
 	}
-	return formatTime(in.LastSeen) + ", " + age(roster, in) + " ago"
+	return plain.Time(in.LastSeen) + ", " + overview.Age(roster, in) + " ago"
 }
 
 // capabilityText returns what an instance can do, empty if it does not state that.
@@ -163,7 +164,7 @@ type revisionJSON struct {
 	Error   string `json:"error,omitempty"`
 }
 
-func newFleetJSON(view fleetView) fleetJSON {
+func newFleetJSON(view overview.View) fleetJSON {
 	roster := view.Roster
 	out := fleetJSON{
 		Version: roster.Version, ID: roster.ID, Published: roster.Published,
@@ -174,8 +175,8 @@ func newFleetJSON(view fleetView) fleetJSON {
 	}
 	for i, in := range roster.Instances {
 		out.Instances[i] = newInstanceJSON(in)
-		if directives, known := view.directivesOf(in); len(view.selecting) > 0 && known {
-			ids := directives.ids()
+		if directives, known := view.DirectivesOf(in); len(view.Selecting) > 0 && known {
+			ids := directives.IDs()
 			out.Instances[i].Directives = &ids
 		}
 	}
@@ -184,10 +185,10 @@ func newFleetJSON(view fleetView) fleetJSON {
 
 func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	out := instanceJSON{
-		Instance: in.Name, State: string(in.State), Error: statusError(in), SharedName: in.Shared,
+		Instance: in.Name, State: string(in.State), Error: overview.Problem(in), SharedName: in.Shared,
 	}
 	if !in.LastSeen.IsZero() {
-		out.LastSeen = formatTime(in.LastSeen)
+		out.LastSeen = plain.Time(in.LastSeen)
 	}
 	r := in.Report
 	if r == nil {
@@ -195,13 +196,13 @@ func newInstanceJSON(in fleetdial.Instance) instanceJSON {
 	}
 	if a := r.Applied; a != nil {
 		lag := a.At.Sub(a.PublishedAt).Milliseconds()
-		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: formatTime(a.At), LagMS: &lag, Signed: a.SignedBy}
+		out.Applied = &revisionJSON{Version: a.Version, ID: a.ID, At: plain.Time(a.At), LagMS: &lag, Signed: a.SignedBy}
 	}
 	if j := r.Rejected; j != nil {
-		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: formatTime(j.At), Reason: string(j.Reason), Error: j.Error}
+		out.Rejected = &revisionJSON{Version: j.Version, ID: j.ID, At: plain.Time(j.At), Reason: string(j.Reason), Error: j.Error}
 	}
-	out.Subscriber, out.Since, out.Source = string(r.State), formatTime(r.Since), string(r.Source)
-	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, formatTime(r.StartedAt)
+	out.Subscriber, out.Since, out.Source = string(r.State), plain.Time(r.Since), string(r.Source)
+	out.SkewMS, out.Fleetdial, out.StartedAt = r.ClockOffset.Milliseconds(), r.Fleetdial, plain.Time(r.StartedAt)
 	out.Labels, out.Counters = r.Labels, r.Counters
 	out.Run, out.Verifies, out.MaxFormat = r.Run, r.Verifies, r.MaxFormat
 	if r.Capabilities != nil {

@@ -7,14 +7,15 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/labelflag"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // instanceFlags are the flags that describe on which instances, and on how many of their
@@ -40,13 +41,13 @@ func (a *app) registerInstances(cmd *cobra.Command, f *instanceFlags) {
 // apply sets the instances and the limit of a directive. A wrong flag is a usage error, and a
 // value that is beyond a limit is not.
 func (f *instanceFlags) apply(d *fleetdial.Directive, changed func(flag string) bool) error {
-	labels, err := labelflag.Parse("on", f.labels, tui.Printable)
+	labels, err := labelflag.Parse("on", f.labels, plain.Printable)
 	if err != nil {
 		return &usageError{err}
 	}
 	for i, name := range f.names {
 		if slices.Contains(f.names[:i], name) {
-			return usagef("--on-instance %s: is given twice", tui.Printable(name))
+			return usagef("--on-instance %s: is given twice", plain.Printable(name))
 		}
 	}
 	instances := fleetdial.Instances{Names: f.names, Labels: labels}
@@ -76,7 +77,7 @@ func (f *instanceFlags) checkLimits(d fleetdial.Directive) error {
 	var i int
 	switch n, _ := fmt.Sscanf(invalid.Path, "instances.names[%d]", &i); {
 	case n == 1:
-		return fmt.Errorf("--on-instance %s: %s", tui.Printable(f.names[i]), invalid.Reason)
+		return fmt.Errorf("--on-instance %s: %s", plain.Printable(f.names[i]), invalid.Reason)
 	case invalid.Path == "instances.names":
 		return fmt.Errorf("--on-instance: %s", invalid.Reason)
 	case invalid.Path == "instances.labels":
@@ -89,7 +90,7 @@ func (f *instanceFlags) checkLimits(d fleetdial.Directive) error {
 func (a *app) completeConfiguredNames(ctx context.Context) []string {
 	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
 		roster, _ := p.Roster(ctx)
-		return selectorsOf(liveInstances(roster)).names
+		return review.SelectorsOf(overview.LiveInstances(roster)).Names
 	})
 }
 
@@ -97,7 +98,7 @@ func (a *app) completeConfiguredNames(ctx context.Context) []string {
 func (a *app) completeLabels(ctx context.Context) (words []string) {
 	return a.fetchWords(ctx, func(ctx context.Context, p *fleetdial.Publisher) []string {
 		roster, _ := p.Roster(ctx)
-		labels := selectorsOf(liveInstances(roster)).labels
+		labels := review.SelectorsOf(overview.LiveInstances(roster)).Labels
 		for _, name := range slices.Sorted(maps.Keys(labels)) {
 			for _, value := range labels[name] {
 				words = append(words, name+"="+value)
@@ -107,25 +108,5 @@ func (a *app) completeLabels(ctx context.Context) (words []string) {
 	})
 }
 
-// plainLabel matches the labels that every shell takes literally, see [plainWord].
+// plainLabel matches the labels that every shell takes literally, see [plain.IsShellWord].
 var plainLabel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@%+,/-]*=[A-Za-z0-9._:@%+,/-]+$`)
-
-// instancesText describes which instances evaluate a directive. It is empty for all.
-func instancesText(in *fleetdial.Instances) string {
-	if in == nil {
-		return ""
-	}
-	var all []string
-	if len(in.Names) > 0 {
-		all = append(all, strings.Join(words(in.Names), ","))
-	}
-	for _, label := range slices.Sorted(maps.Keys(in.Labels)) {
-		all = append(all, labelWord(label, in.Labels[label]))
-	}
-	if in.PerMille != nil {
-		all = append(all, fmt.Sprintf("%d/1000 of the instances", *in.PerMille))
-	}
-	return strings.Join(all, " and ")
-}
-
-func labelWord(name, value string) string { return tui.Word(name) + "=" + tui.Word(value) }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 func (a *app) keygenCommand() *cobra.Command {
@@ -52,7 +52,7 @@ func (a *app) keygen(file string) error {
 		return a.writeJSON(map[string]string{"key": fleetdial.KeyID(public), "private": file, "public": publicFile})
 	}
 	_, err = fmt.Fprintf(a.stdout, "key %s\nprivate %s\npublic %s\n", fleetdial.KeyID(public),
-		tui.Printable(file), tui.Printable(publicFile))
+		plain.Printable(file), plain.Printable(publicFile))
 	return err
 }
 

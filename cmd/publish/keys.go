@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // readSignKey reads the private key of --sign-key.
@@ -89,7 +90,7 @@ func (a *app) signature(rev fleetdial.Revision) string {
 
 // signers returns the column SIGNED BY for the revisions of a history. It returns nil if no
 // revision is signed, and no signature is checked.
-func (a *app) signers(changes []historyChange) (column []string) {
+func (a *app) signers(changes []overview.Change) (column []string) {
 	isSigned := len(a.verifyKeys) > 0
 	for _, c := range changes {
 		rev, cell := c.Revision, ""
@@ -101,7 +102,7 @@ func (a *app) signers(changes []historyChange) (column []string) {
 		case len(a.verifyKeys) == 0 && rev.SignedBy != "":
 			cell = rev.SignedBy + ", not checked"
 		case rev.Verified || rev.SignedBy == "":
-			cell = tui.DashIfEmpty(rev.SignedBy)
+			cell = plain.DashIfEmpty(rev.SignedBy)
 		default:
 			cell = "NOT VERIFIED: " + rev.SignedBy
 		}
@@ -116,7 +117,7 @@ func (a *app) signers(changes []historyChange) (column []string) {
 
 // unverified returns the error of [app.notVerified] for the revisions of a history, which names
 // their versions. An unreadable entry has no signature.
-func (a *app) unverified(changes []historyChange) error {
+func (a *app) unverified(changes []overview.Change) error {
 	var versions []string
 	for _, c := range changes {
 		if len(a.verifyKeys) > 0 && (c.Err != nil || !c.Revision.Verified) {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/plain"
 	"github.com/fleetdial/fleetdial/internal/suggest"
 )
 
@@ -98,17 +98,7 @@ func (a *app) fleetNames(ctx context.Context) string {
 		text = "did you mean " + likely + "? " + text
 		fleets = slices.Insert(slices.DeleteFunc(fleets, func(f string) bool { return f == likely }), 0, likely)
 	}
-	return " (" + text + someOf(words(fleets)) + ")"
-}
-
-// someOf joins up to namesShown printable names and the number of the others.
-func someOf(names []string) string {
-	shown := names[:min(len(names), namesShown)]
-	text := strings.Join(shown, ", ")
-	if more := len(names) - len(shown); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return " (" + text + plain.First(namesShown, plain.Words(fleets)) + ")"
 }
 
 // knownFleets returns the names of the fleets in Redis.

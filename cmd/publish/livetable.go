@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // liveTable is a table that is read again and again. While Redis does not reply, it keeps the
@@ -97,7 +98,7 @@ func (v *liveTable) draw(now time.Time) {
 	}
 	why := "redis does not reply"
 	if v.failure != nil {
-		why = tui.Printable(v.failure.Error())
+		why = plain.Printable(v.failure.Error())
 	}
 	if !v.pane.Live {
 		if v.shown != why {

@@ -12,6 +12,9 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // writeRevision writes a revision as indented JSON.
@@ -27,7 +30,7 @@ func (a *app) writeRevisionLine(rev fleetdial.Revision) error {
 // writeBody writes a set as a publish body. A body has no fleet, so that it can be
 // published to every fleet.
 func (a *app) writeBody(set *fleetdial.Set) error {
-	_, err := a.stdout.Write(tui.EscapeBody(fleetdial.AppendBody(nil, set)))
+	_, err := a.stdout.Write(plain.EscapeBody(fleetdial.AppendBody(nil, set)))
 	return err
 }
 
@@ -53,7 +56,7 @@ func (a *app) encodeJSON(out io.Writer, v any, indent string) error {
 		return err
 	}
 	shaped.WriteByte('\n')
-	_, err = out.Write(tui.EscapeJSON(shaped.Bytes()))
+	_, err = out.Write(plain.EscapeJSON(shaped.Bytes()))
 	return err
 }
 
@@ -138,17 +141,11 @@ func (a *app) redrawn(stream io.Writer) io.Writer {
 	return stream
 }
 
-// origin is who added a directive, and the version that added it.
-type origin struct {
-	by      string
-	version int64
-}
-
 // writeTable writes a table with a row for each directive. hits, if not nil, tells what the
 // directives have counted, and origins, if not nil, who added them. On a terminal, the table
 // leaves out what no directive has. ON and MAX/S are left out of every table in which no
 // directive has them.
-func (a *app) writeTable(set *fleetdial.Set, now time.Time, hits map[string]hitsRow, origins map[string]origin) error {
+func (a *app) writeTable(set *fleetdial.Set, now time.Time, hits map[string]overview.HitsRow, origins map[string]overview.Origin) error {
 	w := a.newTable()
 	all := set.Directives()
 	header, row := wideHeader, wideRow
@@ -174,7 +171,7 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, hits map[string]hits
 	for _, d := range all {
 		cells := row(d, now)
 		if set.IsDetailed() {
-			cells = append(cells, fieldText(d, fleetdial.FieldInstances), fieldText(d, fleetdial.FieldMaxPerSecond))
+			cells = append(cells, review.FieldText(d, fleetdial.FieldInstances), review.FieldText(d, fleetdial.FieldMaxPerSecond))
 		}
 		if hits != nil {
 			counted, rate, _ := hitsCells(hits[d.ID])
@@ -188,15 +185,15 @@ func (a *app) writeTable(set *fleetdial.Set, now time.Time, hits map[string]hits
 	return w.Flush()
 }
 
-func originCell(origins map[string]origin, id string, wide bool) string {
+func originCell(origins map[string]overview.Origin, id string, wide bool) string {
 	o, known := origins[id]
 	switch {
 	case !known:
 		return "-"
 	case wide:
-		return fmt.Sprintf("%s, version %d", tui.Cell(o.by), o.version)
+		return fmt.Sprintf("%s, version %d", plain.Cell(o.By), o.Version)
 	}
-	return tui.Cell(o.by)
+	return plain.Cell(o.By)
 }
 
 var (
@@ -208,9 +205,9 @@ var (
 
 func wideRow(d fleetdial.Directive, now time.Time) []string {
 	return []string{
-		tui.Printable(d.ID), d.Level.String(), sample(d.SamplePerMille), nameOrAny(d.Match.Tenant), nameOrAny(d.Match.Index),
-		nameOrAny(d.Match.Principal), nameOrAny(endpointName(d.Match.Endpoint)),
-		tui.YesOrDash(d.RingBuffer), tui.YesOrDash(d.Capture), remaining(d.ExpiresAt, now),
+		plain.Printable(d.ID), d.Level.String(), plain.Sample(d.SamplePerMille), nameOrAny(d.Match.Tenant), nameOrAny(d.Match.Index),
+		nameOrAny(d.Match.Principal), nameOrAny(review.EndpointName(d.Match.Endpoint)),
+		plain.YesOrDash(d.RingBuffer), plain.YesOrDash(d.Capture), plain.Remaining(d.ExpiresAt, now),
 	}
 }
 
@@ -220,18 +217,18 @@ func narrowRow(d fleetdial.Directive, now time.Time) []string {
 		share = strconv.FormatFloat(float64(d.SamplePerMille)/10, 'f', -1, 64) + "%"
 	}
 	return []string{
-		tui.Printable(d.ID), strings.TrimPrefix(remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, shortTargets(d.Match),
+		plain.Printable(d.ID), strings.TrimPrefix(plain.Remaining(d.ExpiresAt, now), "in "), d.Level.String(), share, shortTargets(d.Match),
 	}
 }
 
 // shortTargets is targets without the word endpoint, because the name of an endpoint is no
 // other name.
 func shortTargets(m fleetdial.Match) string {
-	endpoint := endpointName(m.Endpoint)
+	endpoint := review.EndpointName(m.Endpoint)
 	if m.Endpoint = fleetdial.AnyEndpoint; m == (fleetdial.Match{}) && endpoint != "" {
 		return endpoint
 	}
-	return strings.TrimSpace(targets(m) + " " + endpoint)
+	return strings.TrimSpace(review.Targets(m) + " " + endpoint)
 }
 
 func narrowRowWithAlso(d fleetdial.Directive, now time.Time) []string {
@@ -242,15 +239,7 @@ func narrowRowWithAlso(d fleetdial.Directive, now time.Time) []string {
 	if d.Capture {
 		also = append(also, "cap")
 	}
-	return slices.Insert(narrowRow(d, now), 4, tui.DashIfEmpty(strings.Join(also, "+")))
-}
-
-// sample returns the cell of the column SAMPLE.
-func sample(perMille int) string {
-	if perMille == 1000 {
-		return "all"
-	}
-	return fmt.Sprintf("%d/1000", perMille)
+	return slices.Insert(narrowRow(d, now), 4, plain.DashIfEmpty(strings.Join(also, "+")))
 }
 
 // nameOrAny returns a field of a match, "*" for an unset field.
@@ -258,21 +247,5 @@ func nameOrAny(name string) string {
 	if name == "" {
 		return "*"
 	}
-	return tui.Printable(name)
-}
-
-// wordOrAny is nameOrAny for a line that lists several fields.
-func wordOrAny(name string) string {
-	if name == "" {
-		return "*"
-	}
-	return tui.Word(name)
-}
-
-// remaining returns the cell of the column ENDS.
-func remaining(at, now time.Time) string {
-	if !at.After(now) {
-		return "expired"
-	}
-	return "in " + at.Sub(now).Round(time.Second).String()
+	return plain.Printable(name)
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // forged is a text that would add a row to a table if it were not quoted.
@@ -34,7 +36,7 @@ func TestStatus_ForgedTextAddsNoRow(t *testing.T) {
 	}
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
-	view := newFleetView(roster, []fleetdial.Directive{{ID: forged, ExpiresAt: now.Add(time.Hour), Instances: &fleetdial.Instances{
+	view := overview.NewView(roster, []fleetdial.Directive{{ID: forged, ExpiresAt: now.Add(time.Hour), Instances: &fleetdial.Instances{
 		Names: []string{forged}, Labels: map[string]string{forged: forged},
 	}}, {ID: forged, ExpiresAt: now.Add(time.Hour)}})
 	text, err := a.statusText(view, statusFlags{wide: true})
@@ -60,14 +62,14 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{stdout: &dataWriter{Writer: &out}, output: "table"}
 	require.NoError(t, a.writeTable(set, now, nil, nil))
-	require.NoError(t, a.writeExplanation(perspective{forged, forged, map[string]string{forged: forged}}, set, fleetdial.Request{}, now))
-	require.NoError(t, a.writeChange(now, rev, differences(fleetdial.DiffSets(nil, set))))
+	require.NoError(t, a.writeExplanation(review.Perspective{Instance: forged, Name: forged, Labels: map[string]string{forged: forged}}, set, fleetdial.Request{}, now))
+	require.NoError(t, a.writeChange(now, rev, review.Differences(fleetdial.DiffSets(nil, set))))
 	diff := fleetdial.DiffSets(nil, set)
-	lines := append(changeLines(diff, tui.Palette{}), effects(diff)...)
+	lines := append(changeLines(diff, tui.Palette{}), review.Effects(diff)...)
 	live := fleetdial.Roster{Instances: []fleetdial.Instance{{Name: forged, Report: &fleetdial.Report{
 		Labels: map[string]string{forged: forged, "zone": forged},
 	}}}}
-	lines = append(lines, concernLines(live, diff)...)
+	lines = append(lines, review.ConcernLines(live, diff)...)
 	lines = append(lines, a.headline(rev, now))
 	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) removeCommand() *cobra.Command {
@@ -73,7 +73,7 @@ func (a *app) remove(
 		if err != nil {
 			return nil, err
 		}
-		set, expired, err = removeIDs(current.Set, ids, now)
+		set, expired, err = review.Remove(current.Set, ids, now)
 		return set, err
 	}
 	return a.publish(ctx, p, w, change{set: without, written: func() { a.reportExpired(expired, w.dryRun) }})
@@ -115,30 +115,8 @@ func nameHint(set *fleetdial.Set, names fleetdial.Match) string {
 		known []string
 	}{{names.Tenant, tenants}, {names.Index, indices}, {names.Principal, principals}} {
 		if name.given != "" && !slices.Contains(name.known, name.given) {
-			return hint(name.given, name.known)
+			return plain.Hint(name.given, name.known)
 		}
 	}
 	return ""
-}
-
-// notInSet returns the error for an id that no directive of the set has.
-func notInSet(id string, set *fleetdial.Set) error {
-	return &rejectedError{fmt.Errorf("directive %s: not in the set%s; nothing was written",
-		tui.Quoted(id), hint(id, idsOf(set)))}
-}
-
-// removeIDs returns the set without the directives with these ids and without expired
-// directives, and the number of the expired directives.
-func removeIDs(set *fleetdial.Set, ids []string, now time.Time) (*fleetdial.Set, int, error) {
-	all := set.Directives()
-	for _, id := range ids {
-		if !slices.ContainsFunc(all, func(d fleetdial.Directive) bool { return d.ID == id }) {
-			return nil, 0, notInSet(id, set)
-		}
-	}
-	kept, expired := unexpired(slices.DeleteFunc(all, func(d fleetdial.Directive) bool {
-		return slices.Contains(ids, d.ID)
-	}), now)
-	rest, err := fleetdial.NewSet(kept)
-	return rest, expired, err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,8 +9,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 	"github.com/fleetdial/fleetdial/fleethttp"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // requestFlags describe one request: by the fields that directives match, or as the proxy
@@ -62,7 +61,7 @@ func (f *requestFlags) request(changed func(flag string) bool) (req fleetdial.Re
 			continue
 		}
 		if *field.to != "" {
-			return req, usagef("--%s: --path or --header already gives %s", field.flag, tui.Printable(*field.to))
+			return req, usagef("--%s: --path or --header already gives %s", field.flag, plain.Printable(*field.to))
 		}
 		*field.to = field.value
 	}
@@ -73,7 +72,7 @@ func (f *requestFlags) request(changed func(flag string) bool) (req fleetdial.Re
 		return req, usagef("--endpoint: --path already gives %s", req.Endpoint)
 	}
 	if req.Endpoint, err = fleetdial.ParseEndpoint(f.endpoint); err != nil {
-		return req, usagef("--endpoint %s: %w%s", tui.Printable(f.endpoint), err, didYouMean("", f.endpoint, endpointNames()))
+		return req, usagef("--endpoint %s: %w%s", plain.Printable(f.endpoint), err, didYouMean("", f.endpoint, endpointNames()))
 	}
 	return req, nil
 }
@@ -82,15 +81,15 @@ func (f *requestFlags) request(changed func(flag string) bool) (req fleetdial.Re
 func (f *requestFlags) classified(changed func(flag string) bool) (req fleetdial.Request, err error) {
 	from, err := classify.New(f.tenantFrom)
 	if err != nil {
-		return req, usagef("--tenant-from %s: %w", tui.Printable(f.tenantFrom), err)
+		return req, usagef("--tenant-from %s: %w", plain.Printable(f.tenantFrom), err)
 	}
 	r := &http.Request{Method: f.method, URL: &url.URL{Path: "/"}, Header: make(http.Header)}
 	if changed("path") {
 		if !strings.HasPrefix(f.path, "/") {
-			return req, usagef("--path %s: must begin with a slash", tui.Printable(f.path))
+			return req, usagef("--path %s: must begin with a slash", plain.Printable(f.path))
 		}
 		if r.URL, err = url.ParseRequestURI(f.path); err != nil {
-			return req, usagef("--path %s: must be a valid path of a URL", tui.Printable(f.path))
+			return req, usagef("--path %s: must be a valid path of a URL", plain.Printable(f.path))
 		}
 	}
 	for _, header := range f.headers {
@@ -107,17 +106,4 @@ func (f *requestFlags) classified(changed func(flag string) bool) (req fleetdial
 	}
 	req.ID, _ = fleethttp.RequestID(r.Header)
 	return req, nil
-}
-
-// requestText describes a request in one line.
-func requestText(req fleetdial.Request) string {
-	var parts []string
-	for _, field := range []struct{ name, value string }{
-		{"tenant", req.Tenant}, {"index", req.Index}, {"principal", req.Principal}, {"request-id", req.ID},
-	} {
-		if field.value != "" {
-			parts = append(parts, field.name+"="+tui.Word(field.value))
-		}
-	}
-	return strings.Join(append(parts, fmt.Sprintf("endpoint=%s", req.Endpoint)), " ")
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // rollFlags are the flags of a roll.
@@ -248,7 +249,7 @@ func (r *roll) why() string {
 	for i, d := range r.own {
 		ids[i] = d.ID
 	}
-	return truncated(listed(words(ids)))
+	return truncated(plain.Listed(plain.Words(ids)))
 }
 
 // begin shows what the roll will do, asks for confirmation if necessary, and publishes the first
@@ -296,7 +297,7 @@ func (r *roll) preview(ctx context.Context, asked *bool) (d draft, err error) {
 	c := change{
 		creates: true,
 		set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
-			return mergeSets(current.Set, whole, r.now)
+			return review.Merge(current.Set, whole, r.now)
 		},
 		// The steps stand between the difference and the question.
 		warnings: func(_ context.Context, from fleetdial.Revision, _ fleetdial.Diff) []string {
@@ -331,11 +332,11 @@ func (r *roll) checkPlan(from int, now time.Time) error {
 	for _, d := range r.own {
 		if left := d.ExpiresAt.Sub(now); left <= needed {
 			return &rejectedError{fmt.Errorf("nothing was written: directive %s has %v left, and the pauses of the roll take %v "+
-				"(raise its TTL, or lower --pause or the number of --steps)", tui.Word(d.ID), left.Round(time.Second), needed)}
+				"(raise its TTL, or lower --pause or the number of --steps)", plain.Word(d.ID), left.Round(time.Second), needed)}
 		}
 	}
 	if len(concernedBy(r.own, membersOf(r.roster))) == 0 {
-		r.app.messageLines(concernLines(r.roster, fleetdial.Diff{Added: r.own}))
+		r.app.messageLines(review.ConcernLines(r.roster, fleetdial.Diff{Added: r.own}))
 		return &rejectedError{errors.New("nothing was written: the directives concern no live instance " +
 			"(publish status INSTANCE shows the labels of an instance)")}
 	}

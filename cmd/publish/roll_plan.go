@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // rollStep is the size of one step of a roll: a number of instances, or a share of the instances
@@ -39,7 +39,7 @@ func parseRollSteps(text string) ([]rollStep, error) {
 	for word := range strings.SplitSeq(text, ",") {
 		step, err := parseRollStep(strings.TrimSpace(word))
 		if err != nil {
-			return nil, fmt.Errorf("step %s: %w", tui.Quoted(word), err)
+			return nil, fmt.Errorf("step %s: %w", plain.Quoted(word), err)
 		}
 		if len(steps) > 0 {
 			last := steps[len(steps)-1]

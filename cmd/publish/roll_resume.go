@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 var rollReason = regexp.MustCompile(`^roll ([0-9]+)/([0-9]+): (?s:(.*))$`)
@@ -63,7 +64,7 @@ func (r *roll) resume(ctx context.Context) error {
 		return err
 	}
 	if current.SignedBy != "" && r.w.signKey == "" {
-		if err := r.app.confirm(ctx, r.w, []string{fmt.Sprintf(unsignedOverSigned, current.Version)}); err != nil {
+		if err := r.app.confirm(ctx, r.w, []string{review.UnsignedOverSigned(current)}); err != nil {
 			return err
 		}
 	}
@@ -96,20 +97,20 @@ func (r *roll) stepOf(rev fleetdial.Revision) (number int, before []fleetdial.Di
 	number, of, why, ok := parseRollReason(rev.Reason)
 	switch {
 	case !ok:
-		return 0, nil, fmt.Errorf("its reason is %s", tui.Quoted(rev.Reason))
+		return 0, nil, fmt.Errorf("its reason is %s", plain.Quoted(rev.Reason))
 	case strings.HasPrefix(why, revertedReason):
 		return 0, nil, errors.New("the roll was reverted")
 	case of != len(r.steps):
-		return 0, nil, fmt.Errorf("the roll has %s, and --steps names %d", tui.Count(of, "step"), len(r.steps))
+		return 0, nil, fmt.Errorf("the roll has %s, and --steps names %d", plain.Count(of, "step"), len(r.steps))
 	}
 	for _, own := range r.own {
 		all := rev.Set.Directives()
 		i := slices.IndexFunc(all, func(d fleetdial.Directive) bool { return d.ID == own.ID })
 		if i < 0 {
-			return 0, nil, fmt.Errorf("it does not hold the directive %s", tui.Word(own.ID))
+			return 0, nil, fmt.Errorf("it does not hold the directive %s", plain.Word(own.ID))
 		}
 		if !isNarrowed(all[i], own, r.steps[number-1]) {
-			return 0, nil, fmt.Errorf("its directive %s is another one", tui.Word(own.ID))
+			return 0, nil, fmt.Errorf("its directive %s is another one", plain.Word(own.ID))
 		}
 		before = append(before, all[i])
 	}

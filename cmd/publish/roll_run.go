@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // errInterrupted is why a roll stops at Ctrl-C.
@@ -19,7 +20,7 @@ func (r *roll) stepSet(index int, over fleetdial.Revision) (*fleetdial.Set, erro
 	if err != nil {
 		return nil, asRejected(err)
 	}
-	set, err := mergeSets(over.Set, narrowed, r.now)
+	set, err := review.Merge(over.Set, narrowed, r.now)
 	return set, asRejected(err)
 }
 
@@ -154,7 +155,7 @@ func (r *roll) widen(ctx context.Context) error {
 	}
 	for _, d := range r.own {
 		if !d.ExpiresAt.After(roster.Now) {
-			return fmt.Errorf("directive %s has ended (raise its TTL)", tui.Word(d.ID))
+			return fmt.Errorf("directive %s has ended (raise its TTL)", plain.Word(d.ID))
 		}
 	}
 	r.roster = roster
@@ -208,7 +209,7 @@ func (r *roll) endsIt() string {
 	if r.baseErr != nil {
 		command := "publish remove"
 		for _, d := range r.own {
-			command += " " + shellWord(d.ID)
+			command += " " + plain.ShellWord(d.ID)
 		}
 		return command + r.app.target.writes
 	}
@@ -231,7 +232,7 @@ func (r *roll) revert(ctx context.Context, cause error) (fleetdial.Revision, err
 	if err != nil {
 		return fleetdial.Revision{}, err
 	}
-	kept, _ := unexpired(r.base.Set.Directives(), now)
+	kept, _ := review.Unexpired(r.base.Set.Directives(), now)
 	set, err := fleetdial.NewSet(kept)
 	if err != nil {
 		return fleetdial.Revision{}, err
@@ -253,11 +254,11 @@ func (r *roll) inForce(conflict error) string {
 	}
 	states := make([]string, len(r.own))
 	for i, own := range r.own {
-		states[i] = tui.Word(own.ID) + " " + heldState(c.Set, r.plan[r.at].directives[i], r.plan[r.at].label())
+		states[i] = plain.Word(own.ID) + " " + heldState(c.Set, r.plan[r.at].directives[i], r.plan[r.at].label())
 	}
 	return fmt.Sprintf("in force: version %d, %s: %s; of the roll: %s\n  "+
-		"the same command, without --resume, begins the roll again over version %d", c.Version, tui.Count(c.Set.Len(), "directive"),
-		listed(words(idsOf(c.Set))), someOf(states), c.Version)
+		"the same command, without --resume, begins the roll again over version %d", c.Version, plain.Count(c.Set.Len(), "directive"),
+		plain.Listed(plain.Words(review.IDs(c.Set))), plain.First(10, states), c.Version)
 }
 
 // heldState says how a set holds a directive of a step.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // rollView shows the progress of a roll: as a text that is redrawn on a terminal, as a line for
@@ -77,7 +79,7 @@ func (v *rollView) showPlan(base fleetdial.Revision) {
 	r, a := v.roll, v.roll.app
 	fleet := membersOf(r.roster)
 	v.setRoster()
-	a.messagef("%s, with a pause of %v:", tui.Count(len(r.plan), "step"), r.flags.pause)
+	a.messagef("%s, with a pause of %v:", plain.Count(len(r.plan), "step"), r.flags.pause)
 	for i, step := range v.planned {
 		if r.w.dryRun && a.json() {
 			_ = a.writeJSONLine(step)
@@ -86,8 +88,8 @@ func (v *rollView) showPlan(base fleetdial.Revision) {
 			a.messagef("  %d/%d  %-5s done before", step.Step, step.Steps, step.Size)
 			continue
 		}
-		names := words(concernedBy(r.plan[i].directives, fleet))
-		a.messagef("  %d/%d  %-5s %s: %s", step.Step, step.Steps, step.Size, ofInstances(step), some(names))
+		names := plain.Words(concernedBy(r.plan[i].directives, fleet))
+		a.messagef("  %d/%d  %-5s %s: %s", step.Step, step.Steps, step.Size, ofInstances(step), plain.First(5, names))
 	}
 	for _, line := range planNotes(r.plan, r.at, r.own, base.Set, fleet) {
 		a.messagef("%s", line)
@@ -95,7 +97,7 @@ func (v *rollView) showPlan(base fleetdial.Revision) {
 }
 
 func ofInstances(s rollStepJSON) string {
-	return fmt.Sprintf("%d of %s", s.Instances, tui.Count(s.Of, "instance"))
+	return fmt.Sprintf("%d of %s", s.Instances, plain.Count(s.Of, "instance"))
 }
 
 // planNotes returns what the operator may not expect of a plan. at is the index of the step that
@@ -105,23 +107,23 @@ func planNotes(plan []plannedStep, at int, own []fleetdial.Directive, base *flee
 		step := &plan[i]
 		for _, id := range step.raised {
 			notes = append(notes, fmt.Sprintf("  %s: %s of the instances of %s are none, so the step concerns the first one",
-				step.label(), step.rollStep, tui.Word(id)))
+				step.label(), step.rollStep, plain.Word(id)))
 		}
 		if i > at && len(concernedBy(step.directives, fleet)) == len(concernedBy(plan[i-1].directives, fleet)) {
 			notes = append(notes, fmt.Sprintf("  %s concerns the same instances as %s", step.label(), plan[i-1].label()))
 		}
 	}
 	had := make(map[string]bool)
-	for _, id := range idsOf(base) {
+	for _, id := range review.IDs(base) {
 		had[id] = true
 	}
 	for _, d := range own {
 		if len(concernedBy([]fleetdial.Directive{d}, fleet)) == 0 {
-			notes = append(notes, fmt.Sprintf("warning: directive %s concerns no live instance", tui.Word(d.ID)))
+			notes = append(notes, fmt.Sprintf("warning: directive %s concerns no live instance", plain.Word(d.ID)))
 		}
 		if had[d.ID] && len(plan) > 1 {
 			notes = append(notes, fmt.Sprintf("warning: directive %s is replaced, and until the last step it applies only on the "+
-				"instances of the step", tui.Word(d.ID)))
+				"instances of the step", plain.Word(d.ID)))
 		}
 	}
 	return notes
@@ -214,7 +216,7 @@ func (v *rollView) end(outcome string, err error) error {
 	}
 	if !a.json() {
 		if err == nil {
-			a.messagef("rolled out: version %d on %s", r.last.Version, tui.Count(v.step.Instances, "instance"))
+			a.messagef("rolled out: version %d on %s", r.last.Version, plain.Count(v.step.Instances, "instance"))
 		}
 		return err
 	}

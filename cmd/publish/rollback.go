@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
@@ -78,26 +80,22 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 			ids = append(ids, d.ID)
 		}
 		if len(ids) > 0 {
-			a.messagef("left out expired directives: %s", strings.Join(words(ids), ", "))
+			a.messagef("left out expired directives: %s", strings.Join(plain.Words(ids), ", "))
 		}
 	}
 	// The revision before another current one is not what the operator has asked for.
 	return a.publish(ctx, p, w, change{set: older, replaces: true, once: version == 0, written: written})
 }
 
-// previousVersion returns the version of the revision before the current one. If the key is
-// missing or has an empty value, that is the newest revision of the history.
+// previousVersion returns the version of the revision before the current one.
 func previousVersion(ctx context.Context, p *fleetdial.Publisher, current fleetdial.Revision) (int64, error) {
 	entries, err := p.History(ctx)
 	if err != nil {
 		return 0, err
 	}
-	isCurrent := func(e fleetdial.HistoryEntry) bool { return e.Revision.ID == current.ID }
-	if current.ID != "" {
-		entries = entries[slices.IndexFunc(entries, isCurrent)+1:]
+	version, err := overview.PreviousVersion(entries, current)
+	if err != nil {
+		return 0, &rejectedError{fmt.Errorf("rollback: %w; nothing was written", err)}
 	}
-	if len(entries) == 0 {
-		return 0, &rejectedError{errors.New("rollback: the history holds no earlier revision; nothing was written")}
-	}
-	return entries[0].Revision.Version, nil
+	return version, nil
 }

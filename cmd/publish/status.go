@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // statusFlags are the flags of status.
@@ -21,12 +22,6 @@ type statusFlags struct {
 	wide, watch bool
 	failOn      []string
 	pending     time.Duration
-}
-
-// instanceStates lists the states in the order of the summary.
-var instanceStates = []fleetdial.InstanceState{
-	fleetdial.InstanceSynced, fleetdial.InstancePending, fleetdial.InstanceStale, fleetdial.InstanceRejected,
-	fleetdial.InstanceNever, fleetdial.InstanceGone,
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -85,7 +80,7 @@ instance. With an INSTANCE, status shows the whole report of the instance, and
 func (f *statusFlags) check() error {
 	for i, name := range f.failOn {
 		f.failOn[i] = strings.ToUpper(name)
-		if !slices.Contains(instanceStates[1:], fleetdial.InstanceState(f.failOn[i])) {
+		if !slices.Contains(overview.States[1:], fleetdial.InstanceState(f.failOn[i])) {
 			return usagef("--fail-on: unknown state %q%s (pending, stale, rejected, never or gone)",
 				name, didYouMean("", strings.ToLower(name), []string{"pending", "stale", "rejected", "never", "gone"}))
 		}
@@ -159,7 +154,7 @@ func (f *statusFlags) failOnError(roster fleetdial.Roster) error {
 	return nil
 }
 
-func (a *app) statusText(view fleetView, f statusFlags) (string, error) {
+func (a *app) statusText(view overview.View, f statusFlags) (string, error) {
 	roster := view.Roster
 	var out bytes.Buffer
 	if a.json() {
@@ -174,27 +169,27 @@ func (a *app) statusText(view fleetView, f statusFlags) (string, error) {
 	if w.Width = a.width(); f.wide {
 		w.Width = 0
 	}
-	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return signer(in) != "" })
+	signed := slices.ContainsFunc(roster.Instances, func(in fleetdial.Instance) bool { return overview.Signer(in) != "" })
 	header := statusHeader(f.wide || a.output == "wide")
 	if signed {
 		header = append(header, "SIGNED BY")
 	}
-	if len(view.selecting) > 0 {
+	if len(view.Selecting) > 0 {
 		header = append(header, "DIRECTIVES")
 	}
 	fmt.Fprintln(w, strings.Join(header, "\t"))
-	rows := worstFirst(roster.Instances)
+	rows := overview.WorstFirst(roster.Instances)
 	for _, in := range rows {
 		cells := statusRow(roster, in, f.wide || a.output == "wide")
 		if signed {
-			cells = append(cells, signer(in))
+			cells = append(cells, overview.Signer(in))
 		}
 		for i := range cells {
-			cells[i] = tui.Cell(cells[i])
+			cells[i] = plain.Cell(cells[i])
 		}
-		if len(view.selecting) > 0 {
-			directives, _ := view.directivesOf(in)
-			cells = append(cells, directives.text(3))
+		if len(view.Selecting) > 0 {
+			directives, _ := view.DirectivesOf(in)
+			cells = append(cells, directives.Text(3))
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
@@ -214,7 +209,7 @@ func statusHeader(wide bool) []string {
 }
 
 func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []string {
-	row := []string{in.Name, string(in.State), "", want(roster), age(roster, in), "", "", "", statusError(in)}
+	row := []string{in.Name, string(in.State), "", want(roster), overview.Age(roster, in), "", "", "", overview.Problem(in)}
 	r := in.Report
 	if r == nil {
 		if wide {
@@ -224,21 +219,13 @@ func statusRow(roster fleetdial.Roster, in fleetdial.Instance, wide bool) []stri
 	}
 	id := ""
 	if r.Applied != nil {
-		row[2], row[5], id = fmt.Sprint(r.Applied.Version), lag(r.Applied), r.Applied.ID
+		row[2], row[5], id = fmt.Sprint(r.Applied.Version), overview.Lag(r.Applied), r.Applied.ID
 	}
 	row[6], row[7] = r.ClockOffset.String(), r.Fleetdial
 	if wide {
-		row = append(row, id, string(r.State), formatTime(r.Since), string(r.Source), formatTime(r.StartedAt), labelText(r.Labels))
+		row = append(row, id, string(r.State), plain.Time(r.Since), string(r.Source), plain.Time(r.StartedAt), overview.Labels(r.Labels))
 	}
 	return row
-}
-
-// signer returns the key whose signature the instance verified.
-func signer(in fleetdial.Instance) string {
-	if in.Report == nil || in.Report.Applied == nil {
-		return ""
-	}
-	return in.Report.Applied.SignedBy
 }
 
 func want(roster fleetdial.Roster) string {
@@ -248,66 +235,20 @@ func want(roster fleetdial.Roster) string {
 	return fmt.Sprint(roster.Version)
 }
 
-func age(roster fleetdial.Roster, in fleetdial.Instance) string {
-	if in.LastSeen.IsZero() {
-		return ""
-	}
-	return max(0, roster.Now.Sub(in.LastSeen)).Round(100 * time.Millisecond).String()
-}
-
-// lag returns the time from publishing a revision until the instance applied it. An empty
-// value has no time of publishing.
-func lag(applied *fleetdial.Applied) string {
-	if applied.Version == 0 {
-		return ""
-	}
-	return max(0, applied.At.Sub(applied.PublishedAt)).Round(time.Millisecond).String()
-}
-
-// statusError returns why an instance is not SYNCED, and whether it shares its name.
-func statusError(in fleetdial.Instance) string {
-	text := ""
-	switch {
-	case in.Err != nil:
-		text = in.Err.Error()
-	case in.Report == nil:
-	case in.State == fleetdial.InstanceRejected:
-		text = in.Report.Rejected.Error
-	default:
-		text = in.Report.Error
-	}
-	if in.Shared == "" {
-		return text
-	}
-	shared := "the name " + in.Shared + " is used by two instances"
-	if text == "" {
-		return shared
-	}
-	return shared + "; " + text
-}
-
-func labelText(labels map[string]string) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		parts = append(parts, name+"="+labels[name])
-	}
-	return strings.Join(parts, ",")
-}
-
 // summary describes the fleet in one line.
 func (a *app) summary(roster fleetdial.Roster) string {
 	line := fmt.Sprintf("fleet %s: ", a.fleet)
 	switch {
 	case roster.Err != nil:
-		line += tui.Printable(roster.Err.Error())
+		line += plain.Printable(roster.Err.Error())
 	case roster.Version == 0:
 		line += "empty value, no directives"
 	default:
 		line += fmt.Sprintf("version %d, published %v ago", roster.Version,
 			max(0, roster.Now.Sub(roster.PublishedAt)).Round(time.Second))
 	}
-	line += "; " + tui.Count(len(roster.Instances), "instance")
-	for _, state := range instanceStates {
+	line += "; " + plain.Count(len(roster.Instances), "instance")
+	for _, state := range overview.States {
 		n := 0
 		for _, in := range roster.Instances {
 			if in.State == state {

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // dataWriter is the stream of the data. It remembers the first failed write, so that no
@@ -68,7 +68,7 @@ func (a *app) reportError(args []string, err error) {
 		return
 	}
 	if !a.json() && !asksForJSON(args) {
-		fmt.Fprintln(a.stderr, "publish: "+tui.PrintableLines(a.serverText(err)))
+		fmt.Fprintln(a.stderr, "publish: "+plain.PrintableLines(a.serverText(err)))
 		return
 	}
 	text, _ := json.Marshal(struct {
@@ -77,7 +77,7 @@ func (a *app) reportError(args []string, err error) {
 		Fleet    string `json:"fleet"`
 		Server   string `json:"server,omitempty"`
 	}{err.Error(), exitCode(err), a.fleet, a.connection.Server()})
-	_, _ = a.stderr.Write(append(tui.EscapeJSON(text), '\n'))
+	_, _ = a.stderr.Write(append(plain.EscapeJSON(text), '\n'))
 }
 
 // asksForJSON reports whether arguments that could not be parsed ask for JSON.

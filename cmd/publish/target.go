@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // target is the flags with which a proposed command reaches the same fleet as this command:
@@ -19,30 +21,22 @@ type target struct {
 func (a *app) targetOf(cmd *cobra.Command, getenv func(string) string) (t target) {
 	given := cmd.Flags().Changed
 	if a.fleet != defaultFleet || getenv("FLEETDIAL_FLEET") != "" && given("fleet") {
-		t.reads += " --fleet " + shellWord(a.fleet)
+		t.reads += " --fleet " + plain.ShellWord(a.fleet)
 	}
 	if given("redis-url") {
-		t.reads += " --redis-url " + shellWord(a.connection.Server())
+		t.reads += " --redis-url " + plain.ShellWord(a.connection.Server())
 	}
 	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
 		if given(name) {
-			t.reads += fmt.Sprintf(" --%s %s", name, shellWord(cmd.Flags().Lookup(name).Value.String()))
+			t.reads += fmt.Sprintf(" --%s %s", name, plain.ShellWord(cmd.Flags().Lookup(name).Value.String()))
 		}
 	}
 	t.writes = t.reads
 	if given("sign-key") {
-		t.writes += " --sign-key " + shellWord(cmd.Flags().Lookup("sign-key").Value.String())
+		t.writes += " --sign-key " + plain.ShellWord(cmd.Flags().Lookup("sign-key").Value.String())
 	}
 	if given("verify-key") {
-		t.writes += " --verify-key " + shellWord(strings.Join(a.verifyFiles, ","))
+		t.writes += " --verify-key " + plain.ShellWord(strings.Join(a.verifyFiles, ","))
 	}
 	return t
-}
-
-// shellWord quotes a text for a shell if necessary.
-func shellWord(text string) string {
-	if plainWord.MatchString(text) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

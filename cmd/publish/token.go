@@ -8,6 +8,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/tokenkey"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) tokenCommand(getenv func(string) string) *cobra.Command {
@@ -60,13 +62,13 @@ func (a *app) token(add addFlags, w writeFlags, keyFile string, changed func(fla
 		return &rejectedError{fmt.Errorf("sign token: %w", err)}
 	}
 	if a.json() {
-		return a.writeJSON(map[string]string{"token": token, "expires_at": formatTime(d.ExpiresAt)})
+		return a.writeJSON(map[string]string{"token": token, "expires_at": plain.Time(d.ExpiresAt)})
 	}
 	if _, err := fmt.Fprintln(a.stdout, token); err != nil {
 		return err
 	}
 	diff := fleetdial.Diff{Added: []fleetdial.Directive{d}}
-	a.messageLines(append(literalNotes(diff), inertNotes(diff)...))
-	a.messagef("token ends at %s", formatTime(d.ExpiresAt))
+	a.messageLines(review.MatchNotes(diff))
+	a.messagef("token ends at %s", plain.Time(d.ExpiresAt))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
 )
 
 // topEvery is how often top reads the hits.
@@ -55,7 +56,7 @@ func (a *app) top(ctx context.Context, once bool) error {
 		return err
 	}
 	defer done()
-	var last fleetHits
+	var last overview.Hits
 	if !once && !a.json() && tui.IsTerminal(a.redrawn(a.stdout)) {
 		return a.watchTable(ctx, topEvery, func(ctx context.Context) (string, error) {
 			next, err := a.readHits(ctx, p, last)
@@ -82,5 +83,5 @@ func (a *app) top(ctx context.Context, once bool) error {
 	if err != nil {
 		return err
 	}
-	return a.notVerified(last.revision)
+	return a.notVerified(last.Revision)
 }

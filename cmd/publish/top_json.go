@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/fleetdial/fleetdial/internal/overview"
+)
 
 // topJSON is the output of top with -o json.
 type topJSON struct {
@@ -44,31 +48,31 @@ type oldJSON struct {
 	AgeMS    int64  `json:"age_ms"`
 }
 
-func newTopJSON(v fleetHits) topJSON {
+func newTopJSON(v overview.Hits) topJSON {
 	out := topJSON{
-		Version: v.revision.Version, ID: v.revision.ID, Now: formatMillis(v.roster.Now), Instances: len(v.roster.Instances),
-		Counted: v.sums.Instances, Truncated: v.sums.Truncated, Applied: v.sums.Applied, Capped: v.sums.Capped,
-		RatePerSecond: v.sums.Rate, Directives: []topDirective{}, WithoutHits: orEmpty(v.withoutHits()),
-		Uncounted: orEmpty(v.uncounted()), Old: []oldJSON{},
+		Version: v.Revision.Version, ID: v.Revision.ID, Now: formatMillis(v.Roster.Now), Instances: len(v.Roster.Instances),
+		Counted: v.Sums.Instances, Truncated: v.Sums.Truncated, Applied: v.Sums.Applied, Capped: v.Sums.Capped,
+		RatePerSecond: v.Sums.Rate, Directives: []topDirective{}, WithoutHits: orEmpty(v.WithoutHits()),
+		Uncounted: orEmpty(v.Uncounted()), Old: []oldJSON{},
 	}
-	if v.revision.Version > 0 {
-		out.PublishedAt = formatMillis(v.revision.PublishedAt)
+	if v.Revision.Version > 0 {
+		out.PublishedAt = formatMillis(v.Revision.PublishedAt)
 	}
-	if !v.sums.Oldest.IsZero() {
-		out.OldestReport = formatMillis(v.sums.Oldest)
+	if !v.Sums.Oldest.IsZero() {
+		out.OldestReport = formatMillis(v.Sums.Oldest)
 	}
-	for _, row := range v.rows {
+	for _, row := range v.Rows {
 		d := topDirective{
-			ID: row.ID, Level: row.Level.String(), Instances: row.concerned, Reporting: row.hits.Instances,
+			ID: row.ID, Level: row.Level.String(), Instances: row.Concerned, Reporting: row.Hits.Instances,
 			ExpiresAt: formatMillis(row.ExpiresAt),
 		}
-		if row.isKnown {
-			d.Applied, d.Capped, d.RatePerSecond = &row.hits.Applied, &row.hits.Capped, &row.hits.Rate
+		if row.IsKnown {
+			d.Applied, d.Capped, d.RatePerSecond = &row.Hits.Applied, &row.Hits.Capped, &row.Hits.Rate
 		}
 		out.Directives = append(out.Directives, d)
 	}
-	for _, in := range v.old() {
-		out.Old = append(out.Old, oldJSON{in.name, in.age.Milliseconds()})
+	for _, in := range v.Old() {
+		out.Old = append(out.Old, oldJSON{in.Name, in.Age.Milliseconds()})
 	}
 	return out
 }

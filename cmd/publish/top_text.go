@@ -3,19 +3,19 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // topText returns the table of the hits, and below it a summary and what is not known. A
 // height, unless it is 0, limits the number of lines.
-func (a *app) topText(v fleetHits, height int) (string, error) {
+func (a *app) topText(v overview.Hits, height int) (string, error) {
 	notes := a.topNotes(v)
-	rows := v.rows
+	rows := v.Rows
 	if height > 0 {
 		// The header, the line of the directives left out, and the line of the cursor.
 		rows = rows[:min(len(rows), max(1, height-len(notes)-3))]
@@ -27,13 +27,13 @@ func (a *app) topText(v fleetHits, height int) (string, error) {
 	fmt.Fprintln(w, "ID\tHITS\tRATE\tCAPPED\tINSTANCES\tLEFT")
 	for _, row := range rows {
 		hits, rate, capped := hitsCells(row)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d/%d\t%s\n", tui.Printable(row.ID), hits, rate, capped,
-			row.concerned, len(v.roster.Instances), left(row.ExpiresAt, v.roster.Now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d/%d\t%s\n", plain.Printable(row.ID), hits, rate, capped,
+			row.Concerned, len(v.Roster.Instances), plain.Left(row.ExpiresAt, v.Roster.Now))
 	}
 	if err := w.Flush(); err != nil {
 		return "", err
 	}
-	if more := len(v.rows) - len(rows); more > 0 {
+	if more := len(v.Rows) - len(rows); more > 0 {
 		fmt.Fprintf(&out, "and %d more\n", more)
 	}
 	// A line that is wider than the terminal would take two lines, which the pane does not know.
@@ -49,77 +49,59 @@ func (a *app) topText(v fleetHits, height int) (string, error) {
 }
 
 // hitsCells returns the cells of the columns HITS, RATE and CAPPED.
-func hitsCells(row hitsRow) (hits, rate, capped string) {
-	if !row.isKnown {
+func hitsCells(row overview.HitsRow) (hits, rate, capped string) {
+	if !row.IsKnown {
 		return "-", "-", "-"
 	}
-	return fmt.Sprint(row.hits.Applied), rateText(row.hits.Rate), fmt.Sprint(row.hits.Capped)
+	return fmt.Sprint(row.Hits.Applied), plain.Rate(row.Hits.Rate), fmt.Sprint(row.Hits.Capped)
 }
-
-// rateText returns a rate with three digits or more.
-func rateText(perSecond float64) string {
-	decimals := 0
-	switch {
-	case perSecond == 0:
-	case perSecond < 1:
-		decimals = 3
-	case perSecond < 10:
-		decimals = 2
-	case perSecond < 1000:
-		decimals = 1
-	}
-	return strconv.FormatFloat(perSecond, 'f', decimals, 64) + "/s"
-}
-
-// left returns the cell of the column LEFT.
-func left(at, now time.Time) string { return strings.TrimPrefix(remaining(at, now), "in ") }
 
 // topNotes returns the lines below the table.
-func (a *app) topNotes(v fleetHits) []string {
+func (a *app) topNotes(v overview.Hits) []string {
 	notes := []string{a.topHeadline(v), topSummary(v)}
-	if names := v.uncounted(); len(names) > 0 {
-		notes = append(notes, fmt.Sprintf("no figures from %s: %s", tui.Count(len(names), "instance"), some(words(names))))
+	if names := v.Uncounted(); len(names) > 0 {
+		notes = append(notes, fmt.Sprintf("no figures from %s: %s", plain.Count(len(names), "instance"), plain.First(5, plain.Words(names))))
 	}
-	if n := v.sums.Truncated; n > 0 {
+	if n := v.Sums.Truncated; n > 0 {
 		notes = append(notes, fmt.Sprintf("lower bounds: %s with more than %d directives that have hits",
-			tui.Count(n, "instance"), fleetdial.MaxReportedHits))
+			plain.Count(n, "instance"), fleetdial.MaxReportedHits))
 	}
-	if old := v.old(); len(old) > 0 {
+	if old := v.Old(); len(old) > 0 {
 		var names []string
 		for _, in := range old {
-			names = append(names, fmt.Sprintf("%s (%v)", tui.Word(in.name), in.age.Round(time.Second)))
+			names = append(names, fmt.Sprintf("%s (%v)", plain.Word(in.Name), in.Age.Round(time.Second)))
 		}
-		notes = append(notes, fmt.Sprintf("figures older than %v: %s", oldFigures, some(names)))
+		notes = append(notes, fmt.Sprintf("figures older than %v: %s", overview.OldFigures, plain.First(5, names)))
 	}
-	if ids := v.withoutHits(); len(ids) > 0 {
+	if ids := v.WithoutHits(); len(ids) > 0 {
 		notes = append(notes, noHitsText(ids))
 	}
 	return notes
 }
 
 // noHitsText names the directives without a hit.
-func noHitsText(ids []string) string { return "no hits: " + some(words(ids)) }
+func noHitsText(ids []string) string { return "no hits: " + plain.First(5, plain.Words(ids)) }
 
 // topHeadline describes the current revision in one line.
-func (a *app) topHeadline(v fleetHits) string {
+func (a *app) topHeadline(v overview.Hits) string {
 	line := fmt.Sprintf("fleet %s: ", a.fleet)
-	if v.revision.Version == 0 {
+	if v.Revision.Version == 0 {
 		line += "empty value, no directives"
 	} else {
-		line += fmt.Sprintf("version %d, published %v ago", v.revision.Version,
-			max(0, v.roster.Now.Sub(v.revision.PublishedAt)).Round(time.Second))
+		line += fmt.Sprintf("version %d, published %v ago", v.Revision.Version,
+			max(0, v.Roster.Now.Sub(v.Revision.PublishedAt)).Round(time.Second))
 	}
-	if signature := a.signature(v.revision); signature != "" {
+	if signature := a.signature(v.Revision); signature != "" {
 		line += "; " + signature
 	}
 	return line
 }
 
 // topSummary describes the fleet's hits in one line.
-func topSummary(v fleetHits) string {
-	line := fmt.Sprintf("%s, %d with figures", tui.Count(len(v.roster.Instances), "instance"), v.sums.Instances)
-	if v.sums.Instances > 0 {
-		line += fmt.Sprintf("; %s, %s, %d capped", tui.Count(int(v.sums.Applied), "hit"), rateText(v.sums.Rate), v.sums.Capped)
+func topSummary(v overview.Hits) string {
+	line := fmt.Sprintf("%s, %d with figures", plain.Count(len(v.Roster.Instances), "instance"), v.Sums.Instances)
+	if v.Sums.Instances > 0 {
+		line += fmt.Sprintf("; %s, %s, %d capped", plain.Count(int(v.Sums.Applied), "hit"), plain.Rate(v.Sums.Rate), v.Sums.Capped)
 	}
 	return line
 }

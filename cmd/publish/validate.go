@@ -1,13 +1,13 @@
 package main
 
 import (
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -33,9 +33,9 @@ a TTL counts from the time of this machine's clock.`,
 			if err != nil {
 				return err
 			}
-			a.messagef("valid: %s", tui.Count(set.Len(), "directive"))
+			a.messagef("valid: %s", plain.Count(set.Len(), "directive"))
 			diff := fleetdial.DiffSets(nil, set)
-			a.messageLines(slices.Concat(literalNotes(diff), inertNotes(diff), capNotes(diff)))
+			a.messageLines(review.Notes(diff))
 			if a.json() {
 				return a.writeBody(set)
 			}

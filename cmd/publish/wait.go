@@ -12,6 +12,8 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // waitFlags are the flags of wait, and of --wait in other commands.
@@ -169,7 +171,7 @@ func (a *app) follow(
 	case err != nil:
 		return fmt.Errorf("version %d is published, but %w", rev.Version, err)
 	}
-	if status.Elapsed >= hitsExpectedAfter || roster.ID == rev.ID && roster.Now.Sub(roster.PublishedAt) >= hitsExpectedAfter {
+	if status.Elapsed >= overview.HitsExpectedAfter || roster.ID == rev.ID && roster.Now.Sub(roster.PublishedAt) >= overview.HitsExpectedAfter {
 		a.noteWithoutHits(ctx, p)
 	}
 	return nil
@@ -180,11 +182,11 @@ func (a *app) follow(
 func (a *app) noteWithoutHits(ctx context.Context, p *fleetdial.Publisher) {
 	ctx, cancel := context.WithTimeout(ctx, min(a.timeout, time.Second))
 	defer cancel()
-	hits, err := a.readHits(ctx, p, fleetHits{})
+	hits, err := a.readHits(ctx, p, overview.Hits{})
 	if err != nil {
 		return
 	}
-	if ids := hits.withoutHits(); len(ids) > 0 {
+	if ids := hits.WithoutHits(); len(ids) > 0 {
 		a.messagef("%s", noHitsText(ids))
 	}
 }
@@ -228,7 +230,7 @@ func (v *waitView) end(s fleetdial.WaitStatus, err error) {
 // error, each that lacks it.
 func (a *app) showLacking(s fleetdial.WaitStatus, err error) {
 	for _, in := range s.Left {
-		a.messagef("  %s left the fleet", tui.Printable(in.Name))
+		a.messagef("  %s left the fleet", plain.Printable(in.Name))
 	}
 	for _, in := range s.Gone {
 		fmt.Fprintf(a.stderr, "  left out: %s\n", lacking(in))
@@ -264,22 +266,22 @@ func waitLine(s fleetdial.WaitStatus) string {
 // lacking describes an instance without the revision: its state, its revision, and the
 // time of its last report.
 func lacking(in fleetdial.Instance) string {
-	line := fmt.Sprintf("%s %s", tui.Printable(in.Name), in.State)
+	line := fmt.Sprintf("%s %s", plain.Printable(in.Name), in.State)
 	r := in.Report
 	switch {
 	case in.Err != nil:
-		line += ": " + tui.Printable(in.Err.Error())
+		line += ": " + plain.Printable(in.Err.Error())
 	case in.State == fleetdial.InstanceRejected && r != nil && r.Rejected != nil:
-		line += fmt.Sprintf(" version %d: %s", r.Rejected.Version, tui.Printable(r.Rejected.Error))
+		line += fmt.Sprintf(" version %d: %s", r.Rejected.Version, plain.Printable(r.Rejected.Error))
 	case r != nil && r.Applied != nil:
-		line += fmt.Sprintf(", at version %d since %s", r.Applied.Version, formatTime(r.Applied.At))
+		line += fmt.Sprintf(", at version %d since %s", r.Applied.Version, plain.Time(r.Applied.At))
 	case r != nil:
 		line += ", no revision applied"
 	}
 	if in.LastSeen.IsZero() {
 		return line
 	}
-	return line + ", last seen " + formatTime(in.LastSeen)
+	return line + ", last seen " + plain.Time(in.LastSeen)
 }
 
 // waitJSON is one line of the output with -o json.
@@ -315,7 +317,7 @@ func newGoneJSON(gone []fleetdial.Instance) []goneJSON {
 			out[i].Version = in.Report.Applied.Version
 		}
 		if !in.LastSeen.IsZero() {
-			out[i].LastSeen = formatTime(in.LastSeen)
+			out[i].LastSeen = plain.Time(in.LastSeen)
 		}
 	}
 	return out

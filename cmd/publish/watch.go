@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) watchCommand() *cobra.Command {
@@ -112,12 +113,12 @@ func (w *watcher) run(ctx context.Context, changes <-chan fleetdial.Change) erro
 // shown as added.
 func (w *watcher) begin(rev fleetdial.Revision) error {
 	w.show(rev)
-	return w.app.writeChange(time.Now(), rev, listed(words(idsOf(rev.Set))))
+	return w.app.writeChange(time.Now(), rev, plain.Listed(plain.Words(review.IDs(rev.Set))))
 }
 
 func (w *watcher) change(c fleetdial.Change) error {
 	w.show(c.To)
-	return w.app.writeChange(time.Now(), c.To, differences(c.Diff()))
+	return w.app.writeChange(time.Now(), c.To, review.Differences(c.Diff()))
 }
 
 // show remembers the revision, and which of its directives have ended.
@@ -146,7 +147,7 @@ func (w *watcher) check(now time.Time) error {
 	status := w.sub.Status()
 	stale := status.State == fleetdial.StateStale
 	if again := w.lost || status.Counters.Reconnects > w.reconnects; again && !stale {
-		w.app.messagef("%s  Redis answers again", formatTime(now))
+		w.app.messagef("%s  Redis answers again", plain.Time(now))
 		w.reconnects = status.Counters.Reconnects
 	}
 	w.lost = stale
@@ -159,10 +160,10 @@ func (w *watcher) check(now time.Time) error {
 			Version int64    `json:"version"`
 			Ended   []string `json:"ended"`
 			At      string   `json:"at"`
-		}{w.shown.Version, ids, formatTime(now)})
+		}{w.shown.Version, ids, plain.Time(now)})
 	}
-	_, err := fmt.Fprintf(w.app.stdout, "%s  version %d  %s left  ended: %s\n", formatTime(now), w.shown.Version,
-		tui.Count(w.shown.Set.Len()-len(w.ended), "directive"), listed(words(ids)))
+	_, err := fmt.Fprintf(w.app.stdout, "%s  version %d  %s left  ended: %s\n", plain.Time(now), w.shown.Version,
+		plain.Count(w.shown.Set.Len()-len(w.ended), "directive"), plain.Listed(plain.Words(ids)))
 	return err
 }
 
@@ -177,7 +178,7 @@ func (a *app) logger() *slog.Logger {
 		Level: slog.LevelWarn,
 		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
 			if attr.Key == slog.TimeKey && len(groups) == 0 {
-				return slog.String(slog.TimeKey, formatTime(attr.Value.Time()))
+				return slog.String(slog.TimeKey, plain.Time(attr.Value.Time()))
 			}
 			return attr
 		},
@@ -189,18 +190,18 @@ func (a *app) writeChange(now time.Time, to fleetdial.Revision, ids string) erro
 	if a.json() {
 		return a.writeRevisionLine(to)
 	}
-	line := fmt.Sprintf("%s  version %d  %s", formatTime(now), to.Version, tui.Count(to.Set.Len(), "directive"))
+	line := fmt.Sprintf("%s  version %d  %s", plain.Time(now), to.Version, plain.Count(to.Set.Len(), "directive"))
 	if to.Version == 0 {
-		line = formatTime(now) + "  empty value, no directives"
+		line = plain.Time(now) + "  empty value, no directives"
 	}
 	if ids != "" {
 		line += "  " + ids
 	}
 	if to.PublishedBy != "" {
-		line += "  by " + tui.Word(to.PublishedBy)
+		line += "  by " + plain.Word(to.PublishedBy)
 	}
 	if to.Reason != "" {
-		line += ": " + tui.Printable(to.Reason)
+		line += ": " + plain.Printable(to.Reason)
 	}
 	_, err := fmt.Fprintln(a.stdout, line)
 	return err

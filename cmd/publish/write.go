@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // writeFlags are the flags of every command that publishes.
@@ -250,7 +250,7 @@ func (a *app) report(
 	if w.dryRun {
 		done = "would publish"
 	}
-	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, tui.Count(rev.Set.Len(), "directive"))
+	a.messagef("%s version %d to fleet %q: %s", done, rev.Version, a.fleet, plain.Count(rev.Set.Len(), "directive"))
 	if rev.Version <= from.Version {
 		a.messagef("the versions begin again after version %d", from.Version)
 	}

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // Report is the result of [Run].
@@ -58,8 +58,8 @@ func quantilesOf(all []time.Duration) Quantiles {
 
 // WriteText writes the report as a table and sentences.
 func (r Report) WriteText(out io.Writer) error {
-	fmt.Fprintf(out, "%s, a set of %s (%d bytes), %s\n\n", tui.Count(r.Subscribers, "subscriber"),
-		tui.Count(r.Directives, "directive"), r.ValueBytes, r.Redis)
+	fmt.Fprintf(out, "%s, a set of %s (%d bytes), %s\n\n", plain.Count(r.Subscribers, "subscriber"),
+		plain.Count(r.Directives, "directive"), r.ValueBytes, r.Redis)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "publish to visible, ms\tp50\tp99\tmax\t")
 	for _, row := range []struct {

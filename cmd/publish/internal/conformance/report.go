@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // Report is the result of a run.
@@ -78,7 +79,7 @@ func compareRules(a, b string) int {
 
 // WriteText writes the report as a table, with a few of the failures of each rule.
 func (r *Report) WriteText(w io.Writer) error {
-	fmt.Fprintf(w, "%s: %s, %d vectors\n\n", tui.Printable(r.Program), strings.Join(r.Levels, ", "), r.Vectors)
+	fmt.Fprintf(w, "%s: %s, %d vectors\n\n", plain.Printable(r.Program), strings.Join(r.Levels, ", "), r.Vectors)
 	table := tui.NewTable(w)
 	fmt.Fprintln(table, "LEVEL\tRULE\tPASSED\tFAILED\tRESULT")
 	for _, rule := range r.Rules {
@@ -144,8 +145,8 @@ func (r *Report) writeFailures(w io.Writer) {
 			}
 			shown++
 			written[id] = true
-			fmt.Fprintf(w, "  %s: %s\n    expected %s\n    actual   %s\n", tui.Printable(id), f.What,
-				tui.PrintableLines(f.Expected), tui.PrintableLines(f.Actual))
+			fmt.Fprintf(w, "  %s: %s\n    expected %s\n    actual   %s\n", plain.Printable(id), f.What,
+				plain.PrintableLines(f.Expected), plain.PrintableLines(f.Actual))
 		}
 		if hidden > 0 {
 			fmt.Fprintf(w, "  and %d more (-o json lists all)\n", hidden)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // screen shows the steps of the demo above one table, which is redrawn in place on a
@@ -92,7 +93,7 @@ func (d *demo) decisionRows() [][]string {
 		}
 		rows = append(rows, []string{
 			req.ID, req.Tenant, req.Endpoint.String(), got.Level.String(),
-			tui.YesOrDash(got.RingBuffer), tui.Cell(got.By), fmt.Sprintf("%d of %d", recording, len(d.proxies)),
+			plain.YesOrDash(got.RingBuffer), plain.Cell(got.By), fmt.Sprintf("%d of %d", recording, len(d.proxies)),
 		})
 	}
 	return rows

@@ -1,3 +1,4 @@
+// Package tui draws tables, bars and panes on an operator's terminal, and redraws them in place.
 package tui
 
 import (

@@ -1,4 +1,4 @@
-package main
+package review
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/overview"
 )
 
 // reporting returns a live instance that reports under its name and has these labels.
@@ -62,9 +63,9 @@ func TestConcernLines(t *testing.T) {
 	} {
 		d := fleetdial.Directive{ID: "d", Instances: c.in}
 		roster := fleetdial.Roster{Instances: c.instances}
-		assert.Equal(t, c.want, concernLines(roster, fleetdial.Diff{Added: []fleetdial.Directive{d}}), name)
+		assert.Equal(t, c.want, ConcernLines(roster, fleetdial.Diff{Added: []fleetdial.Directive{d}}), name)
 		changed := fleetdial.Diff{Changed: []fleetdial.Changed{{After: d}}, Removed: []fleetdial.Directive{{ID: "old", Instances: &fleetdial.Instances{}}}}
-		assert.Equal(t, c.want, concernLines(roster, changed), name)
+		assert.Equal(t, c.want, ConcernLines(roster, changed), name)
 	}
 }
 
@@ -76,7 +77,7 @@ func TestConcernLines_ManyUnknownNames(t *testing.T) {
 	}
 	roster := fleetdial.Roster{Instances: []fleetdial.Instance{reporting("a", nil)}}
 	d := fleetdial.Directive{ID: "d", Instances: &fleetdial.Instances{Names: names}}
-	lines := concernLines(roster, fleetdial.Diff{Added: []fleetdial.Directive{d}})
+	lines := ConcernLines(roster, fleetdial.Diff{Added: []fleetdial.Directive{d}})
 	require.Len(t, lines, 7)
 	assert.Equal(t, "warning: d: no live instance has 3 more of the names", lines[6])
 }
@@ -85,7 +86,7 @@ func TestFleetView_DirectivesOf(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	later, names := now.Add(time.Minute), &fleetdial.Instances{Names: []string{"web"}}
-	view := newFleetView(fleetdial.Roster{Now: now}, []fleetdial.Directive{
+	view := overview.NewView(fleetdial.Roster{Now: now}, []fleetdial.Directive{
 		{ID: "general", ExpiresAt: later},
 		{ID: "canary", ExpiresAt: later, Instances: names},
 		{ID: "expired", ExpiresAt: now, Instances: names},
@@ -95,21 +96,21 @@ func TestFleetView_DirectivesOf(t *testing.T) {
 	aside := reporting("web~123456", nil)
 	aside.Report.Shared = "web"
 	for _, in := range []fleetdial.Instance{reporting("web", nil), aside} {
-		c, known := view.directivesOf(in)
+		c, known := view.DirectivesOf(in)
 		assert.True(t, known)
-		assert.Equal(t, []string{"canary", "general", "general-2"}, c.ids())
-		assert.Equal(t, "canary, general, general-2", c.text(3))
-		assert.Equal(t, "canary, general and 1 more", c.text(2))
+		assert.Equal(t, []string{"canary", "general", "general-2"}, c.IDs())
+		assert.Equal(t, "canary, general, general-2", c.Text(3))
+		assert.Equal(t, "canary, general and 1 more", c.Text(2))
 	}
-	c, known := view.directivesOf(reporting("api", nil))
+	c, known := view.DirectivesOf(reporting("api", nil))
 	assert.True(t, known)
-	assert.Equal(t, "general and 1 more", c.text(1))
-	_, known = view.directivesOf(fleetdial.Instance{Name: "unread"})
+	assert.Equal(t, "general and 1 more", c.Text(1))
+	_, known = view.DirectivesOf(fleetdial.Instance{Name: "unread"})
 	assert.False(t, known)
-	view = fleetView{}
-	c, known = view.directivesOf(aside)
+	view = overview.View{}
+	c, known = view.DirectivesOf(aside)
 	assert.False(t, known)
-	assert.Equal(t, "-", c.text(3))
+	assert.Equal(t, "-", c.Text(3))
 }
 
 // TestExplain_Perspective decides as each of two instances with one configured name, and as
@@ -125,24 +126,24 @@ func TestExplain_Perspective(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for _, c := range []struct {
-		view   perspective
+		view   Perspective
 		other  bool
 		whyNot string
 	}{
-		{perspective{}, true, "only on web and zone=eu (see --instance)"},
-		{perspective{"web~1", "web", map[string]string{"zone": "eu"}}, false, ""},
-		{perspective{"web", "web", map[string]string{"zone": "us"}}, true, "other instances: only on web and zone=eu"},
-		{perspective{"web~1", "web~1", map[string]string{"zone": "eu"}}, true, "other instances: only on web and zone=eu"},
+		{Perspective{}, true, "only on web and zone=eu (see --instance)"},
+		{Perspective{"web~1", "web", map[string]string{"zone": "eu"}}, false, ""},
+		{Perspective{"web", "web", map[string]string{"zone": "us"}}, true, "other instances: only on web and zone=eu"},
+		{Perspective{"web~1", "web~1", map[string]string{"zone": "eu"}}, true, "other instances: only on web and zone=eu"},
 	} {
-		e := c.view.explain(set, fleetdial.Request{ID: "r"}, now)
+		e := c.view.Explain(set, fleetdial.Request{ID: "r"}, now)
 		require.Len(t, e.Directives, 2)
 		assert.Equal(t, c.other, e.Directives[0].OtherInstances, "%+v", c.view)
-		assert.Equal(t, c.whyNot, whyNot(c.view, e.Directives[0], e.Bucket, "r", now))
+		assert.Equal(t, c.whyNot, WhyNot(c.view, e.Directives[0], e.Bucket, "r", now))
 		want := fleetdial.ShapeTiming
 		if c.other {
 			want = fleetdial.Shape
 		}
 		assert.Equal(t, want, e.Decision.Level, "%+v", c.view)
-		assert.Equal(t, want, decisionShares(e, false)[0].decision.Level, "%+v", c.view)
+		assert.Equal(t, want, DecisionShares(e, false)[0].Decision.Level, "%+v", c.view)
 	}
 }

@@ -1,29 +1,38 @@
-package main
+package review
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
+	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
-// warnOfInstances shows which instances the changes concern, and names those on which a publish
-// has not the effect that it asks for. If the roster cannot be read, warnOfInstances is silent,
-// because the publish does not need it.
-func (a *app) warnOfInstances(
-	ctx context.Context, p *fleetdial.Publisher, diff fleetdial.Diff, to fleetdial.Revision,
-) {
-	roster, err := a.rosterNow(ctx, p)
-	if err != nil {
-		return
+// UnsignedOverSigned is the question before an unsigned revision replaces a signed one.
+func UnsignedOverSigned(signed fleetdial.Revision) string {
+	return fmt.Sprintf("version %d is signed and the new revision is not; "+
+		"proxies that verify signatures will reject the new revision", signed.Version)
+}
+
+// FormatWarning names the instances that do not read the format of the new revision.
+func FormatWarning(e *fleetdial.FormatError) string {
+	if e.Err != nil {
+		return fmt.Sprintf("the set needs format %d, and the roster cannot be read, so that instances may reject the revision: %v",
+			e.Format, e.Err)
 	}
-	a.messageLines(concernLines(roster, diff))
-	for _, line := range instanceWarnings(roster, diff, to.SignedBy != "") {
-		a.messagef("warning: %s", line)
+	names := make([]string, len(e.Instances))
+	for i, in := range e.Instances {
+		names[i] = plain.Word(in.Name)
+		if in.MaxFormat == 0 {
+			names[i] += " (not known)"
+		}
 	}
+	who := fmt.Sprintf("%d live instances do", len(names))
+	if len(names) == 1 {
+		who = "1 live instance does"
+	}
+	return fmt.Sprintf("the set needs format %d, which %s not read: %s (such an instance rejects the revision and keeps its set; "+
+		"upgrade it first, or leave out instances and max_per_second)", e.Format, who, plain.First(5, names))
 }
 
 // instanceWarnings returns what the reports of the live instances say against a publish.
@@ -31,7 +40,7 @@ func instanceWarnings(roster fleetdial.Roster, diff fleetdial.Diff, signed bool)
 	live := slices.DeleteFunc(slices.Clone(roster.Instances), func(in fleetdial.Instance) bool {
 		return in.State == fleetdial.InstanceGone || in.Report == nil
 	})
-	changed := publishedDirectives(diff)
+	changed := Published(diff)
 	lacks := func(c fleetdial.Capability) []string {
 		return namesOf(live, func(r *fleetdial.Report) bool {
 			return r.Capabilities != nil && !slices.Contains(r.Capabilities, c)
@@ -54,17 +63,17 @@ func instanceWarnings(roster fleetdial.Roster, diff fleetdial.Diff, signed bool)
 				verb = "has"
 			}
 			lines = append(lines, fmt.Sprintf("%d of %s %s %s: %s",
-				len(names), tui.Count(len(live), "instance"), verb, need.place, some(names)))
+				len(names), plain.Count(len(live), "instance"), verb, need.place, plain.First(5, names)))
 		}
 	}
 	if signed {
 		return lines
 	}
 	if names := namesOf(live, func(r *fleetdial.Report) bool { return r.Verifies }); len(names) == 1 {
-		lines = append(lines, "1 instance applies signed revisions only, and will reject this one: "+some(names))
+		lines = append(lines, "1 instance applies signed revisions only, and will reject this one: "+plain.First(5, names))
 	} else if len(names) > 1 {
 		lines = append(lines, fmt.Sprintf("%d instances apply signed revisions only, and will reject this one: %s",
-			len(names), some(names)))
+			len(names), plain.First(5, names)))
 	}
 	return lines
 }
@@ -73,17 +82,8 @@ func instanceWarnings(roster fleetdial.Roster, diff fleetdial.Diff, signed bool)
 func namesOf(instances []fleetdial.Instance, has func(*fleetdial.Report) bool) (names []string) {
 	for _, in := range instances {
 		if has(in.Report) {
-			names = append(names, tui.Printable(in.Name))
+			names = append(names, plain.Printable(in.Name))
 		}
 	}
 	return names
-}
-
-// some returns the first names, and how many others there are.
-func some(names []string) string {
-	const limit = 5
-	if more := len(names) - limit; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

@@ -1,18 +1,12 @@
-package tui_test
+package plain
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"github.com/fleetdial/fleetdial/cmd/publish/internal/tui"
 )
 
 func TestPrintable_QuotesControlCharacters(t *testing.T) {
@@ -29,8 +23,8 @@ func TestPrintable_QuotesControlCharacters(t *testing.T) {
 		"a\u3164b":     {`"a\u3164b"`, `a\u3164b`},
 		"a\U000e0100b": {`"a\U000e0100b"`, `a\U000e0100b`},
 	} {
-		assert.Equal(t, want.cell, tui.Printable(text), "Printable(%q)", text)
-		assert.Equal(t, want.lines, tui.PrintableLines(text), "PrintableLines(%q)", text)
+		assert.Equal(t, want.cell, Printable(text), "Printable(%q)", text)
+		assert.Equal(t, want.lines, PrintableLines(text), "PrintableLines(%q)", text)
 	}
 }
 
@@ -44,14 +38,14 @@ func TestPrintable_QuotesWhatLooksLikeAnotherText(t *testing.T) {
 		"а\u0441me": `"\u0430\u0441me"`, "асе": `"\u0430\u0441\u0435"`, "gro\u0308ßer": `"gro\u0308\u00dfer"`,
 		"acme‐1": `"acme\u20101"`, "ａcme": `"\uff41cme"`, "acme\ufe0f": `"acme\ufe0f"`,
 	} {
-		assert.Equal(t, want, tui.Printable(text), "Printable(%q)", text)
+		assert.Equal(t, want, Printable(text), "Printable(%q)", text)
 	}
-	assert.Equal(t, `"a index=b"`, tui.Word("a index=b"))
-	assert.Equal(t, "acme-search", tui.Word("acme-search"))
-	assert.Equal(t, `"acme"`, tui.Quoted("acme"))
-	assert.Equal(t, `"\u0430cme"`, tui.Quoted("аcme"))
-	assert.Equal(t, "-", tui.Cell(""))
-	assert.Equal(t, `"-"`, tui.Cell("-"))
+	assert.Equal(t, `"a index=b"`, Word("a index=b"))
+	assert.Equal(t, "acme-search", Word("acme-search"))
+	assert.Equal(t, `"acme"`, Quoted("acme"))
+	assert.Equal(t, `"\u0430cme"`, Quoted("аcme"))
+	assert.Equal(t, "-", Cell(""))
+	assert.Equal(t, `"-"`, Cell("-"))
 }
 
 // TestPrintable_Unique checks that two texts never look the same.
@@ -62,10 +56,10 @@ func TestPrintable_Unique(t *testing.T) {
 		texts := rapid.StringOfN(rapid.SampledFrom(characters), 0, 5, -1)
 		a, b := texts.Draw(t, "a"), texts.Draw(t, "b")
 		if a != b {
-			require.NotEqual(t, tui.Printable(a), tui.Printable(b))
-			require.NotEqual(t, tui.Word(a), tui.Word(b))
+			require.NotEqual(t, Printable(a), Printable(b))
+			require.NotEqual(t, Word(a), Word(b))
 		}
-		require.NotContains(t, tui.Printable(a), "\x1b")
+		require.NotContains(t, Printable(a), "\x1b")
 	})
 }
 
@@ -75,33 +69,10 @@ func TestEscapeJSON_KeepsMeaning(t *testing.T) {
 		want := rapid.String().Draw(t, "text") + rapid.SampledFrom([]string{"\u202e", "\x7f", "\u009b", "\U000e0001", "ö"}).Draw(t, "more")
 		encoded, err := json.MarshalIndent(map[string]string{"text": want}, "", "  ")
 		require.NoError(t, err)
-		escaped := tui.EscapeJSON(encoded)
+		escaped := EscapeJSON(encoded)
 		var got map[string]string
 		require.NoError(t, json.Unmarshal(escaped, &got))
 		require.Equal(t, want, got["text"])
-		require.Equal(t, string(escaped), tui.PrintableLines(string(escaped)))
+		require.Equal(t, string(escaped), PrintableLines(string(escaped)))
 	})
-}
-
-func TestTable_FitsTheTerminal(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	w := tui.NewTable(&out)
-	write := func() {
-		fmt.Fprintln(w, "ID\tREASON\tN")
-		fmt.Fprintln(w, "a\t"+strings.Repeat("x", 60)+"end\t1")
-		fmt.Fprintln(w, strings.Repeat("東京", 20)+"\tb\t22")
-		require.NoError(t, w.Flush())
-	}
-	write()
-	wide := out.String()
-	assert.Contains(t, wide, strings.Repeat("x", 60)+"end  1\n")
-	out.Reset()
-	w.Width = 40
-	write()
-	for line := range strings.Lines(out.String()) {
-		assert.LessOrEqual(t, utf8.RuneCountInString(line)-1, 40, "%q", line)
-	}
-	assert.Regexp(t, `(?m)^a +x+…x*end  1$`, out.String())
-	assert.Regexp(t, `(?m)^東.*….*京  b +22$`, out.String())
 }
