@@ -80,9 +80,10 @@ var layers = map[string]layer{
 	"fleetotel": {folders: []string{"."}, libraries: []string{"go.opentelemetry.io/otel/"}},
 	"fleetprom": {folders: []string{"."}, libraries: []string{"github.com/prometheus/client_golang/"}},
 	"console": {
-		folders:   append([]string{".", "internal/review", "internal/plain"}, adapters...),
+		folders:   append([]string{".", "internal/review", "internal/plain", "console/internal/live"}, adapters...),
 		libraries: []string{"github.com/redis/go-redis/"},
 	},
+	"console/internal/live": {folders: []string{"."}, libraries: []string{"github.com/redis/go-redis/"}},
 	"cmd": {
 		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "internal/vectors"}, adapters...),
 		libraries: []string{"*"},
