@@ -83,9 +83,10 @@ var layers = map[string]layer{
 	"internal/overview": {folders: []string{"internal/plain", "."}},
 	"internal/review":   {folders: []string{"internal/overview", "internal/plain", "."}},
 	"console": {
-		folders:   append([]string{"internal/review", "internal/overview", "internal/plain", "."}, adapters...),
+		folders:   append([]string{"console/internal/live", "internal/review", "internal/overview", "internal/plain", "."}, adapters...),
 		libraries: []string{"github.com/redis/go-redis/"},
 	},
+	"console/internal/live": {folders: []string{"."}, libraries: []string{"github.com/redis/go-redis/"}},
 	"cmd": {
 		folders: append([]string{
 			".", "console", "examples", "cmd/internal", "internal/review", "internal/overview", "internal/plain", "internal/suggest",
