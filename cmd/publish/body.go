@@ -72,13 +72,6 @@ func dependsOnTime(err error) bool {
 	return ok && strings.HasSuffix(invalid.Path, ".expires_at")
 }
 
-// isInvalid reports whether the cause of an error is an invalid set or value.
-func isInvalid(err error) bool {
-	_, invalid := errors.AsType[*fleetdial.ValidationError](err)
-	_, malformed := errors.AsType[*fleetdial.MalformedError](err)
-	return invalid || malformed
-}
-
 // body is a publish body and its file.
 type body struct {
 	file string

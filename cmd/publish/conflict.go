@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -36,20 +35,4 @@ func (c *conflicts) wait(ctx context.Context, err error, limit time.Duration, as
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// overtaken describes the revision that came in between.
-func overtaken(err error) string {
-	conflict, ok := errors.AsType[*fleetdial.ConflictError](err)
-	if !ok || conflict.Version == 0 {
-		return "the current revision was removed in between"
-	}
-	text := fmt.Sprintf("version %d was published in between", conflict.Version)
-	if conflict.PublishedBy != "" {
-		text += fmt.Sprintf(" by %q", conflict.PublishedBy)
-	}
-	if conflict.Reason != "" {
-		text += fmt.Sprintf(" (%q)", conflict.Reason)
-	}
-	return text
 }

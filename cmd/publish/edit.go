@@ -76,7 +76,7 @@ func (a *app) openSet(ctx context.Context, p *fleetdial.Publisher) (fleetdial.Re
 	switch {
 	case errors.Is(err, fleetdial.ErrNoRevision):
 		opened = fleetdial.Revision{Set: new(fleetdial.Set)}
-	case isInvalid(err):
+	case review.IsInvalid(err):
 		return opened, nil, &rejectedError{fmt.Errorf("edit: %w; nothing was written", err)}
 	case err != nil:
 		return opened, nil, err

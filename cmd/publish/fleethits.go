@@ -6,6 +6,7 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // readHits reads the roster and the current revision, or takes the revision of an earlier
@@ -19,7 +20,7 @@ func (a *app) readHits(ctx context.Context, p *fleetdial.Publisher, earlier over
 		}
 		known := earlier.Roster.Published && earlier.Roster.ID == roster.ID && earlier.Roster.Digest == roster.Digest
 		if !known {
-			if rev, err = p.Current(ctx); isInvalid(err) {
+			if rev, err = p.Current(ctx); review.IsInvalid(err) {
 				return overview.Hits{}, fmt.Errorf("%v; proxies keep the last valid set", err)
 			} else if err != nil {
 				return overview.Hits{}, a.noRevisionError(err)

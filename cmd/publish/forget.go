@@ -96,7 +96,7 @@ func (a *app) liveDirectives(ctx context.Context, p *fleetdial.Publisher, roster
 	defer cancel()
 	rev, err := p.Current(ctx)
 	switch {
-	case errors.Is(err, fleetdial.ErrNoRevision), isInvalid(err):
+	case errors.Is(err, fleetdial.ErrNoRevision), review.IsInvalid(err):
 		return 0, nil
 	case err != nil:
 		return 0, err

@@ -13,6 +13,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/internal/overview"
 	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 func (a *app) getCommand() *cobra.Command {
@@ -34,7 +35,7 @@ the revision.`,
 			}
 			return a.withPublisher(cmd.Context(), func(ctx context.Context, p *fleetdial.Publisher) error {
 				rev, err := a.revision(ctx, p, version)
-				if isInvalid(err) {
+				if review.IsInvalid(err) {
 					// %v hides the type of the error: the exit code 3 is for commands
 					// that write.
 					return fmt.Errorf("%v; proxies keep the last valid set", err)

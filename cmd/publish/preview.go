@@ -18,20 +18,20 @@ func (a *app) preview(
 	if taken, err := a.rosterNow(ctx, p); err == nil {
 		roster = &taken
 	}
-	r := review.Of(d.from, d.to, roster, d.format)
+	r := review.Of(d.From, d.To, roster, d.Format)
 	a.showReview(r, w.dryRun)
 	warnings := d.warnings
 	if c.warnings != nil {
-		warnings = append(warnings, c.warnings(ctx, d.from, r.Diff)...)
+		warnings = append(warnings, c.warnings(ctx, d.From, r.Diff)...)
 	}
 	for _, q := range r.Questions {
 		warnings = append(warnings, q.Text)
 	}
-	if d.format != nil && w.yes {
-		a.messagef("warning: %s", review.FormatWarning(d.format))
+	if d.Format != nil && w.yes {
+		a.messagef("warning: %s", review.FormatWarning(d.Format))
 	}
 	if again {
-		warnings = append(warnings, fmt.Sprintf("version %d came in after the confirmation", d.from.Version))
+		warnings = append(warnings, fmt.Sprintf("version %d came in after the confirmation", d.From.Version))
 	}
 	return len(warnings) > 0 && !w.yes && !w.dryRun, a.confirm(ctx, w, warnings)
 }

@@ -265,11 +265,11 @@ func (r *roll) begin(ctx context.Context) error {
 		}
 		if err == nil {
 			opts := r.w.options()
-			d.expect(&opts)
+			d.Expect(&opts)
 			// --yes also accepts an instance that has joined since the preview.
 			opts.AnyFormat = opts.AnyFormat || r.w.yes
-			r.anyFormat, r.base = opts.AnyFormat, d.from
-			err = r.write(ctx, 0, d.from, opts)
+			r.anyFormat, r.base = opts.AnyFormat, d.From
+			err = r.write(ctx, 0, d.From, opts)
 		}
 		if err == nil {
 			a := r.app
@@ -282,7 +282,7 @@ func (r *roll) begin(ctx context.Context) error {
 		if r.w.hasIf || !conflicts.wait(ctx, err, r.app.timeout, asked) {
 			return err
 		}
-		r.app.messagef("%s", overtaken(err))
+		r.app.messagef("%s", review.Overtaken(err))
 	}
 }
 
@@ -372,7 +372,7 @@ func (r *roll) write(ctx context.Context, index int, over fleetdial.Revision, op
 		return err
 	}
 	opts.Reason, opts.DryRun = r.reason(index+1, r.why()), false
-	rev, err := r.app.write(ctx, r.p, change{creates: true}, set, opts)
+	rev, err := r.app.update(ctx, r.p, set, opts)
 	if rev.Version > 0 { // also if Redis denied the announcement
 		r.at, r.last = index, rev
 	}

@@ -38,7 +38,7 @@ func (r *roll) resume(ctx context.Context) error {
 	switch {
 	case errors.Is(err, fleetdial.ErrNoRevision):
 		return r.app.noRevisionError(err)
-	case isInvalid(err):
+	case review.IsInvalid(err):
 		return &rejectedError{err}
 	case err != nil:
 		return err

@@ -27,19 +27,19 @@ func (r *roll) stepSet(index int, over fleetdial.Revision) (*fleetdial.Set, erro
 // checkFormat adds to the draft the live instances that do not read the first step. The step may
 // need a higher format than the whole directives, which have been drafted.
 func (r *roll) checkFormat(ctx context.Context, w writeFlags, d *draft) error {
-	if d.format != nil {
+	if d.Format != nil {
 		return nil
 	}
-	set, err := r.stepSet(0, d.from)
+	set, err := r.stepSet(0, d.From)
 	if err != nil {
 		return err
 	}
 	opts := w.options()
 	opts.DryRun = true
-	d.expect(&opts)
-	_, err = r.app.write(ctx, r.p, change{creates: true}, set, opts)
+	d.Expect(&opts)
+	_, err = r.app.update(ctx, r.p, set, opts)
 	if format, ok := errors.AsType[*fleetdial.FormatError](err); ok {
-		d.format = format
+		d.Format = format
 		return nil
 	}
 	return err
@@ -134,7 +134,7 @@ func (r *roll) conflict(ctx context.Context) error {
 	defer cancel()
 	current, err := r.p.Current(timed)
 	switch {
-	case errors.Is(err, fleetdial.ErrNoRevision), isInvalid(err):
+	case errors.Is(err, fleetdial.ErrNoRevision), review.IsInvalid(err):
 	case err != nil, current.ID == r.last.ID && current.Version == r.last.Version:
 		return nil
 	}

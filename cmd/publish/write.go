@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // writeFlags are the flags of every command that publishes.
@@ -104,23 +105,10 @@ type change struct {
 	written func()
 }
 
-// draft is a new revision, computed from exactly one current revision.
+// draft is a draft with what the operator has to confirm because of the current revision.
 type draft struct {
-	from, to fleetdial.Revision
-	// condition is the current revision, nil if the key holds an unreadable value. from is what the
-	// first bytes of that value tell then.
-	condition *fleetdial.Revision
-	// warnings are what the operator has to confirm because of the current revision.
+	review.Draft
 	warnings []string
-	// format names the live instances that do not read the new revision, nil if all do.
-	format *fleetdial.FormatError
-}
-
-// expect sets the condition that the key still holds what the draft was computed from. It also
-// makes the publish accept a format of which the operator was warned.
-func (d *draft) expect(opts *fleetdial.PublishOptions) {
-	opts.IfCurrent, opts.IfUnreadable = d.condition, d.condition == nil
-	opts.AnyFormat = d.format != nil
 }
 
 // publish makes the change to the fleet's set: it shows the difference from the current revision,
@@ -144,14 +132,12 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 				err = fmt.Errorf("nothing was written: %w", err)
 			}
 		}
-		rev := d.to
+		rev := d.To
 		if err == nil && !w.dryRun {
-			opts := w.options()
-			d.expect(&opts)
-			rev, err = a.write(ctx, p, c, d.to.Set, opts)
+			rev, err = a.write(ctx, p, &d, w.options())
 		}
 		if err == nil {
-			return a.report(ctx, p, w, c, d.from, rev, *roster)
+			return a.report(ctx, p, w, c, d.From, rev, *roster)
 		}
 		if isUnwritten(err) {
 			err = fmt.Errorf("nothing was written: %w", err)
@@ -160,7 +146,7 @@ func (a *app) publish(ctx context.Context, p *fleetdial.Publisher, w writeFlags,
 		if !again || !conflicts.wait(ctx, err, a.timeout, asked) {
 			return err
 		}
-		a.messagef("%s", overtaken(err))
+		a.messagef("%s", review.Overtaken(err))
 	}
 }
 
@@ -177,60 +163,43 @@ func isUnwritten(err error) bool {
 }
 
 // draft reads the current revision, and computes the new one.
-func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change) (draft, error) {
-	timed, cancel := a.timed(ctx)
-	defer cancel()
-	var d draft
-	var err error
-	d.from, err = p.Current(timed)
-	switch unreadable := isInvalid(err); {
-	case unreadable && c.replaces:
-		a.messagef("the key holds an unreadable value, which is replaced: %v", err)
-	case errors.Is(err, fleetdial.ErrNoRevision):
-		d.from = fleetdial.Revision{}
-		d.condition = &d.from
-		if d.warnings, err = a.checkFleet(timed, p, c.creates); err != nil {
-			return d, err
-		}
-	case unreadable:
-		return d, &rejectedError{fmt.Errorf(
-			"nothing was written: %w (publish -f, publish rollback and publish clear replace the value)", err)}
-	case err != nil:
-		return d, err
-	default:
-		d.condition = &d.from
-	}
-	if d.from.Set == nil {
-		d.from.Set = new(fleetdial.Set)
-	}
-	set, err := c.set(timed, d.from)
-	if err != nil {
-		return d, asRejected(withMaxTTLHint(err))
-	}
-	opts := w.options()
-	opts.DryRun = true
-	d.expect(&opts)
-	d.to, err = a.write(ctx, p, c, set, opts)
-	if format, ok := errors.AsType[*fleetdial.FormatError](err); ok {
-		d.format = format
-		d.expect(&opts)
-		d.to, err = a.write(ctx, p, c, set, opts)
-	}
-	return d, err
-}
-
-// write publishes the set. Unless the set replaces the current one, directives that the current
-// revision already holds may end later than --max-ttl.
-func (a *app) write(
-	ctx context.Context, p *fleetdial.Publisher, c change, set *fleetdial.Set, opts fleetdial.PublishOptions,
-) (rev fleetdial.Revision, err error) {
+func (a *app) draft(ctx context.Context, p *fleetdial.Publisher, w writeFlags, c change) (d draft, err error) {
 	ctx, cancel := a.timed(ctx)
 	defer cancel()
-	if c.replaces {
-		rev, err = p.Publish(ctx, set, opts)
-	} else {
-		rev, err = p.Update(ctx, func(fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }, opts)
+	d.Draft, err = review.NewDraft(ctx, p, review.Change{
+		Set: c.set, Replaces: c.replaces,
+		OnMissing: func(ctx context.Context) (err error) {
+			d.warnings, err = a.checkFleet(ctx, p, c.creates)
+			return err
+		},
+	}, w.options())
+	if d.Unreadable != nil {
+		a.messagef("the key holds an unreadable value, which is replaced: %v", d.Unreadable)
 	}
+	if unreadable, ok := errors.AsType[*review.UnreadableError](err); ok {
+		return d, &rejectedError{fmt.Errorf(
+			"%w (publish -f, publish rollback and publish clear replace the value)", unreadable)}
+	}
+	return d, asRejected(withMaxTTLHint(err))
+}
+
+// write publishes a draft.
+func (a *app) write(
+	ctx context.Context, p *fleetdial.Publisher, d *draft, opts fleetdial.PublishOptions,
+) (fleetdial.Revision, error) {
+	ctx, cancel := a.timed(ctx)
+	defer cancel()
+	rev, err := d.Publish(ctx, p, opts)
+	return rev, asRejected(withMaxTTLHint(err))
+}
+
+// update publishes a set that keeps directives of the current one.
+func (a *app) update(
+	ctx context.Context, p *fleetdial.Publisher, set *fleetdial.Set, opts fleetdial.PublishOptions,
+) (fleetdial.Revision, error) {
+	ctx, cancel := a.timed(ctx)
+	defer cancel()
+	rev, err := p.Update(ctx, func(fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }, opts)
 	return rev, asRejected(withMaxTTLHint(err))
 }
 
@@ -289,7 +258,7 @@ func (a *app) undo(replaced fleetdial.Revision) string {
 
 // asRejected returns the error of an invalid set as a [rejectedError].
 func asRejected(err error) error {
-	if isInvalid(err) {
+	if review.IsInvalid(err) {
 		return &rejectedError{err}
 	}
 	return err
