@@ -18,6 +18,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"path"
@@ -27,6 +28,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/console/internal/live"
 )
 
 // Config configures a console. The Client is required.
@@ -91,8 +93,11 @@ const SignInPath = "signin"
 
 // Console is the web console. It is an [http.Handler]. All methods are safe for concurrent use.
 type Console struct {
-	cfg     Config
-	handler http.Handler
+	cfg       Config
+	handler   http.Handler
+	hub       *live.Hub
+	static    map[string]staticFile
+	templates map[string]*template.Template
 }
 
 // Handler returns a console. It does not contact Redis before the first request. The error names
@@ -102,6 +107,17 @@ func Handler(cfg Config) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{cfg: cfg}
+	var err error
+	if c.static, err = loadStatic(); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	if c.templates, err = loadTemplates(); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	c.hub = live.NewHub(live.Config{
+		Client: cfg.Client, Logger: cfg.Logger,
+		Publisher: func(fleet string) (*fleetdial.Publisher, error) { return cfg.publisher(fleet, "") },
+	})
 	c.handler = c.protect(c.identify(c.routes()))
 	return c, nil
 }
@@ -152,4 +168,4 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 
 // Close ends the live updates of all pages, and waits for the goroutines that read Redis for them.
 // Close is safe to call twice, and always returns nil.
-func (c *Console) Close() error { return nil }
+func (c *Console) Close() error { return c.hub.Close() }

@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // checkNames checks the limits of the names. Its error names the flag.
@@ -36,27 +34,13 @@ func (p perMille) String() string {
 }
 func (p perMille) Type() string { return "sample" }
 
-var sampleForm = regexp.MustCompile(`^([0-9]+|[0-9]*\.[0-9]+|[0-9]+(\.[0-9]+)?%)$`)
-
 func (p perMille) Set(s string) error {
-	number, isPercent := strings.CutSuffix(s, "%")
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !sampleForm.MatchString(s) {
-		return errors.New("must be a number per mille (100), a percentage (10%) or a fraction (0.1)")
+	n, err := review.ParsePerMille(s)
+	if errors.Is(err, review.ErrPerMilleRange) {
+		return &rejectedError{err}
 	}
-	switch {
-	case isPercent:
-		n *= 10
-	case strings.Contains(number, "."):
-		n *= 1000
+	if err == nil {
+		*p.to = n
 	}
-	whole := math.Round(n)
-	if n > 1000 {
-		return &rejectedError{errors.New("must be 0 to 1000 per mille")}
-	}
-	if math.Abs(n-whole) > 1e-9 {
-		return errors.New("must be a whole number per mille, such as 1, 0.1% or 0.001")
-	}
-	*p.to = int(whole)
-	return nil
+	return err
 }

@@ -49,6 +49,13 @@ func Changes(entries []fleetdial.HistoryEntry) []Change {
 	return out
 }
 
+// Origin is who added a directive and why, and the version that added it.
+type Origin struct {
+	By      string
+	Version int64
+	Reason  string
+}
+
 // Origins returns who added the directives of the revision, as far as the history tells. It
 // returns nil if the history does not hold the revision.
 func Origins(rev fleetdial.Revision, entries []fleetdial.HistoryEntry) map[string]Origin {
@@ -62,7 +69,7 @@ func Origins(rev fleetdial.Revision, entries []fleetdial.HistoryEntry) map[strin
 	for _, c := range Changes(entries) {
 		for _, d := range c.Diff.Added {
 			if _, newer := origins[d.ID]; !newer {
-				origins[d.ID] = Origin{c.Revision.PublishedBy, c.Revision.Version}
+				origins[d.ID] = Origin{c.Revision.PublishedBy, c.Revision.Version, c.Revision.Reason}
 			}
 		}
 		if !c.Known {
@@ -79,10 +86,4 @@ func VersionsHeld(entries []fleetdial.HistoryEntry) string {
 		return fmt.Sprintf("the history holds version %d", newest)
 	}
 	return fmt.Sprintf("the history holds versions %d to %d", oldest, newest)
-}
-
-// Origin is who added a directive, and the version that added it.
-type Origin struct {
-	By      string
-	Version int64
 }

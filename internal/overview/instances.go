@@ -101,6 +101,9 @@ var worst = []fleetdial.InstanceState{
 	fleetdial.InstancePending, fleetdial.InstanceSynced,
 }
 
+// WorstStates returns the states from the one that needs attention most to the one that needs none.
+func WorstStates() []fleetdial.InstanceState { return slices.Clone(worst) }
+
 // WorstFirst returns the instances in the order of worst and, within a state, of their names.
 func WorstFirst(instances []fleetdial.Instance) []fleetdial.Instance {
 	return slices.SortedStableFunc(slices.Values(instances), func(a, b fleetdial.Instance) int {

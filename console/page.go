@@ -1,0 +1,235 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/console/internal/live"
+	"github.com/fleetdial/fleetdial/internal/overview"
+	"github.com/fleetdial/fleetdial/internal/plain"
+	"github.com/fleetdial/fleetdial/internal/review"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// page is what the layout shows. The template of a page finds its own data in Data.
+type page struct {
+	console *Console
+	request *http.Request
+
+	// Title is the heading. Nav is the entry of the navigation that is current.
+	Title, Nav string
+	Fleet      string
+	User       User
+	// SignedIn says that the user can sign out. MayPublish says that the user may change fleets.
+	SignedIn, MayPublish bool
+	// State is the newest state of the fleet, nil if Redis has never answered.
+	State *live.State
+	// Problem is why the state is not the newest, or why there is none.
+	Problem string
+	Now     time.Time
+	Data    any
+}
+
+// newPage returns a page with the newest state of its fleet. Its error is that of a fleet's name that
+// is not valid.
+func (c *Console) newPage(r *http.Request, nav, title string) (*page, error) {
+	p := &page{
+		console: c, request: r, Title: title, Nav: nav, Fleet: r.PathValue("fleet"), User: userOf(r),
+		SignedIn: c.cfg.SignIn != nil, MayPublish: c.mayPublish(r), Now: time.Now(),
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), redisTime)
+	defer cancel()
+	state, err := c.hub.State(ctx, p.Fleet)
+	switch {
+	case state == nil && isUnavailable(err):
+		p.Problem = "Redis does not answer, and this console has not read the fleet before: " + err.Error()
+	case err != nil:
+		return nil, err
+	case state.Err != nil:
+		p.State, p.Now = state, state.Now(time.Now())
+		p.Problem = fmt.Sprintf("Redis does not answer: %v. This is the last known state, read %s ago.",
+			state.Err, plain.Age(time.Since(state.ReadAt)))
+	default:
+		p.State, p.Now = state, state.Now(time.Now())
+	}
+	return p, nil
+}
+
+// redisTime limits what one request of a browser waits for Redis.
+const redisTime = 5 * time.Second
+
+func isUnavailable(err error) bool {
+	return errors.Is(err, fleetdial.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Root returns the URL of a path below the base path.
+func (p *page) Root(name string) string { return p.console.cfg.BasePath + name }
+
+// URL returns the URL of a page of the fleet. Each part is one segment of the path.
+func (p *page) URL(parts ...string) string {
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	return p.Root("f/" + url.PathEscape(p.Fleet) + "/" + strings.Join(parts, "/"))
+}
+
+// Asset returns the URL of a static file.
+func (p *page) Asset(name string) string {
+	return p.Root("static/" + name + "?v=" + p.console.static[name].version)
+}
+
+// With returns the URL of this page with another value of a query parameter. An empty value removes
+// the parameter. The page of a list begins again.
+func (p *page) With(name, value string) string {
+	query := p.request.URL.Query()
+	if name != "page" {
+		query.Del("page")
+	}
+	if query.Set(name, value); value == "" {
+		query.Del(name)
+	}
+	if len(query) == 0 {
+		return p.request.URL.EscapedPath()
+	}
+	return p.request.URL.EscapedPath() + "?" + query.Encode()
+}
+
+// Query returns a query parameter of this page.
+func (p *page) Query(name string) string { return p.request.URL.Query().Get(name) }
+
+// Method is the method of the request that the page answers.
+func (p *page) Method() string { return p.request.Method }
+
+// Methods are the methods of requests to a proxy.
+func (p *page) Methods() []string {
+	return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodHead}
+}
+
+// WithDraft says that the page takes a draft of a set.
+func (p *page) WithDraft() bool { return p.Query("with") == "draft" || p.Method() == http.MethodPost }
+
+// FleetPattern is the pattern of an input that must repeat the name of the fleet.
+func (p *page) FleetPattern() string { return regexp.QuoteMeta(p.Fleet) }
+
+// StateID names the state that the page shows.
+func (p *page) StateID() string {
+	if p.State == nil {
+		return ""
+	}
+	return p.State.ID
+}
+
+// InForce returns the current revision, nil if there is none or if it is not known.
+func (p *page) InForce() *fleetdial.Revision {
+	if p.State == nil || p.State.RevisionErr != nil {
+		return nil
+	}
+	return &p.State.Revision
+}
+
+// NoRevision says why there is no current revision.
+func (p *page) NoRevision() string {
+	switch {
+	case p.State == nil:
+		return ""
+	case errors.Is(p.State.RevisionErr, fleetdial.ErrNoRevision):
+		return "The fleet has no current revision. Nothing has been published, or the key was removed: " +
+			"instances keep the directives that they have until these end."
+	case p.State.RevisionErr != nil:
+		return "The current revision cannot be read, and instances keep their last valid set: " + p.State.RevisionErr.Error()
+	}
+	return ""
+}
+
+// templateFuncs are the functions of all templates.
+var templateFuncs = template.FuncMap{
+	"text": plain.Printable, "cell": plain.Cell, "word": plain.Word, "count": plain.Count, "age": plain.Age, "rate": plain.Rate,
+	"sample": plain.Sample, "time": plain.Time, "targets": review.Targets, "instances": review.Instances, "describe": review.Describe,
+	"labels": overview.Labels, "differences": review.Differences, "fieldChanges": review.FieldChanges, "join": strings.Join,
+	"millis": func(t time.Time) int64 { return t.UnixMilli() }, "shape": stateShape, "lower": strings.ToLower,
+	"left": func(at, now time.Time) string { return plain.Left(at, now) },
+	"line": lineChart, "histogram": histogram,
+}
+
+// stateShape returns the shape of a state, so that its colour is not needed to tell it.
+func stateShape(state fleetdial.InstanceState) string {
+	switch state {
+	case fleetdial.InstanceSynced:
+		return "●"
+	case fleetdial.InstancePending:
+		return "◐"
+	case fleetdial.InstanceStale:
+		return "▲"
+	case fleetdial.InstanceRejected:
+		return "✖"
+	case fleetdial.InstanceNever:
+		return "○"
+	}
+	return "◌"
+}
+
+// loadTemplates parses the template of each page together with the layout.
+func loadTemplates() (map[string]*template.Template, error) {
+	layout, err := template.New("layout.html").Funcs(templateFuncs).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+	if err != nil {
+		return nil, err
+	}
+	entries, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		return nil, err
+	}
+	templates := make(map[string]*template.Template)
+	for _, entry := range entries {
+		name := entry.Name()
+		if name == "layout.html" || name == "parts.html" {
+			continue
+		}
+		t, err := layout.Clone()
+		if err == nil {
+			t, err = t.ParseFS(templateFiles, "templates/"+name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		templates[strings.TrimSuffix(name, ".html")] = t
+	}
+	return templates, nil
+}
+
+// render writes a page.
+func (c *Console) render(w http.ResponseWriter, status int, name string, p *page) {
+	var out bytes.Buffer
+	if err := c.templates[name].ExecuteTemplate(&out, "layout.html", p); err != nil {
+		c.cfg.Logger.Error("page not rendered", "page", name, "error", err)
+		http.Error(w, "the console cannot show this page: a fault of the console, which its log describes", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // the browser may have gone
+}
+
+// pageHandler adapts a function that answers with a page or an error.
+func (c *Console) pageHandler(nav, title string, serve func(w http.ResponseWriter, r *http.Request, p *page) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := c.newPage(r, nav, title)
+		if err == nil {
+			err = serve(w, r, p)
+		}
+		if err != nil {
+			c.fail(w, r, p, err)
+		}
+	}
+}
