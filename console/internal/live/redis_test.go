@@ -41,8 +41,8 @@ func TestWatcher_PublishReachesAll(t *testing.T) {
 				assert.Equal(t, s.Revision.ID, s.History[0].Revision.ID)
 			})
 		}
-		publish(t, client, fleet, "y")
 		published := time.Now()
+		publish(t, client, fleet, "y")
 		all.Wait()
 		slowest = append(slowest, slices.MaxFunc(arrivals, time.Time.Compare).Sub(published))
 	}
