@@ -44,6 +44,8 @@ type State struct {
 	Err      error
 	ErrSince time.Time
 
+	expiries []time.Time // those of the revision's directives, ascending
+	expired  int         // how many of them had passed
 }
 
 // Rate is a point of a line chart.
