@@ -176,9 +176,19 @@ func fieldOf(path string) string {
 // inputs returns the fields of the form that are set.
 func (f *directiveForm) inputs() (inputs []input) {
 	for _, field := range []input{
-		{"id", f.ID}, {"level", f.Level}, {"tenant", f.Tenant}, {"index", f.Index}, {"principal", f.Principal},
-		{"endpoint", f.Endpoint}, {"ttl", f.TTL}, {"sample", f.Sample}, {"ring_buffer", checked(f.RingBuffer)},
-		{"capture", checked(f.Capture)}, {"on_instance", f.OnInstance}, {"on", f.On}, {"on_per_mille", f.OnPerMille},
+		{"id", f.ID},
+		{"level", f.Level},
+		{"tenant", f.Tenant},
+		{"index", f.Index},
+		{"principal", f.Principal},
+		{"endpoint", f.Endpoint},
+		{"ttl", f.TTL},
+		{"sample", f.Sample},
+		{"ring_buffer", checked(f.RingBuffer)},
+		{"capture", checked(f.Capture)},
+		{"on_instance", f.OnInstance},
+		{"on", f.On},
+		{"on_per_mille", f.OnPerMille},
 		{"max_per_second", f.MaxPerSecond},
 	} {
 		if field.Value != "" {
