@@ -1,28 +1,32 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/fleetdial/fleetdial/cmd/internal/listener"
+	"github.com/fleetdial/fleetdial/cmd/internal/reload"
 )
 
 // adminTimeout is the default of the longest time for an admin request, with its body and
 // its response. A publish waits for Redis for at most 13 seconds.
 const adminTimeout = 30 * time.Second
 
+// certificate is the certificate of the listeners.
+type certificate = reload.Value[*tls.Certificate]
+
 // newServers returns the servers of the traffic listener and of the admin listener. certs
 // is nil without TLS.
-func newServers(c config, certs *certificates, log *slog.Logger, traffic, admin http.Handler) (servers [2]*http.Server) {
-	if isLoopback(c.adminListen) {
+func newServers(c config, certs *certificate, log *slog.Logger, traffic, admin http.Handler) (servers [2]*http.Server) {
+	if listener.IsLoopback(c.adminListen) {
 		admin = onlyLoopbackHosts(admin)
 	}
 	// HTTP/1 has all that OpenSearch's clients need. The proxy is not tested with HTTP/2.
@@ -31,11 +35,14 @@ func newServers(c config, certs *certificates, log *slog.Logger, traffic, admin 
 	for i, handler := range []http.Handler{traffic, admin} {
 		servers[i] = &http.Server{
 			Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-			ErrorLog: stdlog.New(serverErrors{log}, "", 0), Protocols: &protocols,
+			ErrorLog: listener.ErrorLog(log), Protocols: &protocols,
 			DisableGeneralOptionsHandler: true, // OPTIONS * is for the upstream
 		}
 		if certs != nil {
-			servers[i].TLSConfig = &tls.Config{GetCertificate: certs.get, MinVersion: tls.VersionTLS12}
+			servers[i].TLSConfig = &tls.Config{
+				GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return certs.Get(), nil },
+				MinVersion:     tls.VersionTLS12,
+			}
 		}
 	}
 	// A request or response of the traffic listener can take any time. An admin request
@@ -45,24 +52,13 @@ func newServers(c config, certs *certificates, log *slog.Logger, traffic, admin 
 	return servers
 }
 
-// serverErrors writes the errors of a server to a log. It discards failed TLS handshakes,
-// because anyone who can reach a listener can cause them, at any rate.
-type serverErrors struct{ log *slog.Logger }
-
-func (w serverErrors) Write(line []byte) (int, error) {
-	if !bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
-		w.log.Warn(string(bytes.TrimSuffix(line, []byte("\n"))))
-	}
-	return len(line), nil
-}
-
 // listen serves traffic and admin requests until ctx ends or a listener fails. Then it
 // accepts no new requests, and waits for active requests up to the grace period.
 func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http.Handler) error {
-	var certs *certificates
+	var certs *certificate
 	if c.tlsCert != "" {
 		var err error
-		if certs, err = loadCertificates(c.tlsCert, c.tlsKey, log); err != nil {
+		if certs, err = reload.Certificate(c.tlsCert, c.tlsKey, log); err != nil {
 			return usagef("--tls-cert, --tls-key: %w", err)
 		}
 	}
@@ -73,19 +69,19 @@ func listen(ctx context.Context, c config, log *slog.Logger, traffic, admin http
 		if i == 1 {
 			name, flag, addr = "admin", "--admin-listen", c.adminListen
 		}
-		listener, err := net.Listen("tcp", addr)
+		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			shutdown(servers, 0)
 			return fmt.Errorf("%s: %w", flag, err)
 		}
-		log.Info("listener started", "listener", name, "addr", listener.Addr().String(), "tls", certs != nil)
+		log.Info("listener started", "listener", name, "addr", l.Addr().String(), "tls", certs != nil)
 		servers = append(servers, server)
 		go func() {
 			if certs != nil {
-				errs <- server.ServeTLS(listener, "", "")
+				errs <- server.ServeTLS(l, "", "")
 				return
 			}
-			errs <- server.Serve(listener)
+			errs <- server.Serve(l)
 		}()
 	}
 	var failed error
@@ -117,17 +113,6 @@ func shutdown(servers []*http.Server, grace time.Duration) {
 	}
 }
 
-// isLoopback reports whether only this machine can reach the address.
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	return err == nil && isLoopbackHost(host)
-}
-
-func isLoopbackHost(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
 // onlyLoopbackHosts rejects requests whose Host is not a name or address of this machine.
 // A web page whose name resolves to a loopback address (DNS rebinding) could read the
 // responses otherwise. A browser always sends a Host, so a request without one is served.
@@ -138,7 +123,7 @@ func onlyLoopbackHosts(next http.Handler) http.Handler {
 			host = name
 		}
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-		if host != "" && !isLoopbackHost(host) {
+		if host != "" && !listener.IsLoopbackHost(host) {
 			http.Error(w, "Host: must be localhost or a loopback address, as --admin-listen is", http.StatusForbidden)
 			return
 		}

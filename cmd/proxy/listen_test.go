@@ -148,55 +148,6 @@ func TestListen_TLS(t *testing.T) {
 	assert.NotContains(t, log.String(), "handshake", "anyone could fill the log")
 }
 
-// TestCertificates_InvalidFilesAreReadOnce replaces only the certificate. The handshakes that follow
-// must not parse the files again.
-func TestCertificates_InvalidFilesAreReadOnce(t *testing.T) {
-	t.Parallel()
-	files := testutil.NewCertificates(t)
-	c, err := loadCertificates(files.ServerCert, files.ServerKey, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	valid, err := os.ReadFile(files.ServerCert)
-	require.NoError(t, err)
-	other, err := os.ReadFile(files.ClientCert)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(files.ServerCert, other, 0o600))
-	changed, first := c.reload()
-	require.Error(t, first)
-	assert.True(t, changed)
-	for range 3 {
-		changed, again := c.reload()
-		assert.Same(t, first, again, "read again")
-		assert.False(t, changed)
-	}
-	require.NoError(t, os.WriteFile(files.ServerCert, append(valid, '\n'), 0o600))
-	changed, err = c.reload()
-	require.NoError(t, err)
-	assert.True(t, changed)
-	changed, err = c.reload()
-	require.NoError(t, err)
-	assert.False(t, changed)
-}
-
-// TestCertificates_UnreadableFilesAreReadAgain has the new files unreadable for a while, as without
-// free file descriptors. Nothing tells when that is over.
-func TestCertificates_UnreadableFilesAreReadAgain(t *testing.T) {
-	t.Parallel()
-	files := testutil.NewCertificates(t)
-	c, err := loadCertificates(files.ServerCert, files.ServerKey, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
-	before, _ := c.get(nil)
-	text, err := os.ReadFile(files.ServerKey)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(files.ServerKey, append(text, '\n'), 0o600))
-	c.readFile = func(string) ([]byte, error) { return nil, syscall.EMFILE }
-	_, err = c.reload()
-	require.ErrorIs(t, err, syscall.EMFILE)
-	c.readFile = os.ReadFile
-	after, err := c.get(nil)
-	require.NoError(t, err)
-	assert.NotSame(t, before, after)
-}
-
 // startCommand runs the command in a process of its own, without directives.
 func startCommand(t *testing.T, args ...string) (cmd *exec.Cmd, traffic string, ended <-chan struct{}) {
 	t.Helper()

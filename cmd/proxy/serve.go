@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/classify"
+	"github.com/fleetdial/fleetdial/cmd/internal/listener"
 	"github.com/fleetdial/fleetdial/fleethttp"
 	"github.com/fleetdial/fleetdial/fleetprom"
 	"github.com/fleetdial/fleetdial/fleetslog"
@@ -152,7 +153,7 @@ func (f *fleet) decide(c config, p *proxy) (http.Handler, error) {
 // adminHandler returns the handler of the admin listener.
 func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 	directives, err := fleethttp.AdminHandler(f.store, fleethttp.AdminConfig{
-		Token: c.adminToken, Publisher: f.pub, AllowPlainHTTP: c.adminPlain || isLoopback(c.adminListen),
+		Token: c.adminToken, Publisher: f.pub, AllowPlainHTTP: c.adminPlain || listener.IsLoopback(c.adminListen),
 	})
 	if err != nil {
 		return nil, usagef("--admin-token: %w", err)

@@ -50,7 +50,7 @@ func readVerifyKeys(files []string) (keys []ed25519.PublicKey, err error) {
 // signatures of what they show.
 var checksSignatures = []string{
 	"add", "clear", "diff", "edit", "explain", "extend", "get", "history", "off", "remove", "roll", "rollback", "top",
-	"watch",
+	"ui", "watch",
 }
 
 // checkVerifyKey rejects --verify-key where it has no effect. FLEETDIAL_VERIFY_KEY is for the

@@ -73,7 +73,7 @@ func (a *app) command(getenv func(string) string) *cobra.Command {
 		a.statusCommand(), a.topCommand(), a.waitCommand(), a.historyCommand(), a.rollbackCommand(), a.diffCommand(), a.explainCommand(),
 		a.fleetsCommand(), a.forgetCommand(), a.extendCommand(), a.editCommand(getenv), a.rollCommand(),
 		a.aclCommand(), a.keygenCommand(), a.tokenCommand(getenv), a.demoCommand(), a.benchCommand(),
-		a.conformanceCommand(), a.versionCommand(),
+		a.conformanceCommand(), a.uiCommand(), a.versionCommand(),
 	)
 	shortenHelp(root)
 	checkArgs(root)
@@ -119,7 +119,7 @@ func checkArgs(root *cobra.Command) {
 // explains, so that the help of publish fits on a screen.
 func shortenHelp(root *cobra.Command) {
 	root.InitDefaultHelpFlag()
-	for _, name := range []string{"help", "if-version", "keep-going", "max-ttl", "min-instances", "quiet", "threshold", "version", "wait-timeout"} {
+	for _, name := range []string{"as", "help", "if-version", "keep-going", "max-ttl", "min-instances", "quiet", "threshold", "version", "wait-timeout"} {
 		root.Flags().Lookup(name).Hidden = true
 	}
 	usage := root.UsageTemplate()

@@ -15,6 +15,8 @@ import (
 type target struct {
 	// reads is for a command that reads, and writes for a command that writes.
 	reads, writes string
+	// redis is the part of them that tells the Redis.
+	redis string
 }
 
 // targetOf returns the target of a command line. The URL has no user and no password.
@@ -23,14 +25,8 @@ func (a *app) targetOf(cmd *cobra.Command, getenv func(string) string) (t target
 	if a.fleet != defaultFleet || getenv("FLEETDIAL_FLEET") != "" && given("fleet") {
 		t.reads += " --fleet " + plain.ShellWord(a.fleet)
 	}
-	if given("redis-url") {
-		t.reads += " --redis-url " + plain.ShellWord(a.connection.Server())
-	}
-	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
-		if given(name) {
-			t.reads += fmt.Sprintf(" --%s %s", name, plain.ShellWord(cmd.Flags().Lookup(name).Value.String()))
-		}
-	}
+	t.redis = a.redisFlags(cmd)
+	t.reads += t.redis
 	t.writes = t.reads
 	if given("sign-key") {
 		t.writes += " --sign-key " + plain.ShellWord(cmd.Flags().Lookup("sign-key").Value.String())
@@ -39,4 +35,17 @@ func (a *app) targetOf(cmd *cobra.Command, getenv func(string) string) (t target
 		t.writes += " --verify-key " + plain.ShellWord(strings.Join(a.verifyFiles, ","))
 	}
 	return t
+}
+
+// redisFlags returns the flags of a command line that tell the Redis.
+func (a *app) redisFlags(cmd *cobra.Command) (flags string) {
+	if cmd.Flags().Changed("redis-url") {
+		flags += " --redis-url " + plain.ShellWord(a.connection.Server())
+	}
+	for _, name := range []string{"tls-ca", "tls-cert", "tls-key"} {
+		if cmd.Flags().Changed(name) {
+			flags += fmt.Sprintf(" --%s %s", name, plain.ShellWord(cmd.Flags().Lookup(name).Value.String()))
+		}
+	}
+	return flags
 }

@@ -168,14 +168,18 @@ func (w *watcher) check(now time.Time) error {
 }
 
 // logger returns a logger that writes the warnings of a subscriber to stderr, except with
+// --quiet.
+func (a *app) logger() *slog.Logger { return a.loggerFrom(slog.LevelWarn) }
+
+// loggerFrom returns a logger that writes lines of this level and above to stderr, except with
 // --quiet. Its times are UTC.
-func (a *app) logger() *slog.Logger {
+func (a *app) loggerFrom(level slog.Level) *slog.Logger {
 	var out io.Writer = a.stderr
 	if a.quiet {
 		out = io.Discard
 	}
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{
-		Level: slog.LevelWarn,
+		Level: level,
 		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
 			if attr.Key == slog.TimeKey && len(groups) == 0 {
 				return slog.String(slog.TimeKey, plain.Time(attr.Value.Time()))
