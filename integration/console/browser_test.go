@@ -22,6 +22,7 @@ const startTimeout = 90 * time.Second
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	_ = os.RemoveAll(buildDir())
 	if b, err := sharedBrowser.get(); err == nil && b != nil {
 		if err := b.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,16 +1,20 @@
 package console
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -143,6 +147,61 @@ func TestPage_Allow(t *testing.T) {
 	assert.True(t, failed)
 	assert.NotContains(t, text, "inline style")
 	assert.Contains(t, text, "missing.png")
+}
+
+func TestPage_WaitTimesOut(t *testing.T) {
+	t.Parallel()
+	url := site(t, map[string]string{"/": document(`<p id="p">Text</p>`)})
+	p := NewPage(t)
+	p.Open(url)
+	for name, wait := range map[string]func(*Page){
+		"wait until #p says Other": func(p *Page) { p.WaitText("#p", "Other") },
+		"click on #missing":        func(p *Page) { p.Click("#missing") },
+		"evaluate thrown":          func(p *Page) { Eval[bool](p, "thrown") },
+	} {
+		failed, text := outcome(t, func(t testing.TB) {
+			impatient := &Page{t: t, ctx: p.ctx, patience: 200 * time.Millisecond}
+			wait(impatient)
+		})
+		assert.True(t, failed)
+		assert.Contains(t, text, name)
+	}
+}
+
+func TestBrowser_CloseEndsAllProcesses(t *testing.T) {
+	t.Parallel()
+	b, err := startBrowser()
+	require.NoError(t, err)
+	profile := "--user-data-dir=" + profileOf(t, b)
+	assert.Greater(t, len(processesWith(t, profile)), 2, "the browser and its children")
+	require.NoError(t, b.close())
+	assert.Empty(t, processesWith(t, profile))
+	assert.NoDirExists(t, strings.TrimPrefix(profile, "--user-data-dir="))
+}
+
+// profileOf returns the folder of the profile of a browser.
+func profileOf(t *testing.T, b *browser) string {
+	t.Helper()
+	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", chromedp.FromContext(b.ctx).Browser.Process().Pid))
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(arguments), "--user-data-dir=")
+	require.True(t, ok, "%q", arguments)
+	profile, _, _ := strings.Cut(rest, "\x00")
+	return profile
+}
+
+// processesWith returns the processes that have an argument. Some children of chromium separate
+// their arguments by blanks.
+func processesWith(t *testing.T, argument string) (found []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range files {
+		if arguments, err := os.ReadFile(file); err == nil && bytes.Contains(arguments, []byte(argument)) {
+			found = append(found, string(arguments))
+		}
+	}
+	return found
 }
 
 func TestPage_Axe(t *testing.T) {

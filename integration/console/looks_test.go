@@ -20,7 +20,7 @@ const (
 	Dark  = "dark"
 )
 
-// windows are the sizes of the windows in which the pages are looked at: a telephone, a small
+// windows are the sizes of the windows in which Look shows the pages: a telephone, a small
 // screen and a 4K screen.
 var windows = []struct{ width, height int64 }{{360, 780}, {1280, 800}, {3840, 2160}}
 

@@ -20,6 +20,8 @@ import (
 type Page struct {
 	t   testing.TB
 	ctx context.Context
+	// patience is how long each method waits.
+	patience time.Duration
 
 	mu      sync.Mutex
 	faults  []string // reported by the browser
@@ -41,7 +43,7 @@ func (p *Page) NewTab() *Page {
 
 func newPage(t testing.TB, parent context.Context, opts ...chromedp.ContextOption) *Page {
 	t.Helper()
-	p := &Page{t: t}
+	p := &Page{t: t, patience: within}
 	ctx, cancel := chromedp.NewContext(parent, append(opts, chromedp.WithListener(p.listen))...)
 	p.ctx = ctx
 	t.Cleanup(func() {
@@ -60,7 +62,7 @@ func newPage(t testing.TB, parent context.Context, opts ...chromedp.ContextOptio
 // within calls do with a deadline.
 func (p *Page) within(operation string, do func(context.Context) error) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, within)
+	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
 	defer cancel()
 	if err := do(ctx); err != nil {
 		p.t.Fatalf("%s: %v", operation, err)
