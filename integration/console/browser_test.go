@@ -22,13 +22,13 @@ const startTimeout = 90 * time.Second
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	_ = os.RemoveAll(buildDir())
 	if b, err := sharedBrowser.get(); err == nil && b != nil {
 		if err := b.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
 	}
+	_ = os.RemoveAll(scratch())
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -72,6 +72,15 @@ func (l *lazyBrowser) get() (*browser, error) {
 	return l.b, l.err
 }
 
+// scratch returns a folder of all tests, which TestMain removes.
+var scratch = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "fleetdial-console-")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
+
 // command returns the path of a program. The error names the command that installs its package.
 func command(program, debianPackage string) (path string, err error) {
 	// Debian's nginx is in /usr/sbin, which the PATH of a user may lack.
@@ -95,7 +104,8 @@ func startBrowser() (*browser, error) {
 	var allocator context.Context
 	allocator, b.stop = chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // the sandbox needs rights that containers lack
+		chromedp.Env("HOME="+scratch()), // chromium leaves files there, besides its profile
+		chromedp.NoSandbox,              // the sandbox needs rights that containers lack
 		chromedp.DisableGPU,
 		chromedp.Flag("lang", "en-US"),
 		chromedp.Flag("font-render-hinting", "none"), // the same glyphs at every size

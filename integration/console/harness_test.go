@@ -285,6 +285,20 @@ func TestPage_Profiles(t *testing.T) {
 	assert.Empty(t, Eval[string](other, "document.cookie"), "each page has its own profile")
 }
 
+func TestPage_Cost(t *testing.T) {
+	t.Parallel()
+	const size = 50_000
+	style := "/*" + strings.Repeat("x", size) + "*/"
+	url := site(t, map[string]string{"/": document(``, `<link rel="stylesheet" href="/long.css">`), "/long.css": style})
+	p := NewPage(t)
+	p.Open(url)
+	received, took := p.Cost()
+	assert.Greater(t, received, int64(size))
+	assert.Less(t, received, int64(size+5_000))
+	assert.Greater(t, took, time.Millisecond)
+	assert.Less(t, took, within)
+}
+
 func TestPage_Look(t *testing.T) {
 	t.Parallel()
 	url := site(t, map[string]string{

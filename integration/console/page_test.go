@@ -132,6 +132,25 @@ func (p *Page) Text(selector string) string {
 	return Eval[string](p, "document.querySelector("+quote(selector)+").innerText")
 }
 
+// Cost returns how many bytes the browser has received for the page and its files, compressed and
+// with headers, and how long it took until the page had loaded.
+func (p *Page) Cost() (bytes int64, took time.Duration) {
+	p.t.Helper()
+	p.Wait("the page has loaded", `performance.getEntriesByType("navigation")[0].loadEventEnd`)
+	cost := Eval[struct {
+		Bytes        int64
+		Milliseconds float64
+	}](p, `(() => {
+		const page = performance.getEntriesByType("navigation")[0];
+		const files = performance.getEntriesByType("resource");
+		return {
+			Bytes: [page, ...files].reduce((sum, entry) => sum + entry.transferSize, 0),
+			Milliseconds: page.loadEventEnd,
+		};
+	})()`)
+	return cost.Bytes, time.Duration(cost.Milliseconds * float64(time.Millisecond))
+}
+
 // Count returns the number of elements of a CSS selector.
 func (p *Page) Count(selector string) int {
 	p.t.Helper()

@@ -123,7 +123,7 @@ func (p *process) waitOutput(expression *regexp.Regexp) (found string) {
 // publishCommand builds the command publish, once, and returns its path. The command has the race
 // detector if the test has it.
 var publishCommand = sync.OnceValues(func() (path string, err error) {
-	path = filepath.Join(buildDir(), "publish")
+	path = filepath.Join(scratch(), "publish")
 	build := exec.Command("go", "build", "-o", path, "./cmd/publish")
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		build.Args = slices.Insert(build.Args, 2, "-race")
@@ -133,15 +133,6 @@ var publishCommand = sync.OnceValues(func() (path string, err error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil
-})
-
-// buildDir returns the folder of built commands, which TestMain removes.
-var buildDir = sync.OnceValue(func() string {
-	dir, err := os.MkdirTemp("", "fleetdial-console-")
-	if err != nil {
-		panic(err)
-	}
-	return dir
 })
 
 // publish runs the command publish to its end, and returns what it printed.
