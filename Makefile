@@ -1,7 +1,8 @@
 # make check             formatting, vet, staticcheck, standard words, go.mod
 # make test              all tests with the race detector, on real redis-server processes; installs what it needs
-# make test-integration  tests with other people's clients, parsers and servers (etcd), and with an earlier build from
-#                        the history of the repository; installs what it needs
+# make test-integration  tests with other people's clients, parsers and servers (etcd), with a browser and a reverse
+#                        proxy (chromium, nginx), and with an earlier build from the history of the repository;
+#                        installs what it needs
 # make test-ha           those of make test with more than one server: Sentinel, replicas, Cluster
 # make stress            all tests repeatedly on a busy machine, for STRESS, to find flaky tests
 # make soak              a fleet under random faults for SOAK
@@ -81,12 +82,13 @@ fuzz:
 	done
 
 # The tests need redis-server and python3, and the race detector a C compiler. The tests of
-# integration also need etcd.
+# integration also need etcd, chromium and nginx. Debian's nginx is in /usr/sbin, which the
+# PATH of a user may lack.
 needs: COMMANDS = redis-server python3
-needs-integration: COMMANDS = redis-server python3 etcd
+needs-integration: COMMANDS = redis-server python3 etcd chromium nginx
 
 needs needs-integration:
-	@missing=""; \
+	@PATH="$$PATH:/usr/sbin"; missing=""; \
 	for command in $(COMMANDS); do \
 		command -v $$command >/dev/null && continue; \
 		case $$command in etcd) missing="$$missing etcd-server";; *) missing="$$missing $$command";; esac; \
