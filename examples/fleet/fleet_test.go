@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -29,6 +31,8 @@ var (
 	proxyAt = regexp.MustCompile(`proxy-\d at (http://\S+),`)
 	redisAt = regexp.MustCompile(`Redis at (redis://\S+)`)
 
+	consoleAt = regexp.MustCompile(`http://\S+/signin\?token=\S+`)
+
 	processID = regexp.MustCompile(`process_id:(\d+)`)
 )
 
@@ -39,7 +43,7 @@ func startFleet(t *testing.T) (out *testutil.Buffer, stop func() error) {
 	out = &testutil.Buffer{}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, out, true) }()
+	go func() { ended <- run(ctx, out, true, 0) }()
 	stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
@@ -60,6 +64,30 @@ func buildPublish(t *testing.T) string {
 	output, err := exec.Command("go", "build", "-o", publish, "./cmd/publish").CombinedOutput()
 	require.NoError(t, err, string(output))
 	return publish
+}
+
+// TestFleet_ConsoleShowsProxies opens the link that the console prints.
+func TestFleet_ConsoleShowsProxies(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	t.Chdir(root)
+	out, _ := startFleet(t)
+	testutil.Eventually(t, time.Minute, "the console prints its link", func() bool { return consoleAt.MatchString(out.String()) })
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{}, Jar: jar}
+	defer client.CloseIdleConnections()
+	link := consoleAt.FindString(out.String())
+	testutil.Eventually(t, time.Minute, "the console shows the proxies", func() bool {
+		resp, err := client.Get(link)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode, string(page))
+		link = resp.Request.URL.String()
+		return strings.Contains(string(page), "proxy-3")
+	})
 }
 
 // sendRound sends one request of each tenant to each proxy in the output of the fleet. It

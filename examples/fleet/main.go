@@ -1,5 +1,5 @@
-// Command fleet runs a redis-server, an upstream and three proxies in one terminal, until
-// Ctrl-C. It needs Go and redis-server, but not Docker. Run the command in the root
+// Command fleet runs a redis-server, an upstream, three proxies and the console in one terminal,
+// until Ctrl-C, and sends the proxies requests of two tenants. It needs Go and redis-server, but not Docker. Run the command in the root
 // directory of the project.
 //
 //	go run ./examples/fleet
@@ -28,24 +28,25 @@ import (
 const proxies = 3
 
 func main() {
-	free := flag.Bool("free-ports", false, "free ports instead of 6390, 9200 and 8080 to 8101 (default false)")
+	free := flag.Bool("free-ports", false, "free ports instead of 6390, 9200, 8080 to 8101 and 8400 (default false)")
+	rate := flag.Int("requests", 6, "requests per second that the fleet sends to its proxies, 0 for none")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *free); err != nil {
+	if err := run(ctx, os.Stdout, *free, *rate); err != nil {
 		log.Fatal(err)
 	}
 }
 
 // run starts the processes. It stops all of them when ctx ends or one process ends, except
 // Redis, which it starts again.
-func run(ctx context.Context, out io.Writer, free bool) (err error) {
+func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 	dir, err := os.MkdirTemp("", "fleetdial")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, pkg := range []string{"cmd/proxy", "examples/upstream"} {
+	for _, pkg := range []string{"cmd/proxy", "cmd/publish", "examples/upstream"} {
 		build := exec.CommandContext(ctx, "go", "build", "-o", dir+"/", "./"+pkg)
 		build.Stdout, build.Stderr = out, out
 		if err := build.Run(); err != nil {
@@ -53,14 +54,15 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 		}
 	}
 	ports := portsOf(free)
-	f := &fleet{out: out, ended: make(chan error, proxies+2)}
+	f := &fleet{out: out, ended: make(chan error, proxies+3)}
 	defer f.stop()
-	redis, upstream := ports(6390), ports(9200)
+	redis, upstream, console := ports(6390), ports(9200), ports(8400)
 	steps := [][]string{
 		{"redis", "redis-server", "--port", port(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", dir},
 		{"upstream", filepath.Join(dir, "upstream"), "-listen", upstream},
 	}
-	var addresses, first string // first is the address of proxy-1
+	var addresses string
+	var targets []string // the addresses of the proxies
 	awaited := []string{redis, upstream}
 	for i := range proxies {
 		traffic, admin := ports(8080+10*i), ports(8081+10*i)
@@ -68,9 +70,10 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 		steps = append(steps, []string{
 			name, filepath.Join(dir, "proxy"), "--instance", name, "--upstream", "http://" + upstream,
 			"--redis-url", "redis://" + redis, "--listen", traffic, "--admin-listen", admin,
+			"--label", fmt.Sprintf("zone=%c", 'a'+i),
 		})
 		awaited = append(awaited, traffic, admin)
-		first = cmp.Or(first, traffic)
+		targets = append(targets, traffic)
 		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s\n", name, traffic, admin)
 	}
 	for i, step := range steps {
@@ -87,7 +90,18 @@ func run(ctx context.Context, out io.Writer, free bool) (err error) {
 		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
 		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
 		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
-		"proxy-1 then prints a record of the request here, and no record of other tenants\n", addresses, redis, redis, first)
+		"proxy-1 then prints a record of the request here, and no record of other tenants\n"+
+		"or open the link of the console, which follows, in a browser\n", addresses, redis, redis, targets[0])
+	err = f.start("console", false, filepath.Join(dir, "publish"),
+		"ui", "--allow-publish", "--listen", console, "--redis-url", "redis://"+redis)
+	if err != nil {
+		return err
+	}
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	requests.Go(func() { send(ctx, targets, rate) })
 	select {
 	case <-ctx.Done():
 		return nil
