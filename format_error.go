@@ -10,24 +10,25 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// FormatError is returned by [Publisher.Publish] and its siblings if the set needs a format that
-// a live instance does not read. A live instance is one that the roster does not show as
-// InstanceGone. Nothing was written. PublishOptions.AnyFormat disables the check.
+// FormatError is returned by [Publisher.Publish], [Publisher.Update] and
+// [Publisher.Rollback] if the set needs a format that a live instance does not read. An
+// instance is live unless the roster shows it as InstanceGone. Nothing was written.
+// PublishOptions.AnyFormat disables the check.
 type FormatError struct {
 	// Format is the lowest format that can express the set.
 	Format int
-	// Instances are the live instances that are not known to read the format, in the order of
-	// their names.
+	// Instances are the live instances of which no report says that they read the format,
+	// in the order of their names.
 	Instances []FormatInstance
-	// Err is why Redis does not show the roster. It is nil if the roster was read.
+	// Err is the reason why the roster cannot be read. It is nil if the roster was read.
 	Err error
 }
 
-// FormatInstance is an instance in a [FormatError].
+// FormatInstance is one instance of a [FormatError].
 type FormatInstance struct {
 	Name string
-	// MaxFormat is the highest format that the instance reads, 1 for older builds. It is 0 if
-	// the report of the instance is missing or cannot be read.
+	// MaxFormat is the highest format that the instance reads, 1 for older builds. It is
+	// 0 if the report of the instance is missing or cannot be read.
 	MaxFormat int
 }
 

@@ -13,44 +13,49 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// InstanceState says how an instance stands to the current revision.
+// InstanceState is how an instance stands to the current revision.
 type InstanceState string
 
 const (
 	// InstanceSynced has applied the current revision, and follows the key.
 	InstanceSynced InstanceState = "SYNCED"
-	// InstancePending follows the key, but had not applied the current revision when it last
-	// reported. That is normal for a moment after a publish: see PublisherConfig.PendingTime.
+	// InstancePending follows the key, but had not applied the current revision when it
+	// last reported. That is normal for a moment after a publish: see
+	// PublisherConfig.PendingTime.
 	InstancePending InstanceState = "PENDING"
-	// InstanceStale has applied another revision or another value of the same id, cannot tell
-	// whether its revision is the current one, or its report is missing or cannot be read.
+	// InstanceStale has applied another revision, or another value under the same id. An
+	// instance that does not know what the key holds, and an instance whose report is
+	// missing or cannot be read, are InstanceStale too.
 	InstanceStale InstanceState = "STALE"
 	// InstanceRejected has rejected the current revision.
 	InstanceRejected InstanceState = "REJECTED"
 	// InstanceNever has not applied any revision.
 	InstanceNever InstanceState = "NEVER"
-	// InstanceGone has vanished without leaving, or hangs: it has not been heard of for three of
-	// its report intervals.
+	// InstanceGone has not reported for three of its report intervals, and has not
+	// removed itself from the roster: it has crashed, hangs or cannot reach Redis.
 	InstanceGone InstanceState = "GONE"
 )
 
 // Instance is one row of a [Roster].
 type Instance struct {
-	// Name is the instance's name, and State how it stands to the current revision.
-	Name  string
+	// Name is the name under which the instance reports.
+	Name string
+	// State is how the instance stands to the current revision.
 	State InstanceState
-	// LastSeen is when the instance last reported, by the clock of Redis. It is zero if the roster
-	// holds only times that are more than a minute ahead of that clock, which are forged.
+	// LastSeen is when the instance last reported, by the clock of Redis. Times that are
+	// more than a minute ahead of that clock are forged, and are ignored. LastSeen is
+	// zero if there is no other time.
 	LastSeen time.Time
-	// Report is what the instance last reported. The roster keeps it for an hour, also if the
-	// instance is gone. It is nil if it cannot be read, or if Redis has evicted it. A forged report
-	// spoils its own row and no other.
+	// Report is the last report of the instance. Redis keeps the report for an hour, also
+	// if the instance is gone. Report is nil if the report cannot be read, or if Redis
+	// has evicted it. A forged report affects no other row.
 	Report *Report
-	// Err is why the report cannot be read or the instance is stale, if there is a reason.
+	// Err is the reason why the report cannot be read or why the instance is stale, if
+	// the reason is known.
 	Err error
-	// Shared is a name that this instance and another one use, empty if no other instance that
-	// is not gone uses its name. Both rows have it: the one of that name, and the one that moved
-	// aside, see SubscriberConfig.Instance.
+	// Shared is the configured name of the instance if another live instance has the same
+	// name, and otherwise empty. Both rows have it: the row of that name, and the row of
+	// the instance that reports under another name. See SubscriberConfig.Instance.
 	Shared string
 
 	scored time.Time // when it was last seen by the sorted set

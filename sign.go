@@ -11,17 +11,17 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// KeyID returns the id of a key: the first 16 hex digits of the SHA-256 of the public key's 32
+// KeyID returns the id of a public key: the first 16 hex digits of the SHA-256 of its 32
 // bytes.
 func KeyID(key ed25519.PublicKey) string { return wire.KeyID(key) }
 
-// ParseVerifyKeys returns the Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
-// or more blocks of type PUBLIC KEY (RFC 8410), as publish keygen and openssl write them. The
-// error says which block is not valid.
+// ParseVerifyKeys reads Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
+// or more blocks of type PUBLIC KEY (RFC 8410). The command publish keygen and openssl
+// write such blocks. The error names the block that is not valid.
 func ParseVerifyKeys(text []byte) ([]ed25519.PublicKey, error) { return wire.ParseVerifyKeys(text) }
 
-// ParseSignKey returns the Ed25519 private key in PEM, for PublisherConfig.SignKey: one block of
-// type PRIVATE KEY (PKCS #8). No part of the text is in an error.
+// ParseSignKey reads an Ed25519 private key in PEM, for PublisherConfig.SignKey: one
+// block of type PRIVATE KEY (PKCS #8). The error contains no part of the text.
 func ParseSignKey(text []byte) (ed25519.PrivateKey, error) { return wire.ParseSignKey(text) }
 
 // encode returns the bytes of a revision, with its signature if the publisher signs, which it

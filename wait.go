@@ -12,41 +12,42 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// NoMinimum as WaitOptions.MinInstances accepts an empty roster.
+// NoMinimum is a value of WaitOptions.MinInstances. It accepts an empty roster.
 const NoMinimum = -1
 
-// WaitOptions say what [Publisher.Wait] waits for. The zero value waits for every instance of
-// the roster, and at least one.
+// WaitOptions are the options of [Publisher.Wait]. With the zero value, Wait waits for
+// every instance of the roster, and for at least one.
 type WaitOptions struct {
-	// Threshold is the share of the roster that must have the revision, above 0 to 1; the
-	// default is 1.
+	// Threshold is the share of the instances that must have the revision, more than 0
+	// and at most 1; the default is 1.
 	Threshold float64
-	// MinInstances is the least number of instances that must have it, including those that
-	// joined after the roster was taken; the default is 1.
+	// MinInstances is the least number of instances that must have the revision,
+	// including instances that joined after the roster was taken; the default is 1.
 	MinInstances int
-	// KeepGoing goes on after an instance has rejected the revision, until all others have
-	// answered.
+	// KeepGoing continues to wait after an instance has rejected the revision, until
+	// every other instance has applied or rejected it.
 	KeepGoing bool
 	// Progress, if not nil, is called after each reading of the roster, on the goroutine of Wait.
 	Progress func(WaitStatus)
 }
 
-// WaitStatus tells how far a revision has come.
+// WaitStatus is the progress of a revision in the fleet.
 type WaitStatus struct {
-	// Version is that of the revision, and Overtaken that of a newer one that the key holds by
-	// now, 0 if there is none.
+	// Version is the version of the revision. Overtaken is the version of the newer revision
+	// that the key holds, 0 if there is none.
 	Version, Overtaken int64
-	// Expected is how many instances are waited for, and Applied how many of them have the
-	// revision, or a newer one.
+	// Expected is the number of instances that Wait waits for. Applied is the number of these
+	// instances that have applied the revision or a newer revision.
 	Expected, Applied int
-	// Joined is how many that joined later have it. They are counted only if MinInstances asks
-	// for more than the roster has.
+	// Joined is the number of instances that joined after the roster was taken, and that have
+	// the revision. They are counted only if the roster has fewer than MinInstances.
 	Joined int
-	// Rejected are those that rejected the revision, and Pending those that have not answered.
+	// Rejected are the instances that have rejected the revision. Pending are the instances
+	// that have neither applied nor rejected the revision.
 	Rejected, Pending []Instance
-	// Left are those that left the fleet meanwhile, and Gone those that are InstanceGone, since
-	// before Wait began or since. They are not expected: nobody knows whether those in Gone will
-	// apply the revision. An instance of Gone that reports again is expected again.
+	// Left are the instances that have left the fleet since Wait began. Gone are the
+	// instances that are InstanceGone. Expected does not count either of them. An instance
+	// in Gone that reports again is expected again.
 	Left, Gone []Instance
 	// Elapsed is the time since Wait began.
 	Elapsed time.Duration
@@ -79,16 +80,18 @@ type wait struct {
 	status WaitStatus
 }
 
-// Wait follows a revision until the instances of the roster have applied it, or a newer one.
-// The roster is best taken before the revision is published. Instances that are gone are not
-// waited for, but WaitStatus.Gone names them. Wait reads the roster 50 times a second at first,
-// and 4 times later. If rev has no ID, any revision of that version counts.
+// Wait waits until the instances of the roster have applied the revision or a newer
+// revision. Take the roster before the revision is published. Wait does not wait for
+// instances that are gone, but WaitStatus.Gone names them. Wait reads the reports 50
+// times a second at first, and 4 times a second later. If rev has no ID, Wait accepts any
+// revision with the Version of rev.
 //
-// The status is valid with any error: [ErrNoInstances] if the roster has no instance that is not
-// gone, [ErrRejected], [ErrRevisionLost], [ErrWaitIncomplete], ctx's error if it was cancelled,
-// or an error of Redis. Wait returns ErrWaitIncomplete at ctx's deadline, and as soon as every
-// instance that it waits for is gone, unless MinInstances is more than 1. While Redis cannot be
-// reached, Wait tries again.
+// The error is [ErrNoInstances] if the roster has no instance that is not gone. The error
+// wraps [ErrRejected], [ErrRevisionLost] or [ErrWaitIncomplete], or is the error of ctx
+// if ctx was cancelled, or an error of Redis. While Redis cannot be reached, Wait tries
+// again. At the deadline of ctx, the error wraps ErrWaitIncomplete. Unless MinInstances
+// is more than 1, Wait also returns that error as soon as every instance that it waits
+// for is gone. The status is valid with any error.
 func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
 	w := &wait{
 		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
