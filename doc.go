@@ -103,8 +103,9 @@
 //
 // The error of a publish tells whether something was written. If the error wraps
 // [ErrOutcomeUnknown], the revision may be published. If a revision is returned with an
-// error, the revision is published, but its announcement may have failed. The instances
-// then apply the revision at their next resync. After any other error, nothing was written.
+// error, the revision is published, but its announcement or its entry in the history may
+// have failed. The instances apply the revision at their next resync at the latest. After
+// any other error, nothing was written.
 // An error that wraps [ErrUnavailable] says that Redis cannot be reached or denies access.
 //
 // # Signing

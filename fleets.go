@@ -80,8 +80,9 @@ func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []
 func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.Exists(ctx) }
 
 // Forget removes the fleet's key, history and roster, if the current revision still has
-// the ID of current. Pass the zero Revision if the key is missing, empty or unreadable.
-// For a fleet that does not exist, Forget returns nil.
+// the ID of current. Pass the revision that [Publisher.Current] returned, also if it
+// returned an error because the key is missing or unreadable. For a fleet that does not
+// exist, Forget returns nil.
 //
 // The error wraps [ErrInstancesLive] if an instance follows the fleet. The error is a
 // *[ConflictError] if there is another current revision. After these errors, and after

@@ -187,8 +187,9 @@ func (p *Publisher) Current(ctx context.Context) (Revision, error) {
 // so that nothing is published twice. If the outcome stays unknown, the error wraps
 // [ErrOutcomeUnknown] and the last error.
 //
-// If Redis denied a command after the write, such as PUBLISH, Publish returns the
-// revision with the error. After any other error, nothing was written.
+// If Redis executed the write, but rejected a command after it, such as LPUSH to the history
+// or PUBLISH, Publish returns the revision with the error. After any other error, nothing
+// was written.
 //
 // If a replica answers, because the master was demoted, Publish closes the connection and
 // tries again for up to three seconds.
