@@ -35,8 +35,8 @@
 //
 // [Subscriber.OnChange] calls a listener for each revision that the Subscriber applies.
 // [Subscriber.Status] returns the state, the revision and the counters. A Subscriber also
-// reports its status to the roster of the fleet in Redis. A program that reloads its
-// configuration keeps its Subscriber with [Shared].
+// reports its status to the roster, which is the list of the fleet's instances in Redis. A
+// program that reloads its configuration keeps its Subscriber with [Shared].
 //
 // # Publishing
 //
@@ -76,8 +76,8 @@
 // Expiries count on the clock of Redis, because the clocks of proxies differ. A Subscriber
 // measures that clock with its fetches, and counts on the monotonic clock of its process
 // between two measurements. A measurement is uncertain by its round trip, and a directive
-// ends early by that time, never late. SubscriberConfig.SnapshotFile describes the one case
-// in which no clock on the machine tells how much time has passed.
+// ends early by up to that time, never late. The comment of SubscriberConfig.SnapshotFile
+// describes the one exception: no clock of a machine counts while the machine is off.
 //
 // A TTL in a publish body counts from the time that is passed to [ParseSet]. Pass the clock
 // of Redis, which [Publisher.Now] returns. The sets of NewSet and ParseSet themselves count

@@ -66,9 +66,9 @@ type formats struct {
 	err       error // why Redis does not show the roster
 }
 
-// errFormatsUnknown ends an attempt whose set needs a higher format than 1, before the roster was
-// read. The roster is read outside of the transaction, because the transaction has one
-// connection, and the client may have no other.
+// errFormatsUnknown ends an attempt whose set needs a higher format than 1 if the roster
+// has not been read yet. The roster is read outside of the transaction, because the
+// transaction uses one connection, and the client may have no other.
 var errFormatsUnknown = errors.New("the formats that the fleet reads are not known")
 
 // checkFormat returns a *FormatError if a live instance does not read the format of the set.
@@ -93,7 +93,9 @@ func (t *transaction) checkFormat(set *Set) error {
 	return out
 }
 
-// readFormats reads the roster. Its error says that Redis does not serve.
+// readFormats reads the formats of the live instances from the roster. The error wraps
+// ErrUnavailable if Redis cannot be reached. If the roster cannot be read for another
+// reason, checkFormat returns that reason.
 func (t *transaction) readFormats(ctx context.Context) error {
 	roster, err := t.publisher.Roster(ctx)
 	if errors.Is(err, ErrUnavailable) && !redisstore.IsDenied(err) {

@@ -22,7 +22,7 @@ type HistoryEntry struct {
 // PublisherConfig.History sets how many revisions the history keeps, 20 by default.
 func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 	var entries []HistoryEntry
-	// One after another, because each may be as large as a value can be.
+	// The entries are read one by one, because each may have MaxValueBytes.
 	for i := range MaxHistory {
 		value, found, err := p.client.HistoryValue(ctx, i)
 		if err != nil || !found {

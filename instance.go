@@ -86,7 +86,7 @@ var (
 	errReportMissing = errors.New("its report is missing: Redis may have evicted it (see maxmemory-policy)")
 )
 
-// judge sets when an instance was last seen, and how it stands to the current revision.
+// judge sets the State of an instance, its LastSeen and its Err.
 func (r *Roster) judge(in *Instance) {
 	r.see(in)
 	in.State = r.stateOf(in)
@@ -101,8 +101,8 @@ func (r *Roster) judge(in *Instance) {
 	}
 }
 
-// see sets LastSeen to the later of what the sorted set and the report say, except times ahead
-// of the clock of Redis.
+// see sets LastSeen to the later of the times in the sorted set and in the report. Times
+// ahead of the clock of Redis are ignored.
 func (r *Roster) see(in *Instance) {
 	in.LastSeen = time.Time{}
 	times := []time.Time{in.scored}
@@ -116,7 +116,7 @@ func (r *Roster) see(in *Instance) {
 	}
 }
 
-// isGone reports whether an instance has not been heard of for three report intervals.
+// isGone reports whether an instance has not reported for three report intervals.
 func (r *Roster) isGone(in *Instance) bool {
 	every := r.every
 	if in.Report != nil {
@@ -129,7 +129,7 @@ func (r *Roster) isGone(in *Instance) bool {
 	return since.IsZero() || r.Now.Sub(since) > report.Silence(cmp.Or(every, DefaultReportInterval))
 }
 
-// isSilent is isGone for an instance that was not judged yet.
+// isSilent is isGone for an instance that judge has not been called for.
 func (r *Roster) isSilent(in *Instance) bool {
 	r.see(in)
 	return r.isGone(in)
@@ -156,9 +156,10 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 	return InstanceStale
 }
 
-// isRejectedBy reports whether an instance has rejected the current revision. A build that does
-// not know the format of a value reports neither its version nor its id. It has rejected the
-// current revision if it has rejected a value since that was published.
+// isRejectedBy reports whether an instance has rejected the current revision. A build
+// that does not know the format of a value reports neither its version nor its id. Such
+// an instance has rejected the current revision if it has rejected a value after the
+// current revision was published.
 func (r *Roster) isRejectedBy(rep *Report) bool {
 	j := rep.Rejected
 	if j == nil || rep.State != StateRejected {
@@ -167,8 +168,8 @@ func (r *Roster) isRejectedBy(rep *Report) bool {
 	return j.ID == r.ID || j.ID == "" && j.Version == 0 && r.Version > 0 && !j.At.Before(r.PublishedAt)
 }
 
-// follows reports whether an instance in the state hears of the next revision. Before that
-// revision, the key may have been missing, or may have held a value that the instance rejected.
+// follows reports whether an instance in the state receives the next revision. The states
+// StateMissing and StateRejected are those of the key before that revision.
 func follows(s State) bool {
 	return s == StateLive || s == StateEmpty || s == StateMissing || s == StateRejected
 }
@@ -180,15 +181,15 @@ func (cfg *PublisherConfig) pendingTime() time.Duration {
 	return cmp.Or(cfg.PendingTime, DefaultPendingTime)
 }
 
-// isRecent reports whether the current revision was published within the last moments.
+// isRecent reports whether the current revision was published within the pending time.
 func (r *Roster) isRecent() bool {
 	age := r.Now.Sub(r.PublishedAt)
 	return r.Version > 0 && 0 <= age && age < r.pendingTime
 }
 
-// longestInterval returns the longest report interval of the reports that can be read, for the
-// instances whose reports are missing. A forged interval counts for no more than the time for
-// which the roster remembers.
+// longestInterval returns the longest report interval in the reports, for the instances
+// whose reports are missing. A report interval counts at most a quarter of the time for
+// which the roster keeps an instance, because the report may be forged.
 func longestInterval(instances []Instance) (longest time.Duration) {
 	for i := range instances {
 		if rep := instances[i].Report; rep != nil {
@@ -224,8 +225,8 @@ func (r *Roster) find(name string) (*Instance, bool) {
 	return &r.Instances[i], true
 }
 
-// differs reports whether an instance has applied another value than the key's, as far as the
-// digests tell.
+// differs reports whether an instance has applied a value that is not the value of the
+// key. If a digest is missing, the values count as equal.
 func (r *Roster) differs(a *Applied) bool {
 	return r.Digest != "" && a.Digest != "" && r.Digest != a.Digest
 }

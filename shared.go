@@ -87,10 +87,11 @@ func (s *Shared) Subscribe(ctx context.Context, url string, cfg SubscriberConfig
 	if err := same.check(); err != nil { // fills in the defaults
 		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
 	}
-	// The default name is another one for each call, and each Logger is its own.
+	// check has set the Instance to a name that is different in each call. Loggers are not
+	// compared.
 	same.Instance, same.Logger = cfg.Instance, nil
 	same.Fleet = cmp.Or(same.Fleet, redisstore.DefaultFleet)
-	// None is written in two ways. For Capabilities, the two mean different things.
+	// A nil and an empty value mean the same, except for Capabilities.
 	if len(same.Labels) == 0 {
 		same.Labels = nil
 	}

@@ -11,6 +11,7 @@ import (
 //	type State string
 type State = wire.State
 
+// The states.
 const (
 	// StateLive means that the key holds the set in force.
 	StateLive = wire.StateLive
@@ -31,6 +32,7 @@ const (
 //	type Source string
 type Source = wire.Source
 
+// The sources.
 const (
 	// SourceStart means that nothing has been applied yet. The set is empty.
 	SourceStart = wire.SourceStart
@@ -47,6 +49,7 @@ const (
 //	type RejectReason string
 type RejectReason = wire.RejectReason
 
+// The reasons.
 const (
 	// RejectTooLarge is for a value that is larger than SubscriberConfig.MaxBytes.
 	RejectTooLarge = wire.RejectTooLarge
@@ -117,7 +120,7 @@ type Histogram = histogram.Histogram
 //		Digest          string        // the first 16 hex digits of the SHA-256 of the value that was applied
 //		AppliedAt       time.Time     // when the revision was applied; zero before the first
 //		Rejected        *Rejection    // the last value rejected since then, nil if there is none
-//		Err             error         // why the state is neither live nor empty, nil if the state is
+//		Err             error         // why the state is neither live nor empty; nil if it is one of these
 //		ClockOffset     time.Duration // how far the clock of Redis is ahead, within half a round trip
 //		LastSync        time.Time     // when the key was last read, also if the value was rejected
 //		AnnounceToApply Histogram     // the times from the arrival of an announcement to the apply

@@ -2,9 +2,9 @@ package fleetdial
 
 import "github.com/fleetdial/fleetdial/internal/store"
 
-// Store holds the current set of directives. Code that decides on requests with a Store
-// needs no Redis in a test or on a single instance, because a [Subscriber], a [Memory]
-// and the result of [Static] are Stores.
+// Store holds the current set of directives. A [Subscriber] is a Store that follows a
+// fleet. A [Memory] and the result of [Static] are Stores that need no Redis, for a test
+// or a single instance.
 //
 //	type Store interface {
 //		Load() *Set

@@ -90,8 +90,8 @@ type SubscriberConfig struct {
 	// printable ASCII without spaces. The default is the host name, the process id and a
 	// random suffix, so that each Subscriber has a different name. If two Subscribers
 	// have the same name, the later one reports under the name. The other one reports
-	// under the name, "~" and six hex digits, and logs that once. The roster marks both:
-	// see Instance.Shared.
+	// under the name with "~" and six hex digits added, and logs that once. The roster
+	// marks both: see Instance.Shared.
 	Instance string
 	// Labels describe the instance, for operators and for directives with Instances, such
 	// as its zone or build: at most 16, with names of 1 to 64 bytes and values of up to
