@@ -14,29 +14,30 @@ import (
 // wrong, one that disagrees with it, and one that decides between them.
 const clockReadings = 3
 
-// Clock counts expiries on the clock of a store's server, for a [Store] of one's own. A set
-// that [NewSet] or [DecodeRevision] returns counts its expiries on the wall clock of this
-// machine. If that clock is an hour behind, the directives end an hour late. A set that Anchor
-// returns counts its expiries on the server's clock, which Read measures, and on the monotonic
-// clock of this process between two measurements.
+// Clock counts expiries on the clock of a server, for a [Store] of one's own. A set that
+// [NewSet] or [DecodeRevision] returns counts its expiries on the wall clock of this
+// machine. If that clock is an hour behind, the directives end an hour late. A set that
+// Anchor returns counts its expiries on the server's clock, which Read measures, and on
+// the monotonic clock of this process between two measurements.
 //
 // A store calls Read before its first set, and then periodically, for example every 30
-// seconds. After each Read, and for each set that it receives, it replaces the set that Load
-// returns with the result of Anchor:
+// seconds. After each Read, and for each set that it receives, the store replaces the set
+// that its Load returns with the result of Anchor:
 //
 //	if err := clock.Read(func() (time.Time, error) { return server.Time(ctx) }); err != nil {
 //		log.Warn("the clock of the server cannot be read", "err", err)
 //	}
 //	memory.Publish(clock.Anchor(rev.Set))
 //
-// No clock extends a directive. If a set replaces another, a directive with the same id and
-// expiry in both ends no later than it did in the earlier set, whatever the clocks show since.
-// A clock that turns out to be further ahead ends directives earlier. A directive that was
-// anchored before a second reading confirmed the clock can get time back, up to its expiry by
-// the confirmed clock.
+// No reading of a clock extends a directive. If a set replaces another set, a directive
+// with the same id and expiry in both ends no later than in the earlier set, whatever the
+// clocks have shown since. If a clock turns out to be further ahead, directives end
+// earlier. There is one exception: if a second reading corrects the first reading of the
+// clock, a directive that was anchored between the two can get time back, up to its
+// expiry by the corrected clock.
 //
-// The zero Clock works. Until the first successful Read, it counts on the wall clock of this
-// machine. A Clock is safe for concurrent use and must not be copied.
+// The zero Clock is ready to use. Until the first successful Read, it counts on the wall
+// clock of this machine. A Clock is safe for concurrent use and must not be copied.
 type Clock struct {
 	mu    sync.Mutex
 	clock clock.Clock

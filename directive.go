@@ -7,8 +7,8 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// Level says how much a proxy records of a request. A higher level includes the lower
-// ones. The zero Level is Off.
+// Level is how much a proxy records of a request. A higher level includes the lower
+// levels. The zero Level is Off.
 //
 //	type Level uint8
 //
@@ -41,8 +41,9 @@ type Endpoint = directive.Endpoint
 
 // The endpoints.
 const (
-	// AnyEndpoint in a Match is an endpoint that is not set: requests to every endpoint
-	// match. In a Request it counts as Unknown. Publish bodies have no name for it.
+	// AnyEndpoint in a [Match] matches requests to every endpoint. AnyEndpoint in a
+	// [Request] counts as Unknown. AnyEndpoint has no name in publish bodies, which leave
+	// the field out.
 	AnyEndpoint = directive.AnyEndpoint
 	// IngestDoc writes one document.
 	IngestDoc = directive.IngestDoc
@@ -70,7 +71,7 @@ const (
 	Unknown = directive.Unknown
 )
 
-// Match says which requests a directive concerns.
+// Match selects the requests that a directive concerns.
 //
 //	type Match struct {
 //		Tenant    string   // empty if not set
@@ -87,64 +88,66 @@ type Match = directive.Match
 //
 //	type Directive struct {
 //		ID             string    // 1 to 128 bytes of UTF-8, unique in its set
-//		Match          Match     // the requests that it concerns
-//		Level          Level     // how much to record of them
-//		SamplePerMille int       // how many of 1,000 matching requests it applies to, 0 to 1000
-//		ExpiresAt      time.Time // the end, in whole milliseconds
+//		Match          Match     // the requests that the directive concerns
+//		Level          Level     // how much to record of the requests
+//		SamplePerMille int       // the share of the requests that are recorded, 0 to 1000
+//		ExpiresAt      time.Time // the expiry, in whole milliseconds
 //		RingBuffer     bool      // whether the proxy keeps the requests in its ring buffer
 //		Capture        bool      // whether the proxy captures the traffic of the requests
 //
-//		Instances    *Instances // the instances that evaluate it, nil for all
-//		MaxPerSecond int        // on how many requests per second and instance, 0 for no limit
+//		Instances    *Instances // the instances that evaluate the directive, nil for all
+//		MaxPerSecond int        // the most requests per second and instance, 0 for no limit
 //	}
 //
 //	func (Directive) Equal(other Directive) bool // whether all fields are equal
 //	func (*Directive) Validate() error           // the *ValidationError of NewSet, or nil
 //
-// The names in Match are at most 256 bytes of UTF-8. The request's id decides whether a
-// request is in the sample, so that each proxy decides the same for a retry. A directive
-// applies before ExpiresAt, and no longer at ExpiresAt.
+// The names in Match are at most 256 bytes of UTF-8. The id of a request decides whether
+// the request is in the sample, so that every proxy makes the same decision for a retry.
+// A directive applies before ExpiresAt, and no longer at ExpiresAt.
 //
-// MaxPerSecond is at most 1,000,000. [Subscriber.Decide] and [Decide] keep it with a token
-// bucket that holds the tokens of one second and has one at first. Requests beyond it are
-// decided as if there were no such directive. [Set.Evaluate] does not regard it.
+// MaxPerSecond is at most 1,000,000. [Subscriber.Decide] and [Decide] enforce the limit
+// with a token bucket, which holds the tokens of one second and starts with one token.
+// Above the limit, the directive does not apply to a request, and other directives still
+// do. The method Evaluate of [Set] ignores the limit.
 type Directive = directive.Directive
 
 // Instances selects the instances that evaluate a directive.
 //
 //	type Instances struct {
-//		Names    []string          // these instances, 1 to 100
-//		Labels   map[string]string // those that have all of these labels, 1 to 16
-//		PerMille *int              // those whose name's bucket is below it, 0 to 1000; nil if not set
+//		Names    []string          // the instances with these names, 1 to 100
+//		Labels   map[string]string // the instances with all of these labels, 1 to 16
+//		PerMille *int              // the instances whose bucket is below this, 0 to 1000; nil if not set
 //	}
 //
-//	func (*Instances) Include(name string, labels map[string]string) bool // if it selects one
-//	func (*Instances) Equal(other *Instances) bool // if both select by the same
+//	func (*Instances) Include(name string, labels map[string]string) bool // whether it selects the instance
+//	func (*Instances) Equal(other *Instances) bool // whether all fields are equal
 //	func (*Instances) Clone() *Instances           // a copy
 //
-// At least one field is set, and all fields that are set must select the instance. The bucket
-// of a name is its 64-bit FNV-1a hash modulo 1000, so that a larger PerMille keeps the
-// instances of a smaller one. Set SubscriberConfig.Instance to a name that outlives a restart
-// where directives have a PerMille, because the default name is another one each time.
+// At least one field must be set. An instance is selected if all fields that are set
+// select the instance. The bucket of an instance is the 64-bit FNV-1a hash of its name,
+// modulo 1000, so that a larger PerMille keeps the instances of a smaller PerMille. If
+// directives have a PerMille, set SubscriberConfig.Instance to a name that a restart does
+// not change. The default name changes at each start.
 type Instances = directive.Instances
 
-// Hits counts the requests of one instance.
+// Hits counts requests to which directives applied, on one instance.
 //
 //	type Hits struct {
-//		Applied int64 // the requests that a directive applied to
-//		Capped  int64 // the requests that it did not apply to because of its MaxPerSecond
+//		Applied int64 // the requests to which a directive applied
+//		Capped  int64 // the requests to which it did not apply because of its MaxPerSecond
 //	}
 type Hits = directive.Hits
 
-// DirectiveHits is what a directive has counted.
+// DirectiveHits is the hits of one directive.
 //
 //	type DirectiveHits struct {
-//		ID string // the directive's
+//		ID string // the id of the directive
 //		Hits
 //	}
 type DirectiveHits = directive.DirectiveHits
 
-// LevelHits is what the directives with a level have counted.
+// LevelHits is the hits of all directives with one level.
 //
 //	type LevelHits struct {
 //		Level Level
@@ -152,33 +155,34 @@ type DirectiveHits = directive.DirectiveHits
 //	}
 type LevelHits = directive.LevelHits
 
-// Request is what a set needs to know of a request.
+// Request has the fields of a request that directives match.
 //
 //	type Request struct {
-//		Tenant    string   // empty while it is not known
-//		Index     string   // empty while it is not known
-//		Principal string   // empty while it is not known
+//		Tenant    string   // empty if not known
+//		Index     string   // empty if not known
+//		Principal string   // empty if not known
 //		Endpoint  Endpoint // AnyEndpoint counts as Unknown
-//		ID        string   // the request id, which decides on samples
+//		ID        string   // the request id, which decides whether the request is in a sample
 //	}
 //
-// A directive that names a tenant, an index or a principal does not match a request in
-// which that field is empty.
+// A directive with a tenant, an index or a principal does not match a request in which
+// that field is empty.
 type Request = directive.Request
 
-// Decision is what a set says of one request. The zero Decision records nothing.
+// Decision is the result of the evaluation of a set for one request. The zero Decision
+// records nothing.
 //
 //	type Decision struct {
 //		Level      Level  // the highest level of the directives that apply
 //		RingBuffer bool   // whether a directive that applies has RingBuffer
 //		Capture    bool   // whether a directive that applies has Capture
-//		By         string // the id of the directive that gave the level, empty at Off
+//		By         string // the id of the directive with the highest level, empty at Off
 //	}
 //
-//	func (Decision) Or(other Decision) Decision // the higher level, and either's flags
+//	func (Decision) Or(other Decision) Decision // the higher level, and the flags of both
 //
-// If several directives have the highest level, By is the id of the first one in the set.
-// If both decisions have the same level, Or keeps the By of its receiver.
+// If several directives have the highest level, By is the id of the first of them in the
+// set. If both decisions have the same level, Or keeps the By of its receiver.
 type Decision = directive.Decision
 
 // Set is an immutable collection of directives. The nil Set and the zero Set are empty. A
@@ -190,29 +194,32 @@ type Decision = directive.Decision
 //	func (*Set) Explain(req Request, now time.Time) Explanation // the decision and its reasons
 //	func (*Set) Len() int               // how many directives, expired ones included
 //	func (*Set) Directives() []Directive // a copy, in the set's order
-//	func (*Set) ForInstance(name string, labels map[string]string) *Set // what one evaluates
-//	func (*Set) IsDetailed() bool        // if a directive has Instances or MaxPerSecond
-//	func (*Set) Hits() []DirectiveHits   // what a Subscriber's set has counted
-//	func (*Set) LevelHits() []LevelHits  // the same by level, also of earlier sets
+//	func (*Set) ForInstance(name string, labels map[string]string) *Set // the set of one instance
+//	func (*Set) IsDetailed() bool        // whether a directive has Instances or MaxPerSecond
+//	func (*Set) Hits() []DirectiveHits   // the hits of the set's directives
+//	func (*Set) LevelHits() []LevelHits  // the hits by level, those of earlier sets included
 //
-// A set that was not made with ForInstance applies no directive that has Instances, so that no
-// directive applies on more instances than was meant. The set of [Subscriber.Load] is made for
-// its instance. It counts the requests that [Subscriber.Decide] and [Decide] apply its
-// directives to, from the publish of a directive until its id, match or level changes. So does
-// the set of a [Memory].
+// ForInstance returns the set without the directives whose Instances select other
+// instances. A set that ForInstance has not returned applies no directive that has
+// Instances, so that no directive applies on more instances than was meant.
+// [Subscriber.Load] returns the set of its instance.
 //
-// A set that a [Subscriber] returns counts expiries on the monotonic clock of this
-// process, as measured against Redis. Pass time.Now() for now, because it has a monotonic
-// reading. Any other set counts expiries on the wall clock.
+// The set of a Subscriber or a [Memory] counts the requests to which [Subscriber.Decide]
+// and [Decide] apply its directives. The count of a directive begins with its publish,
+// and begins again when its id, match or level changes. Any other set counts nothing.
+//
+// The set of a Subscriber counts expiries on the monotonic clock of this process, as
+// measured against Redis. Pass time.Now() to Evaluate and Explain, because that time has
+// a monotonic reading. Any other set counts expiries on the wall clock.
 type Set = directive.Set
 
-// ValidationError says which field of a set is wrong, and why. [NewSet] and [ParseSet]
-// return it. [Publisher.Publish] and its siblings return it for a set that is beyond the
-// limits.
+// ValidationError names the field of a set that is not valid, and the problem. [NewSet]
+// and [ParseSet] return a ValidationError. [Publisher.Publish], [Publisher.Update] and
+// [Publisher.Rollback] return a ValidationError for a set that is beyond the limits.
 //
 //	type ValidationError struct {
 //		Path   string // the field, such as "directives[3].tenant", or empty for the whole set
-//		Reason string // the reason, without any value that an operator wrote
+//		Reason string // the problem, without any value that an operator wrote
 //	}
 //
 //	func (*ValidationError) Error() string // path and reason
@@ -222,12 +229,11 @@ type ValidationError = directive.ValidationError
 const (
 	// MaxDirectives is how many directives a set can hold.
 	MaxDirectives = directive.MaxDirectives
-	// MaxBodyBytes is the size of the largest publish body, and MaxValueBytes that of the
-	// largest value of the key.
-	MaxBodyBytes  = wire.MaxBodyBytes
+	// MaxBodyBytes is the size of the largest publish body.
+	MaxBodyBytes = wire.MaxBodyBytes
+	// MaxValueBytes is the size of the largest value of the key.
 	MaxValueBytes = wire.MaxValueBytes
-	// DefaultMaxTTL is the longest TTL that a publish body can give a directive by
-	// default.
+	// DefaultMaxTTL is the default of ParseOptions.MaxTTL and PublisherConfig.MaxTTL.
 	DefaultMaxTTL = wire.DefaultMaxTTL
 )
 
@@ -243,20 +249,22 @@ func ParseLevel(name string) (Level, error) { return directive.ParseLevel(name) 
 // name is an error, including "Any": a match without an endpoint leaves the field out.
 func ParseEndpoint(name string) (Endpoint, error) { return directive.ParseEndpoint(name) }
 
-// ParseSet returns the set that a publish body in JSON describes. A TTL counts from now,
-// for which [Publisher.Now] returns the clock of Redis. A directive can expire at most
-// DefaultMaxTTL from now. The error is a *[ValidationError]. ParseSet is safe for input
-// from untrusted sources.
+// ParseSet returns the set that a publish body in JSON describes. The TTLs of the body
+// count from now. Pass the clock of Redis, which [Publisher.Now] returns. A directive can
+// expire at most DefaultMaxTTL after now. The error is a *[ValidationError]. ParseSet is
+// safe for input from untrusted sources.
 func ParseSet(body []byte, now time.Time) (*Set, error) {
 	return wire.ParseBody(body, now, wire.BodyOptions{})
 }
 
-// ParseOptions are the options of [ParseSetWith]. The zero value makes it the same as
-// [ParseSet].
+// ParseOptions are the options of [ParseSetWith]. With the zero value, ParseSetWith is
+// the same as [ParseSet].
 type ParseOptions struct {
-	// MaxTTL is how far from now a directive can expire; the default is DefaultMaxTTL.
+	// MaxTTL is the longest time from now to the expiry of a directive; the default is
+	// DefaultMaxTTL.
 	MaxTTL time.Duration
-	// YAML says that the body is YAML. Only JSON's types and plain strings are accepted.
+	// YAML reads the body as YAML instead of JSON. The YAML may use comments, block style
+	// and plain strings. Everything else must be as in JSON.
 	YAML bool
 }
 
@@ -265,21 +273,22 @@ func ParseSetWith(body []byte, now time.Time, opts ParseOptions) (*Set, error) {
 	return wire.ParseBody(body, now, wire.BodyOptions(opts))
 }
 
-// BodyFault is a fault of a publish body.
+// BodyFault is one fault of a publish body, with its place.
 //
 //	type BodyFault struct {
-//		Path, Reason string // as in a ValidationError
+//		Path, Reason string // the same as in a ValidationError
 //		Line, Column int    // from 1; 0 if the fault has no place, or if Reason names the place
 //	}
 type BodyFault = wire.BodyFault
 
-// BodyFaults returns the faults of a publish body, in the order of their places and at most
-// limit. It returns none if [ParseSetWith] accepts the body.
+// BodyFaults returns the first faults of a publish body, at most limit, in the order of
+// their places. BodyFaults returns no faults if [ParseSetWith] accepts the body.
 func BodyFaults(body []byte, now time.Time, opts ParseOptions, limit int) []BodyFault {
 	return wire.BodyFaults(body, now, wire.BodyOptions(opts), limit)
 }
 
 // AppendBody appends the publish body in JSON that describes the set, and returns the
-// extended slice. The body has absolute expiries. [ParseSet] returns the same set for the
-// body until the first directive expires.
+// extended slice. The body has absolute expiries. [ParseSet] returns an equal set for the
+// body until the first directive expires, if no directive expires more than DefaultMaxTTL
+// from now.
 func AppendBody(dst []byte, set *Set) []byte { return wire.AppendBody(dst, set) }

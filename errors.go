@@ -11,25 +11,27 @@ import (
 )
 
 var (
-	// ErrUnavailable is wrapped by the errors of Subscribe, of a [Subscriber] and of a
-	// [Publisher] if Redis is out of reach, does not answer in time, is not ready to serve, takes
-	// no writes or denies access.
+	// ErrUnavailable is wrapped by the errors of [Subscribe], of a [Subscriber] and of a
+	// [Publisher] if Redis cannot be reached, does not answer in time, is still loading,
+	// accepts no writes or denies access.
 	ErrUnavailable = store.ErrUnavailable
 	// ErrNoRevision is returned by [Publisher.Current] if the fleet's key does not exist.
-	// Status.Err holds it while the state of a [Subscriber] is StateMissing.
+	// In the state StateMissing of a [Subscriber], Status.Err is ErrNoRevision.
 	ErrNoRevision = follow.ErrNoRevision
-	// ErrOutcomeUnknown is wrapped by the errors of [Publisher.Publish] and its siblings if the
-	// reply was lost and Redis did not tell in time what became of the publish. The revision may
-	// be published or not, or may still be.
+	// ErrOutcomeUnknown is wrapped by the errors of [Publisher.Publish],
+	// [Publisher.Update], [Publisher.Rollback] and [Publisher.Forget] if the reply of
+	// Redis was lost, and if it could not be found out in time whether Redis executed the
+	// write. Redis may have executed the write, or may still execute it.
 	ErrOutcomeUnknown = errors.New("the outcome is not known")
-	// ErrUnverified is wrapped by the errors of [Publisher.Update] and [Publisher.Rollback] if
-	// they would build on a revision that no trusted key signed. Nothing was written.
+	// ErrUnverified is wrapped by the errors of [Publisher.Update] and
+	// [Publisher.Rollback] if no trusted key has signed the revision on which the new
+	// revision would be based. Nothing was written.
 	ErrUnverified = errors.New("the current revision is not signed by a trusted key")
 	// ErrNotInHistory is wrapped by the errors of [Publisher.Find] and [Publisher.Rollback] for a
 	// version that the history does not hold.
 	ErrNotInHistory = errors.New("the history does not hold that version")
-	// ErrInstancesLive is wrapped by the error of [Publisher.Forget] if an instance that is not
-	// GONE follows the fleet. Nothing was removed.
+	// ErrInstancesLive is wrapped by the error of [Publisher.Forget] if an instance that
+	// is not InstanceGone follows the fleet. Nothing was removed.
 	ErrInstancesLive = errors.New("the fleet has live instances")
 	// ErrClosed is returned by [Subscriber.Refresh] after Close.
 	ErrClosed = errors.New("the subscriber is closed")
@@ -39,30 +41,34 @@ var (
 	// ErrRejected is wrapped by the error of [Publisher.Wait] if an instance rejected the
 	// revision.
 	ErrRejected = errors.New("the revision was rejected")
-	// ErrWaitIncomplete is wrapped by the error of [Publisher.Wait] if ctx's deadline came first.
+	// ErrWaitIncomplete is wrapped by the error of [Publisher.Wait] if an instance had
+	// not applied the revision at ctx's deadline, or if all instances that have not
+	// applied the revision are gone.
 	ErrWaitIncomplete = errors.New("not every instance has the revision")
-	// ErrRevisionLost is wrapped by the error of [Publisher.Wait] if the key holds an older
-	// revision or none, so that the one that was waited for is lost.
+	// ErrRevisionLost is wrapped by the error of [Publisher.Wait] if the key does not
+	// hold the revision any more, but an older revision, another revision of the same
+	// version or none.
 	ErrRevisionLost = errors.New("the revision is lost")
 )
 
-// MalformedError says that bytes are not a value of the fleet's key. [DecodeRevision] and
-// [Publisher.Current] return it, and so does [Publisher.Update] if it cannot read the current
-// revision.
+// MalformedError reports that bytes are not a value of the fleet's key. [DecodeRevision]
+// and [Publisher.Current] return a MalformedError. [Publisher.Update] returns a
+// MalformedError if the current revision cannot be read.
 //
 //	type MalformedError struct {
-//		Offset int    // where, in bytes from 0
-//		Reason string // why
+//		Offset int    // the place of the problem, in bytes from 0
+//		Reason string // the problem
 //	}
 //
 //	func (*MalformedError) Error() string // reason and offset
 type MalformedError = wire.MalformedError
 
-// ConflictError is returned by [Publisher.Publish] and its siblings if the current revision
-// is not the expected one. Nothing was written. The fields of the embedded Revision are those of
-// the current revision: Version is 0 if there is none, and Set is never nil.
+// ConflictError is returned by [Publisher.Publish], [Publisher.Update],
+// [Publisher.Rollback] and [Publisher.Forget] if the current revision is not the expected
+// revision. Nothing was written. The embedded Revision is the current revision. Its
+// Version is 0 if there is none, and its Set is never nil.
 type ConflictError struct {
-	// Expected is the version that was asked for, 0 for no revision.
+	// Expected is the expected version. It is 0 if no current revision was expected.
 	Expected int64
 	Revision
 }

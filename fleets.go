@@ -15,10 +15,10 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// Fleets returns the names of the fleets that have a key, a history or a roster in the
-// client's database, in order. Fleets scans all keys of the database with SCAN, on a Cluster
-// those of every master. Fleets returns when ctx ends. The error wraps [ErrUnavailable] if Redis
-// is out of reach or denies SCAN.
+// Fleets returns the names of the fleets in the client's database, in alphabetical order:
+// of every fleet that has a key, a history or a roster. Fleets reads the names of all
+// keys of the database with SCAN, on a Cluster those of every master. Fleets returns when
+// ctx ends. The error wraps [ErrUnavailable] if Redis cannot be reached or denies SCAN.
 func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error) {
 	names, err := redisstore.Fleets(ctx, client)
 	if err != nil {
@@ -31,22 +31,25 @@ func Fleets(ctx context.Context, client redis.UniversalClient) ([]string, error)
 type FleetSummary struct {
 	// Name is the fleet's name.
 	Name string
-	// Now is the clock of Redis.
+	// Now is the time of the summary by the clock of Redis.
 	Now time.Time
-	// Revision is the current revision. If it cannot be read, Err says why, and Revision holds
-	// only what its first bytes tell. Err is [ErrNoRevision] if there is no key. Signatures are
-	// not checked.
+	// Revision is the current revision. Its signature is not checked. If the value of the key
+	// cannot be read, Revision has an empty set, and at most the fields ID, Version and
+	// PublishedAt.
 	Revision Revision
-	Err      error
-	// Instances is how many instances were seen within the last 30 seconds, which is three report
-	// intervals by default.
+	// Err is the reason why the value cannot be read, and [ErrNoRevision] if the key does not
+	// exist. It is nil if the value was read.
+	Err error
+	// Instances is the number of instances that have reported within the last 30 seconds,
+	// which are three report intervals by default.
 	Instances int
 }
 
-// SummarizeFleets returns a summary of each of the fleets, in the order of the names. It needs
-// two round trips for each 16 fleets, and returns when ctx ends. An error reply of Redis, as for a
-// fleet that the user may not read, is the Err of that fleet. The error says that a name is not
-// valid, or wraps [ErrUnavailable].
+// SummarizeFleets returns a summary of each fleet, in the order of the names.
+// SummarizeFleets needs two round trips for each 16 fleets, and returns when ctx ends. If
+// Redis answers with an error for one fleet, for example because the user may not read
+// its key, that error is the Err of the summary. The error of SummarizeFleets itself
+// reports a name that is not valid, or wraps [ErrUnavailable].
 func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []string) ([]FleetSummary, error) {
 	found, err := redisstore.ReadFleets(ctx, client, names, wire.MaxValueBytes+1)
 	if err != nil {
@@ -72,18 +75,19 @@ func SummarizeFleets(ctx context.Context, client redis.UniversalClient, names []
 	return out, nil
 }
 
-// Exists reports whether the fleet exists: whether it has a key, a history or a roster. The
-// first publish, or the first report of a subscriber, makes a fleet exist.
+// Exists reports whether the fleet has a key, a history or a roster. The first publish
+// creates the key and the history. The first report of a subscriber creates the roster.
 func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.Exists(ctx) }
 
-// Forget removes the fleet's key, history and roster, if the current revision is still the one
-// with the ID of current. The zero Revision stands for a fleet whose key is missing, empty or
-// unreadable. A fleet that does not exist is forgotten already.
+// Forget removes the fleet's key, history and roster, if the current revision still has
+// the ID of current. Pass the revision that [Publisher.Current] returned, also if it
+// returned an error because the key is missing or unreadable. For a fleet that does not
+// exist, Forget returns nil.
 //
-// The error wraps [ErrInstancesLive] if an instance follows the fleet, and is a
-// *[ConflictError] if there is another current revision. After these, and after errors that
-// do not wrap [ErrOutcomeUnknown], nothing was removed. If a replica answers, Forget tries again
-// as [Publisher.Publish] does.
+// The error wraps [ErrInstancesLive] if an instance follows the fleet. The error is a
+// *[ConflictError] if there is another current revision. After these errors, and after
+// all errors that do not wrap [ErrOutcomeUnknown], nothing was removed. If a replica
+// answers, Forget tries again as [Publisher.Publish] does.
 func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 	isOpen := false
 	var readOnly error // the last error with which a replica answered
@@ -162,6 +166,7 @@ func (p *Publisher) checkRemains(found redisstore.Remains, roster *Roster, curre
 	rev, err := p.decode(found.Value)
 	if err != nil {
 		rev, _ = wire.DecodeHeader(found.Value)
+		rev.Set = new(Set)
 	}
 	if rev.ID == current.ID {
 		return nil

@@ -209,6 +209,12 @@ func TestForget_AnotherRevision(t *testing.T) {
 		assert.Equal(t, next.ID, conflict.ID)
 		assert.Equal(t, "ann", conflict.PublishedBy)
 	}
+	server.Do(t, "APPEND", "fleetdial:{prod}", "junk")
+	err = p.Forget(t.Context(), rev)
+	conflict, ok := err.(*ConflictError) //nolint:errorlint // the documented type
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, next.ID, conflict.ID)
+	assert.NotNil(t, conflict.Set, "the set of an unreadable value")
 	server.Do(t, "SET", "fleetdial:{prod}", "junk")
 	require.NoError(t, p.Forget(t.Context(), Revision{}))
 	assert.Empty(t, server.Client(t).Keys(t.Context(), "*").Val())

@@ -10,24 +10,25 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// FormatError is returned by [Publisher.Publish] and its siblings if the set needs a format that
-// a live instance does not read. A live instance is one that the roster does not show as
-// InstanceGone. Nothing was written. PublishOptions.AnyFormat disables the check.
+// FormatError is returned by [Publisher.Publish], [Publisher.Update] and
+// [Publisher.Rollback] if the set needs a format that a live instance does not read. An
+// instance is live unless the roster shows it as InstanceGone. Nothing was written.
+// PublishOptions.AnyFormat disables the check.
 type FormatError struct {
 	// Format is the lowest format that can express the set.
 	Format int
-	// Instances are the live instances that are not known to read the format, in the order of
-	// their names.
+	// Instances are the live instances of which no report says that they read the format,
+	// in the order of their names.
 	Instances []FormatInstance
-	// Err is why Redis does not show the roster. It is nil if the roster was read.
+	// Err is the reason why the roster cannot be read. It is nil if the roster was read.
 	Err error
 }
 
-// FormatInstance is an instance in a [FormatError].
+// FormatInstance is one instance of a [FormatError].
 type FormatInstance struct {
 	Name string
-	// MaxFormat is the highest format that the instance reads, 1 for older builds. It is 0 if
-	// the report of the instance is missing or cannot be read.
+	// MaxFormat is the highest format that the instance reads, 1 for older builds. It is
+	// 0 if the report of the instance is missing or cannot be read.
 	MaxFormat int
 }
 
@@ -65,9 +66,9 @@ type formats struct {
 	err       error // why Redis does not show the roster
 }
 
-// errFormatsUnknown ends an attempt whose set needs a higher format than 1, before the roster was
-// read. The roster is read outside of the transaction, because the transaction has one
-// connection, and the client may have no other.
+// errFormatsUnknown ends an attempt whose set needs a higher format than 1 if the roster
+// has not been read yet. The roster is read outside of the transaction, because the
+// transaction uses one connection, and the client may have no other.
 var errFormatsUnknown = errors.New("the formats that the fleet reads are not known")
 
 // checkFormat returns a *FormatError if a live instance does not read the format of the set.
@@ -92,7 +93,9 @@ func (t *transaction) checkFormat(set *Set) error {
 	return out
 }
 
-// readFormats reads the roster. Its error says that Redis does not serve.
+// readFormats reads the formats of the live instances from the roster. The error wraps
+// ErrUnavailable if Redis cannot be reached. If the roster cannot be read for another
+// reason, checkFormat returns that reason.
 func (t *transaction) readFormats(ctx context.Context) error {
 	roster, err := t.publisher.Roster(ctx)
 	if errors.Is(err, ErrUnavailable) && !redisstore.IsDenied(err) {

@@ -11,17 +11,18 @@ import (
 
 // HistoryEntry is one entry of a fleet's history.
 type HistoryEntry struct {
-	// Revision is the one that was published. If it cannot be read, Err says why, and Revision
-	// holds only what its first bytes tell.
+	// Revision is the published revision. If its value cannot be read, Revision has an empty
+	// set, and at most the fields ID, Version and PublishedAt.
 	Revision Revision
-	Err      error
+	// Err is the reason why the value cannot be read. It is nil if the value was read.
+	Err error
 }
 
-// History returns the fleet's last revisions, newest first: 20 by default, see
-// PublisherConfig.History.
+// History returns the last revisions of the fleet, the newest first.
+// PublisherConfig.History sets how many revisions the history keeps, 20 by default.
 func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 	var entries []HistoryEntry
-	// One after another, because each may be as large as a value can be.
+	// The entries are read one by one, because each may have MaxValueBytes.
 	for i := range MaxHistory {
 		value, found, err := p.client.HistoryValue(ctx, i)
 		if err != nil || !found {
@@ -37,8 +38,9 @@ func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 	return entries, nil
 }
 
-// Find returns the revision of that version, from the key or from the history. If there are
-// several, it returns the newest. The error wraps [ErrNotInHistory] if there is none.
+// Find returns the revision with the version, from the key or from the history. If
+// several revisions have the version, Find returns the newest. If none has the version,
+// the error wraps [ErrNotInHistory].
 func (p *Publisher) Find(ctx context.Context, version int64) (Revision, error) {
 	if current, err := p.Current(ctx); err == nil && current.Version == version && version > 0 {
 		return current, nil
@@ -55,18 +57,18 @@ func (p *Publisher) Find(ctx context.Context, version int64) (Revision, error) {
 	return Revision{}, fmt.Errorf("%w: %d", ErrNotInHistory, version)
 }
 
-// RollbackOptions are the options of one rollback. The zero value leaves out expired
-// directives, and publishes over any revision.
+// RollbackOptions are the options of one rollback. The zero value leaves out the
+// directives that have expired, and publishes over any current revision.
 type RollbackOptions struct {
 	PublishOptions
-	// TTL gives every directive a new life of that length. Zero keeps their expiries.
+	// TTL gives every directive a new expiry, this long after now by the clock of Redis.
+	// Zero keeps the expiries.
 	TTL time.Duration
 }
 
-// Rollback publishes the directives of an older revision again, as a new revision. It returns
-// the new revision, and the directives that it left out because they have expired. Its errors
-// are those of [Publisher.Find] and of [Publisher.Publish], also a *[FormatError] if the older
-// revision needs a format that a live instance does not read.
+// Rollback publishes the directives of an older revision again, as a new revision.
+// Rollback returns the new revision, and the directives that it left out because they
+// have expired. The errors are those of [Publisher.Find] and [Publisher.Publish].
 func (p *Publisher) Rollback(
 	ctx context.Context, version int64, opts RollbackOptions,
 ) (rev Revision, expired []Directive, err error) {

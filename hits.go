@@ -8,57 +8,59 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// MaxReportedHits is how many directives the hits of a [Report] name.
+// MaxReportedHits is the largest number of directives in the hits of a [Report].
 const MaxReportedHits = wire.MaxReportedHits
 
-// ReportHits is what an instance has counted for the revision that it has applied.
+// ReportHits is the hits of one instance, for the revision that it has applied.
 //
 //	type ReportHits struct {
 //		Directives []ReportedHits // the directives with the most hits, at most MaxReportedHits
-//		Window     time.Duration  // the time over which Recent counts
-//		Total      Hits           // of all directives, also of those that are left out
+//		Window     time.Duration  // the time before the report in which Recent counts
+//		Total      Hits           // the hits of all directives, the others included
 //	}
 type ReportHits = wire.ReportHits
 
-// ReportedHits is what one directive has counted on an instance.
+// ReportedHits is the hits of one directive on one instance.
 //
 //	type ReportedHits struct {
 //		DirectiveHits
-//		Recent int64 // the requests that it applied to within the window
+//		Recent int64 // the requests to which the directive applied within the Window
 //	}
 type ReportedHits = wire.ReportedHits
 
-// RosterHits is what the instances of a fleet have counted for the current revision, as
-// [Roster.Hits] returns it.
+// RosterHits is the sum of the hits of all instances for the current revision.
+// [Roster.Hits] returns RosterHits.
 type RosterHits struct {
-	// Directives are the directives that an instance names, in the order of their ids.
+	// Directives are the directives in the reports, in the order of their ids.
 	Directives []RosterDirectiveHits
-	// Hits are those of all directives, also of those that no instance names.
+	// Hits are the hits of all directives, also of directives that are in no report.
 	Hits
-	// Rate is how many requests per second the directives in Directives apply to. A request
-	// that two directives apply to counts twice.
+	// Rate is the number of requests per second to which the directives in Directives apply.
+	// A request to which two directives apply counts twice.
 	Rate float64
-	// Instances is how many instances have counted, and Truncated how many of them have more
-	// directives with hits than the MaxReportedHits that they name.
+	// Instances is the number of instances with hits for the current revision. Truncated is
+	// the number of these whose reports leave directives out, because more than
+	// MaxReportedHits directives have hits.
 	Instances, Truncated int
-	// Oldest is when the oldest of the reports was written, by the clock of Redis. It is zero
-	// if no instance has counted.
+	// Oldest is the time of the oldest of the reports, by the clock of Redis. It is zero if
+	// there is none.
 	Oldest time.Time
 }
 
-// RosterDirectiveHits is what the instances of a fleet have counted for a directive. Where
-// instances leave directives out, see RosterHits.Truncated, the figures are lower bounds.
+// RosterDirectiveHits is the sum of the hits of one directive on all instances. If
+// RosterHits.Truncated is not 0, the figures are lower bounds.
 type RosterDirectiveHits struct {
 	DirectiveHits
-	// Rate is how many requests per second the directive applies to. It is 0 if no instance
-	// has counted for long enough.
+	// Rate is the number of requests per second to which the directive applies. It is 0 if
+	// no instance has counted for long enough.
 	Rate float64
-	// Instances is how many instances name the directive.
+	// Instances is the number of instances whose reports have the directive.
 	Instances int
 }
 
-// HitsOf returns what an instance has counted for the current revision. It returns nil if the
-// instance is GONE, has not applied that revision, or is of a build that does not count.
+// HitsOf returns the hits of an instance for the current revision. HitsOf returns nil if
+// the instance is gone, has not applied that revision, or is of a build that does not
+// count hits.
 func (r *Roster) HitsOf(in *Instance) *ReportHits {
 	rep := in.Report
 	if in.State == InstanceGone || rep == nil || rep.Hits == nil || rep.Applied == nil {
@@ -70,10 +72,10 @@ func (r *Roster) HitsOf(in *Instance) *ReportHits {
 	return rep.Hits
 }
 
-// Hits adds up what the instances have counted for the current revision, see [Roster.HitsOf].
-// An instance counts from the publish of a directive until its id, match or level changes,
-// and begins again when its process does. The figures are as old as the reports, which are
-// written every 10 s by default.
+// Hits returns the sum of the hits of all instances for the current revision: see
+// [Roster.HitsOf]. The count of a directive begins with its publish, and begins again
+// when its id, match or level changes and when the process of the instance restarts. The
+// figures are as old as the reports, which are written every 10 s by default.
 func (r *Roster) Hits() RosterHits {
 	var out RosterHits
 	all := make(map[string]*RosterDirectiveHits)

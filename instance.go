@@ -13,44 +13,49 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// InstanceState says how an instance stands to the current revision.
+// InstanceState is how an instance stands to the current revision.
 type InstanceState string
 
 const (
 	// InstanceSynced has applied the current revision, and follows the key.
 	InstanceSynced InstanceState = "SYNCED"
-	// InstancePending follows the key, but had not applied the current revision when it last
-	// reported. That is normal for a moment after a publish: see PublisherConfig.PendingTime.
+	// InstancePending follows the key, but had not applied the current revision when it
+	// last reported. That is normal for a moment after a publish: see
+	// PublisherConfig.PendingTime.
 	InstancePending InstanceState = "PENDING"
-	// InstanceStale has applied another revision or another value of the same id, cannot tell
-	// whether its revision is the current one, or its report is missing or cannot be read.
+	// InstanceStale has applied another revision, or another value under the same id. An
+	// instance that does not know what the key holds, and an instance whose report is
+	// missing or cannot be read, are InstanceStale too.
 	InstanceStale InstanceState = "STALE"
 	// InstanceRejected has rejected the current revision.
 	InstanceRejected InstanceState = "REJECTED"
 	// InstanceNever has not applied any revision.
 	InstanceNever InstanceState = "NEVER"
-	// InstanceGone has vanished without leaving, or hangs: it has not been heard of for three of
-	// its report intervals.
+	// InstanceGone has not reported for three of its report intervals, and has not
+	// removed itself from the roster: it has crashed, hangs or cannot reach Redis.
 	InstanceGone InstanceState = "GONE"
 )
 
 // Instance is one row of a [Roster].
 type Instance struct {
-	// Name is the instance's name, and State how it stands to the current revision.
-	Name  string
+	// Name is the name under which the instance reports.
+	Name string
+	// State is how the instance stands to the current revision.
 	State InstanceState
-	// LastSeen is when the instance last reported, by the clock of Redis. It is zero if the roster
-	// holds only times that are more than a minute ahead of that clock, which are forged.
+	// LastSeen is when the instance last reported, by the clock of Redis. Times that are
+	// more than a minute ahead of that clock are forged, and are ignored. LastSeen is
+	// zero if there is no other time.
 	LastSeen time.Time
-	// Report is what the instance last reported. The roster keeps it for an hour, also if the
-	// instance is gone. It is nil if it cannot be read, or if Redis has evicted it. A forged report
-	// spoils its own row and no other.
+	// Report is the last report of the instance. Redis keeps the report for an hour, also
+	// if the instance is gone. Report is nil if the report cannot be read, or if Redis
+	// has evicted it. A forged report affects no other row.
 	Report *Report
-	// Err is why the report cannot be read or the instance is stale, if there is a reason.
+	// Err is the reason why the report cannot be read or why the instance is stale, if
+	// the reason is known.
 	Err error
-	// Shared is a name that this instance and another one use, empty if no other instance that
-	// is not gone uses its name. Both rows have it: the one of that name, and the one that moved
-	// aside, see SubscriberConfig.Instance.
+	// Shared is the configured name of the instance if another live instance has the same
+	// name, and otherwise empty. Both rows have it: the row of that name, and the row of
+	// the instance that reports under another name. See SubscriberConfig.Instance.
 	Shared string
 
 	scored time.Time // when it was last seen by the sorted set
@@ -81,7 +86,7 @@ var (
 	errReportMissing = errors.New("its report is missing: Redis may have evicted it (see maxmemory-policy)")
 )
 
-// judge sets when an instance was last seen, and how it stands to the current revision.
+// judge sets the State of an instance, its LastSeen and its Err.
 func (r *Roster) judge(in *Instance) {
 	r.see(in)
 	in.State = r.stateOf(in)
@@ -96,8 +101,8 @@ func (r *Roster) judge(in *Instance) {
 	}
 }
 
-// see sets LastSeen to the later of what the sorted set and the report say, except times ahead
-// of the clock of Redis.
+// see sets LastSeen to the later of the times in the sorted set and in the report. Times
+// ahead of the clock of Redis are ignored.
 func (r *Roster) see(in *Instance) {
 	in.LastSeen = time.Time{}
 	times := []time.Time{in.scored}
@@ -111,7 +116,7 @@ func (r *Roster) see(in *Instance) {
 	}
 }
 
-// isGone reports whether an instance has not been heard of for three report intervals.
+// isGone reports whether an instance has not reported for three report intervals.
 func (r *Roster) isGone(in *Instance) bool {
 	every := r.every
 	if in.Report != nil {
@@ -124,7 +129,7 @@ func (r *Roster) isGone(in *Instance) bool {
 	return since.IsZero() || r.Now.Sub(since) > report.Silence(cmp.Or(every, DefaultReportInterval))
 }
 
-// isSilent is isGone for an instance that was not judged yet.
+// isSilent is isGone for an instance that judge has not been called for.
 func (r *Roster) isSilent(in *Instance) bool {
 	r.see(in)
 	return r.isGone(in)
@@ -151,9 +156,10 @@ func (r *Roster) stateOf(in *Instance) InstanceState {
 	return InstanceStale
 }
 
-// isRejectedBy reports whether an instance has rejected the current revision. A build that does
-// not know the format of a value reports neither its version nor its id. It has rejected the
-// current revision if it has rejected a value since that was published.
+// isRejectedBy reports whether an instance has rejected the current revision. A build
+// that does not know the format of a value reports neither its version nor its id. Such
+// an instance has rejected the current revision if it has rejected a value after the
+// current revision was published.
 func (r *Roster) isRejectedBy(rep *Report) bool {
 	j := rep.Rejected
 	if j == nil || rep.State != StateRejected {
@@ -162,8 +168,8 @@ func (r *Roster) isRejectedBy(rep *Report) bool {
 	return j.ID == r.ID || j.ID == "" && j.Version == 0 && r.Version > 0 && !j.At.Before(r.PublishedAt)
 }
 
-// follows reports whether an instance in the state hears of the next revision. Before that
-// revision, the key may have been missing, or may have held a value that the instance rejected.
+// follows reports whether an instance in the state receives the next revision. The states
+// StateMissing and StateRejected are those of the key before that revision.
 func follows(s State) bool {
 	return s == StateLive || s == StateEmpty || s == StateMissing || s == StateRejected
 }
@@ -175,15 +181,15 @@ func (cfg *PublisherConfig) pendingTime() time.Duration {
 	return cmp.Or(cfg.PendingTime, DefaultPendingTime)
 }
 
-// isRecent reports whether the current revision was published within the last moments.
+// isRecent reports whether the current revision was published within the pending time.
 func (r *Roster) isRecent() bool {
 	age := r.Now.Sub(r.PublishedAt)
 	return r.Version > 0 && 0 <= age && age < r.pendingTime
 }
 
-// longestInterval returns the longest report interval of the reports that can be read, for the
-// instances whose reports are missing. A forged interval counts for no more than the time for
-// which the roster remembers.
+// longestInterval returns the longest report interval in the reports, for the instances
+// whose reports are missing. A report interval counts at most a quarter of the time for
+// which the roster keeps an instance, because the report may be forged.
 func longestInterval(instances []Instance) (longest time.Duration) {
 	for i := range instances {
 		if rep := instances[i].Report; rep != nil {
@@ -219,8 +225,8 @@ func (r *Roster) find(name string) (*Instance, bool) {
 	return &r.Instances[i], true
 }
 
-// differs reports whether an instance has applied another value than the key's, as far as the
-// digests tell.
+// differs reports whether an instance has applied a value that is not the value of the
+// key. If a digest is missing, the values count as equal.
 func (r *Roster) differs(a *Applied) bool {
 	return r.Digest != "" && a.Digest != "" && r.Digest != a.Digest
 }

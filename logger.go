@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// SetLogger replaces SubscriberConfig.Logger for all parts of the Subscriber. A nil logger is
-// the slog.Default() of the moment of the call. A line that is written during the call can still
-// go to the earlier Logger. SetLogger does not wait for that line, and never blocks.
+// SetLogger replaces SubscriberConfig.Logger. A nil logger stands for the result of
+// slog.Default() at the time of the call. A line that is written during the call may go
+// to the earlier Logger. SetLogger never blocks.
 func (s *Subscriber) SetLogger(logger *slog.Logger) { s.logs.set(logger) }
 
 // logSwitch is where the log lines of a Subscriber go. All its parts have loggers with the

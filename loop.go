@@ -14,10 +14,10 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// loop feeds the follower with the timer and what Refresh asks, and writes to the Logger.
-// Sessions and fetches run on goroutines of their own, so that a Redis that hangs holds up no
-// event, and feed the follower with what comes of them: each further hand-over would delay
-// every publish.
+// loop gives the events of the timer and of Refresh to the follower, and calls the
+// Logger. Sessions and fetches run on goroutines of their own, so that a Redis that hangs
+// delays no other event. They give their events to the follower on their own goroutines,
+// because a hand-over to this goroutine would delay every publish.
 func (s *Subscriber) loop() {
 	defer s.timer.Stop()
 	for {
@@ -34,8 +34,9 @@ func (s *Subscriber) loop() {
 	}
 }
 
-// handle gives an event to the follower and carries out what it decides, one event at a time.
-// The goroutine is that of the event. Nothing is handled once Close has begun.
+// handle gives an event to the follower, and carries out the effects that the follower
+// returns, one event at a time. handle runs on the goroutine that has the event. After
+// Close has begun, handle does nothing.
 func (s *Subscriber) handle(event any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +66,7 @@ func (s *Subscriber) handle(event any) {
 	}
 }
 
-// carryOut does what the follower decided.
+// carryOut carries out the effects of an event.
 func (s *Subscriber) carryOut(out follow.Effects) {
 	if out.Set != nil {
 		local := out.Set.ForInstance(s.cfg.Instance, s.cfg.Labels)
@@ -112,7 +113,8 @@ func (s *Subscriber) carryOut(out follow.Effects) {
 	}
 }
 
-// maxLines is how many lines wait for a Logger that hangs. Further ones are dropped.
+// maxLines is the number of lines that wait for a Logger that blocks. Further lines are
+// dropped.
 const maxLines = 256
 
 func levelOf(line follow.Line) slog.Level {
@@ -122,7 +124,7 @@ func levelOf(line follow.Line) slog.Level {
 	return slog.LevelInfo
 }
 
-// writeLines writes the lines that are due.
+// writeLines writes the waiting lines.
 func (s *Subscriber) writeLines() {
 	s.mu.Lock()
 	lines := s.lines
@@ -133,14 +135,14 @@ func (s *Subscriber) writeLines() {
 	}
 }
 
-// show makes the follower's status the one that Status returns.
+// show stores the status of the follower for Status and for reports.
 func (s *Subscriber) show() {
 	v := &report.View{Status: s.follower.Status(), Digest: s.follower.Digest(), Set: s.set.Load()}
 	v.Epoch, v.RoundTrip = s.follower.Clock()
 	s.view.Store(v)
 }
 
-// endSession ends a session, if it has not ended.
+// endSession ends a session, unless it has ended already.
 func (s *Subscriber) endSession(number uint64) {
 	if end := s.sessions[number]; end != nil {
 		end()
@@ -148,7 +150,7 @@ func (s *Subscriber) endSession(number uint64) {
 	}
 }
 
-// session runs one session and handles what comes of it.
+// session runs one session, and handles its events.
 func (s *Subscriber) session(ctx context.Context, number uint64) {
 	if number > 1 {
 		s.client.RefreshTopology(ctx)
@@ -159,7 +161,7 @@ func (s *Subscriber) session(ctx context.Context, number uint64) {
 	s.handle(follow.SessionLost{Session: number, Err: err})
 }
 
-// sessionEvent returns what a reply on a session means.
+// sessionEvent returns the event of a reply on a session.
 func sessionEvent(number uint64, reply any) follow.Event {
 	switch reply := reply.(type) {
 	case *redis.Subscription:
@@ -175,8 +177,8 @@ func sessionEvent(number uint64, reply any) follow.Event {
 	return follow.Pong{Session: number}
 }
 
-// fetcher runs one fetch after another. It keeps its goroutine, because a new one would have to
-// grow its stack for each fetch.
+// fetcher runs one fetch after another. All fetches run on one goroutine, because a new
+// goroutine would have to grow its stack for each fetch.
 func (s *Subscriber) fetcher() {
 	for f := range s.fetches {
 		s.fetch(f)

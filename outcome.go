@@ -11,29 +11,30 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// settleTime bounds how long a publish whose reply was lost goes on asking after its context
-// has ended.
+// settleTime bounds how long a publish whose reply was lost continues after its context
+// has ended, to find out the outcome.
 const settleTime = 3 * time.Second
 
-// attempts is what a transaction remembers of its attempts, to tell whether one of them was
-// executed.
+// attempts holds the facts about the attempts of a transaction that tell whether Redis
+// has executed one of them.
 type attempts struct {
-	// isOpen says that an attempt may have been executed, or may still be.
+	// isOpen is set if Redis may have executed an attempt, or may still execute it.
 	isOpen bool
-	// oldest is the lowest version that one of them had.
+	// oldest is the lowest version of an attempt.
 	oldest int64
-	// base is the id of the revision that was current at the first attempt, and began is the time
-	// by the clock of Redis then. hadHistory says that the history held revisions then.
+	// base is the id of the revision that was current at the first attempt, and began is the
+	// time of the first attempt by the clock of Redis. hadHistory is set if the history held
+	// revisions at that time.
 	base       string
 	began      time.Time
 	hadHistory bool
-	// restarted says that the versions began again with the first attempt, so that older
-	// revisions have higher versions.
+	// restarted is set if the versions began again with 1 at the first attempt. Older
+	// revisions then have higher versions.
 	restarted bool
 }
 
-// add remembers an attempt to write a version over the current revision. An earlier attempt
-// counts only if its outcome is open.
+// add records an attempt to write a version over the current revision. The facts of an
+// earlier attempt stay only if its outcome is open.
 func (a *attempts) add(version int64, current *Revision, found *redisstore.Found) {
 	if !a.isOpen {
 		had := found.Revisions > 0
@@ -44,24 +45,27 @@ func (a *attempts) add(version int64, current *Revision, found *redisstore.Found
 	a.oldest = min(a.oldest, version)
 }
 
-// mayHaveBeenTruncated reports whether the history may have held a revision of one of the
-// attempts, if last is its oldest entry now. An entry with a later version came later. If the
-// versions began again, the times tell.
+// mayHaveBeenTruncated reports whether the history may have held a revision of an
+// attempt, and has lost it since because the history was truncated. last is the oldest
+// entry of the history. If the version of last is above the versions of the attempts,
+// last was written after them. If the versions began again, the time of last tells the
+// same.
 func (a *attempts) mayHaveBeenTruncated(last *Revision) bool {
 	return !a.restarted && last.Version > a.oldest ||
 		last.Version > 0 && a.hadHistory && !last.PublishedAt.Before(a.began)
 }
 
-// values is where a revision may be found: the key and the history.
+// values reads the values in which a revision may be found: the key and the history.
 type values interface {
 	Value(ctx context.Context, limit int) ([]byte, error)
 	HistoryValue(ctx context.Context, i int) (value []byte, found bool, err error)
 }
 
-// find looks for the transaction's revision in the key and in the history, from the newest
-// revision to the one that was current at the first attempt. A revision with another id, or none,
-// says that it is not there. If the history holds later revisions only, it may have been there:
-// the error wraps ErrOutcomeUnknown then.
+// find searches for the revision of the transaction in the key and in the history, from
+// the newest revision to the revision that was current at the first attempt. find returns
+// a Revision without an ID if the revision was not written. If the history holds only
+// later revisions, the revision may have been truncated from it, and the error wraps
+// ErrOutcomeUnknown.
 func (t *transaction) find(ctx context.Context, in values) (Revision, error) {
 	value, err := in.Value(ctx, wire.MaxValueBytes+1)
 	var last Revision
@@ -89,7 +93,8 @@ func (t *transaction) find(ctx context.Context, in values) (Revision, error) {
 	return Revision{}, nil
 }
 
-// goesOn reports whether the transaction needs another attempt after one that returned the error.
+// goesOn reports whether the transaction needs another attempt, after an attempt that
+// returned the error.
 func (t *transaction) goesOn(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, redisstore.ErrPublished):
@@ -102,8 +107,8 @@ func (t *transaction) goesOn(err error) bool {
 	case errors.Is(err, redisstore.ErrConcurrent):
 		return true
 	case redisstore.IsReadOnly(err):
-		// Each attempt closes connections to a server that was demoted, and the next one asks the
-		// server that has its name now.
+		// Each attempt closes connections to the server that was demoted, so that a later attempt
+		// connects to the server that has its name now.
 		if t.readOnly == nil {
 			t.readOnlySince = time.Now()
 		}
@@ -113,20 +118,22 @@ func (t *transaction) goesOn(err error) bool {
 	return false
 }
 
-// settles reports whether the error of a further attempt tells what became of an open one. All
-// other errors, also a rejection of the same set, only say that this attempt wrote nothing.
+// settles reports whether the error of a later attempt tells the outcome of an open
+// attempt. A conflict and an ErrOutcomeUnknown do. All other errors, also a rejection of
+// the same set, only say that the later attempt wrote nothing.
 //
-// A conflict settles the outcome: the key met the condition when the open attempt read it, and
-// does not any more, so that the watched key has changed, and EXEC can only fail from now on. It
-// was not executed before either, because find has found the revision neither in the key nor in
-// the history.
+// A conflict tells that the open attempt was not executed and never will be. The key met
+// the condition when the open attempt read it, and does not meet it now. The watched key
+// has therefore changed, so the open EXEC fails when it arrives. The open EXEC has not
+// been executed before either, because find has found its revision neither in the key nor
+// in the history.
 func settles(err error) bool {
 	_, isConflict := errors.AsType[*ConflictError](err)
 	return isConflict || errors.Is(err, ErrOutcomeUnknown)
 }
 
-// cause returns the error to report if err ends the transaction. If the context ended while
-// replicas answered, they are the cause.
+// cause returns the error to report after err has ended the transaction. If the context
+// ended while replicas answered, the cause is their error.
 func (t *transaction) cause(err error) error {
 	if t.readOnly != nil && errors.Is(err, ErrUnavailable) && !t.attempts.isOpen {
 		return t.readOnly
@@ -134,7 +141,8 @@ func (t *transaction) cause(err error) error {
 	return err
 }
 
-// giveUp returns what is known once the context has ended. last is the error of the last attempt.
+// giveUp returns the result of the transaction after the context has ended. last is the
+// error of the last attempt.
 func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) {
 	switch {
 	case t.attempts.isOpen:
@@ -145,7 +153,8 @@ func (t *transaction) giveUp(ctx context.Context, last error) (Revision, error) 
 	return Revision{}, redisstore.Classify("nothing was written: others kept publishing", ctx.Err())
 }
 
-// settle goes on asking for the transaction's revision after the context has ended.
+// settle continues to search for the revision of the transaction after the context has
+// ended, for at most settleTime.
 func (t *transaction) settle(ctx context.Context, last error) (Revision, error) {
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// Refresh fetches the key and returns once that fetch, which begins after the call, has ended
-// and what it found is applied. The error wraps [ErrUnavailable] if Redis did not answer, and
-// gives the reason if the value was rejected.
+// Refresh fetches the key, and returns when the result of the fetch is applied. The fetch
+// begins after the call of Refresh. The error is nil also if the key does not exist: see
+// [Status]. The error wraps [ErrUnavailable] if Redis did not answer, and has the reason
+// if the value was rejected. After Close, the error is [ErrClosed].
 func (s *Subscriber) Refresh(ctx context.Context) error {
 	done := make(chan error, 1)
 	var err error

@@ -11,19 +11,22 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// Roster is the fleet at one moment, as [Publisher.Roster] returns it.
+// Roster is the list of a fleet's instances at one moment, and the revision that they are
+// compared with. [Publisher.Roster] returns a Roster.
 type Roster struct {
-	// Now is the clock of Redis.
+	// Now is the time of the roster by the clock of Redis.
 	Now time.Time
-	// Published says whether the key holds a revision, or the empty value. Version, ID and
-	// PublishedAt are those of the revision. Err is why the key holds none.
-	Published   bool
+	// Published reports whether the key holds a revision or the empty value.
+	Published bool
+	// Version, ID and PublishedAt are those of the current revision. They are zero if there
+	// is none.
 	Version     int64
 	ID          string
 	PublishedAt time.Time
-	Err         error
-	// Digest is that of the key's value, to compare with the instances' reports. It is empty for
-	// the empty value.
+	// Err is the reason why Published is false. It is nil if Published is true.
+	Err error
+	// Digest is the digest of the key's value, to compare with Applied.Digest of the
+	// instances. It is empty for the empty value.
 	Digest string
 	// Instances are in the order of their names.
 	Instances []Instance
@@ -36,44 +39,44 @@ type Roster struct {
 	back time.Time
 }
 
-// Report is what an instance says of itself. Its times are by the clock of Redis.
+// Report is the report of an instance. The times are by the clock of Redis.
 //
 //	type Report struct {
-//		Instance     string            // the name that it reports under
+//		Instance     string            // the name under which it reports
 //		Run          string            // the random id of its Subscriber, empty in older builds
-//		Shared       string            // its configured name, if another instance reports under that
+//		Shared       string            // its configured name, if another instance reports under that name
 //		Fleetdial    string            // the version of this library
 //		Labels       map[string]string // its labels
 //		StartedAt    time.Time         // when it began
-//		WrittenAt    time.Time         // when it reported
+//		WrittenAt    time.Time         // when it wrote the report
 //		Every        time.Duration     // its report interval
 //		State        State             // how it stands to the key
-//		Since        time.Time         // since when
+//		Since        time.Time         // when the state began
 //		Source       Source            // where its set comes from
 //		Applied      *Applied          // the revision in force, nil before the first
-//		Rejected     *Rejected         // what it has rejected since, nil if nothing
-//		Error        string            // why it is not live
+//		Rejected     *Rejected         // the last value rejected since then, nil if there is none
+//		Error        string            // why it is neither live nor empty
 //		ClockOffset  time.Duration     // how far the clock of Redis is ahead of its own
-//		Counters     map[string]int64  // those of its Status, by name
-//		Capabilities []Capability      // what it can do, nil if it does not state that
-//		Verifies     bool              // it applies only revisions that a trusted key signed
+//		Counters     map[string]int64  // the counters of its Status, by name
+//		Capabilities []Capability      // its capabilities, nil if not known
+//		Verifies     bool              // whether it applies signed revisions only
 //		MaxFormat    int               // the highest format that it reads, 0 in older builds
-//		Hits         *ReportHits       // what it has counted, nil in older builds
+//		Hits         *ReportHits       // its hits, nil in older builds
 //	}
 //
-//	func (*Report) ConfiguredName() string // the name that Instances select it by: Shared, or else Instance
+//	func (*Report) ConfiguredName() string // Shared, or else Instance; directives with Instances compare it
 type Report = wire.Report
 
-// Capability is something that an instance can do with a [Decision].
+// Capability is the ability of an instance to act on a part of a [Decision].
 //
 //	type Capability string
 type Capability = wire.Capability
 
-// The capabilities that a directive may need.
+// The capabilities.
 const (
-	// CapabilityCaptures says that the instance has a place for captures.
+	// CapabilityCaptures is the ability to capture traffic.
 	CapabilityCaptures = wire.CapabilityCaptures
-	// CapabilityRingBuffer says that the instance has a ring buffer.
+	// CapabilityRingBuffer is the ability to keep requests in a ring buffer.
 	CapabilityRingBuffer = wire.CapabilityRingBuffer
 )
 
@@ -82,14 +85,14 @@ const (
 //	type Applied struct {
 //		Version     int64     // 0 for the empty value
 //		ID          string    // empty for the empty value
-//		PublishedAt time.Time // when it was published
-//		At          time.Time // when the instance applied it
-//		SignedBy    string    // the id of the key whose signature was checked, empty if none was
+//		PublishedAt time.Time // when the revision was published
+//		At          time.Time // when the instance applied the revision
+//		SignedBy    string    // the id of the key whose signature the instance checked, or empty
 //		Digest      string    // the first 16 hex digits of the SHA-256 of the value
 //	}
 type Applied = wire.Applied
 
-// Rejected is what an instance has rejected.
+// Rejected is a value that an instance has rejected.
 //
 //	type Rejected struct {
 //		Version int64        // 0 if it cannot be read
@@ -100,10 +103,11 @@ type Applied = wire.Applied
 //	}
 type Rejected = wire.Rejected
 
-// Roster returns the fleet's roster: every subscriber that reports, and those that vanished
-// within the last hour, up to 20,000, those that were seen last. Redis may evict reports if its
-// maxmemory-policy evicts keys that expire. The sorted set of names then still tells which
-// instances are alive.
+// Roster returns the roster of the fleet. The roster has every subscriber that reports,
+// and every subscriber that vanished without Close within the last hour. If there are
+// more than 20,000, the roster has the 20,000 that reported last. If the maxmemory-policy
+// of Redis evicts keys with an expiry, reports may be missing. The roster still shows
+// these instances, because their names are in another key.
 func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 	instances, err := p.members(ctx)
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 	"github.com/fleetdial/fleetdial/internal/redisstore"
 )
 
-// Shared shares Subscribers within a program, so that a configuration that is reloaded keeps
-// its Subscriber. The new configuration acquires a lease before the old one closes its lease.
-// If both use the same key, they use the same Subscriber. The last lease that is closed closes
-// the Subscriber.
+// Shared shares Subscribers within a program, so that a program that reloads its
+// configuration keeps its Subscriber. The new configuration acquires a lease before the old
+// configuration closes its lease. If both acquire the lease with the same key, both use the
+// same Subscriber. When the last lease is closed, the Subscriber is closed too.
 //
-//	var subscribers fleetdial.Shared // of the program
+//	var subscribers fleetdial.Shared // one for the whole program
 //
-//	lease, err := subscribers.Subscribe(ctx, url, cfg) // of each configuration
+//	lease, err := subscribers.Subscribe(ctx, url, cfg) // in each configuration
 //	if err != nil {
 //		return err
 //	}
@@ -52,11 +52,11 @@ type leaseLogger struct {
 	logger *slog.Logger
 }
 
-// Lease is a reference to a shared Subscriber, whose methods it has. A Lease is a
+// Lease is a reference to a shared [Subscriber], and has its methods. A Lease is a
 // [StatusStore].
 //
-// Close gives back the lease only. Do not call the Close of the field Subscriber, because it
-// would close the Subscriber for all leases. SetLogger sets the logger for all leases.
+// Close gives back only the lease. Do not call the Close of the field Subscriber, because
+// that closes the Subscriber for all leases. SetLogger sets the logger for all leases.
 type Lease struct {
 	*Subscriber
 	entry   *sharedSubscriber
@@ -70,26 +70,28 @@ type Lease struct {
 
 var _ StatusStore = (*Lease)(nil)
 
-// Subscribe returns a lease on the Subscriber with this URL and configuration. If there is
-// none yet, Subscribe makes a client with [ParseURL] and calls [Subscribe]. The last lease
-// that is closed closes the Subscriber and then the client.
+// Subscribe returns a lease on the Subscriber with this URL and configuration. If there
+// is no such Subscriber, Subscribe makes a client with [ParseURL], and calls the function
+// [Subscribe]. The Close of the last lease closes the Subscriber and then the client.
 //
-// Two configurations are the same if all fields except Logger are equal. The Subscriber uses
-// the Logger of the newest lease that is still open. If a reload changes any other field, two
-// Subscribers run until the old lease is closed. They need different SnapshotFiles. If they
-// have the same Instance, the roster does not show it from that moment until its next report.
+// Two configurations are the same if all fields except Logger are equal. The Subscriber
+// uses the Logger of the newest lease that is open. If a reload changes any other field,
+// two Subscribers run until the old lease is closed. They need different SnapshotFiles.
+// If both have the same Instance, the roster shows both until then: see
+// SubscriberConfig.Instance.
 //
-// Ctx bounds the wait, as in [Subscribe]. The error is that of ParseURL or Subscribe, or wraps
-// ctx.Err(). It contains no part of the URL.
+// Ctx bounds the start, as in the function Subscribe. The error is that of ParseURL or
+// Subscribe, or wraps ctx.Err(). The error contains no part of the URL.
 func (s *Shared) Subscribe(ctx context.Context, url string, cfg SubscriberConfig) (*Lease, error) {
 	logger, same := cfg.Logger, cfg
 	if err := same.check(); err != nil { // fills in the defaults
 		return nil, fmt.Errorf("fleetdial: subscribe: %w", err)
 	}
-	// The default name is another one for each call, and each Logger is its own.
+	// check has set the Instance to a name that is different in each call. Loggers are not
+	// compared.
 	same.Instance, same.Logger = cfg.Instance, nil
 	same.Fleet = cmp.Or(same.Fleet, redisstore.DefaultFleet)
-	// None is written in two ways. For Capabilities, the two mean different things.
+	// A nil and an empty value mean the same, except for Capabilities.
 	if len(same.Labels) == 0 {
 		same.Labels = nil
 	}
@@ -117,17 +119,18 @@ func (s *Shared) Subscribe(ctx context.Context, url string, cfg SubscriberConfig
 	return lease, nil
 }
 
-// Acquire returns a lease on the Subscriber with the key. If there is none yet, Acquire calls
-// open and keeps the Subscriber that open returns. The last lease that is closed closes the
-// Subscriber and then the closer, which is usually the client. A nil closer stands for a client
-// that the caller closes. The key must tell apart everything that open depends on, for
-// example the text of the configuration.
+// Acquire returns a lease on the Subscriber with the key. If there is no such Subscriber,
+// Acquire calls open, and keeps the Subscriber that open returns. The Close of the last
+// lease closes the Subscriber and then the io.Closer, which is usually the client. If
+// open returns no io.Closer, the caller closes the client. Two configurations for which
+// open returns different Subscribers must have different keys. The key can be the text of
+// the configuration, for example.
 //
-// Acquire calls open at most once at a time for each key, and not before an earlier Subscriber
-// with the key is closed. An error of open is returned to the caller whose open it was, and is
-// not kept: the next caller calls its own open. Open must close what it opened before it
-// returns an error. If ctx ends while Acquire waits for another caller, the error wraps
-// ctx.Err().
+// Acquire calls open for a key only if no other call for the key is active, and after an
+// earlier Subscriber with the key is closed. Acquire returns the error of its own call of
+// open. Another caller that waits for that call then calls its own open. Open must close
+// everything that it opened before it returns an error. If ctx ends while Acquire waits
+// for another caller, the error wraps ctx.Err().
 func (s *Shared) Acquire(
 	ctx context.Context, key string, open func(context.Context) (*Subscriber, io.Closer, error),
 ) (*Lease, error) {

@@ -11,21 +11,21 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// KeyID returns the id of a key: the first 16 hex digits of the SHA-256 of the public key's 32
+// KeyID returns the id of a public key: the first 16 hex digits of the SHA-256 of its 32
 // bytes.
 func KeyID(key ed25519.PublicKey) string { return wire.KeyID(key) }
 
-// ParseVerifyKeys returns the Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
-// or more blocks of type PUBLIC KEY (RFC 8410), as publish keygen and openssl write them. The
-// error says which block is not valid.
+// ParseVerifyKeys reads Ed25519 public keys in PEM, for SubscriberConfig.VerifyKeys: one
+// or more blocks of type PUBLIC KEY (RFC 8410). The command publish keygen and openssl
+// write such blocks. The error names the block that is not valid.
 func ParseVerifyKeys(text []byte) ([]ed25519.PublicKey, error) { return wire.ParseVerifyKeys(text) }
 
-// ParseSignKey returns the Ed25519 private key in PEM, for PublisherConfig.SignKey: one block of
-// type PRIVATE KEY (PKCS #8). No part of the text is in an error.
+// ParseSignKey reads an Ed25519 private key in PEM, for PublisherConfig.SignKey: one
+// block of type PRIVATE KEY (PKCS #8). The error contains no part of the text.
 func ParseSignKey(text []byte) (ed25519.PrivateKey, error) { return wire.ParseSignKey(text) }
 
-// encode returns the bytes of a revision, with its signature if the publisher signs, which it
-// notes in the revision.
+// encode returns the value of a revision. If the publisher has a SignKey, encode appends
+// the signature, and sets SignedBy and Verified of the revision.
 func (p *Publisher) encode(rev *Revision) ([]byte, error) {
 	value, err := wire.Encode(*rev)
 	if err != nil || p.cfg.SignKey == nil {
@@ -35,8 +35,9 @@ func (p *Publisher) encode(rev *Revision) ([]byte, error) {
 	return wire.AppendSignature(value, p.client.Key(), p.cfg.SignKey)
 }
 
-// decode returns the revision that a whole value holds. No bytes are the empty set. It notes
-// whether the signature is right, and rejects none for that.
+// decode returns the revision in a whole value. An empty value is the empty set. decode
+// sets Verified if a trusted key has signed the value. A value that no trusted key has
+// signed is decoded too.
 func (p *Publisher) decode(value []byte) (Revision, error) {
 	if len(value) == 0 {
 		return Revision{Set: new(Set)}, nil
@@ -52,8 +53,8 @@ func (p *Publisher) decode(value []byte) (Revision, error) {
 	return rev, nil
 }
 
-// checkSigned returns an error if no trusted key signed a revision. To build on it and to sign
-// the result would sign what somebody else wrote.
+// checkSigned returns an error if no trusted key has signed the revision. Without this
+// check, a publisher would sign directives that somebody else has written.
 func (p *Publisher) checkSigned(rev Revision) error {
 	if p.keys == nil || rev.Verified || rev.Version == 0 {
 		return nil
@@ -66,18 +67,19 @@ func (p *Publisher) checkSigned(rev Revision) error {
 }
 
 const (
-	// maxAhead is how far above the last signed version a reported version may be, which anyone
-	// can have written: far more than a fleet reaches in its life, and far less than all versions.
+	// maxAhead bounds how far a reported version may be above the last signed version, because
+	// anyone can forge a report. A fleet publishes far fewer revisions in its life, and far more
+	// versions are left above it.
 	maxAhead = 1_000_000_000
-	// maxFirst bounds a reported version if no signed version is known. Forged reports may have
-	// made the versions jump before Redis lost its data, and a lower version would lock the
-	// fleet. As many versions are left.
+	// maxFirst bounds a reported version if no signed version is known. The bound is not
+	// maxAhead, because forged reports may have raised the versions before Redis lost its data,
+	// and the proxies apply no lower version. Half of all versions are left above maxFirst.
 	maxFirst = directive.MaxMillis / 2
 )
 
-// above returns the next version of a signed fleet. It is above the last signed version, and
-// above the reported ones, because the fleet's proxies apply no version that is not above
-// those that they had.
+// above returns the next version of a signed fleet. The version is above the last signed
+// version and above the reported versions, because the proxies of the fleet apply no
+// version that is not above the version that they have applied.
 func above(signed int64, reported []int64) int64 {
 	limit := signed + maxAhead
 	if signed == 0 {
@@ -92,8 +94,9 @@ func above(signed int64, reported []int64) int64 {
 	return highest + 1
 }
 
-// lastSigned returns the version of the current revision if its signature is right, and
-// otherwise the highest version of those in the history whose signatures are right.
+// lastSigned returns the version of the current revision if a trusted key has signed it.
+// Otherwise, lastSigned returns the highest version in the history that a trusted key has
+// signed, or 0.
 func (t *transaction) lastSigned(ctx context.Context, tx *redisstore.Tx, current Revision, revisions int64) (int64, error) {
 	if current.Verified {
 		return current.Version, nil
@@ -111,9 +114,10 @@ func (t *transaction) lastSigned(ctx context.Context, tx *redisstore.Tx, current
 	return highest, nil
 }
 
-// appliedVersions returns the versions that the roster reports as applied. A roster of another
-// type, or one that the user may not read, reports none: it must not keep anyone from publishing.
-// While Redis does not serve, the versions are not known, and the error wraps ErrUnavailable.
+// appliedVersions returns the versions that the roster reports as applied. If the roster
+// is of another type, or if the user may not read it, appliedVersions returns no
+// versions, so that a damaged roster does not prevent a publish. If Redis cannot be
+// reached, the error wraps ErrUnavailable.
 func (p *Publisher) appliedVersions(ctx context.Context) ([]int64, error) {
 	instances, err := p.members(ctx)
 	if err == nil {

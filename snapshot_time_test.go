@@ -169,7 +169,7 @@ func TestSnapshot_FileThatCouldNotBeWrittenIsWrittenLater(t *testing.T) {
 }
 
 // TestSnapshot_HoldsTheSetOfAClosedSubscriber has a value arrive while Close is under way.
-// Whatever Load returns then is in the file.
+// The set that Load returns then is in the file.
 func TestSnapshot_HoldsTheSetOfAClosedSubscriber(t *testing.T) {
 	cfg := SubscriberConfig{SnapshotFile: filepath.Join(t.TempDir(), "set"), ResyncInterval: time.Hour}
 	inBubble(t, cfg, 0, time.Hour, func(b *bubble) {

@@ -27,22 +27,25 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// Startup says what Subscribe does while Redis cannot be reached.
+// Startup selects what [Subscribe] does if Redis cannot be reached.
 type Startup uint8
 
 const (
-	// FailFast, the default, makes an unreachable Redis an error of Subscribe. A missing key, or
-	// one that holds a rejected value, is not an error: see [Status].
+	// FailFast, the default, makes Subscribe return an error. A missing key and a
+	// rejected value are not errors of Subscribe: see [Status].
 	FailFast Startup = iota
-	// StartEmpty returns a Subscriber with an empty set once the first attempt has failed, or
-	// ctx has reached its deadline. The Subscriber goes on trying.
+	// StartEmpty makes Subscribe return a Subscriber with an empty set, after the first
+	// attempt has failed or at the deadline of ctx. The Subscriber continues to try.
 	StartEmpty
-	// UseSnapshot begins with the set in SubscriberConfig.SnapshotFile, in which no directive
-	// outlives its expiry, and is otherwise like StartEmpty. A missing file is like an empty
-	// one. A file that is rejected is logged. The file is read as strictly as a value from
-	// Redis. It is rejected if it is of another fleet, or if the machine's clock shows a time
-	// before the file was written. If the machine's clock is ahead, directives from the file end
-	// early; publishing them with another expiry brings them back.
+	// UseSnapshot is like StartEmpty, but the Subscriber begins with the set in
+	// SubscriberConfig.SnapshotFile. Each directive in the file keeps its expiry. A
+	// missing file is an empty set. A file that is rejected is logged, and is an empty
+	// set too.
+	//
+	// A file is rejected if a value in Redis with these bytes would be rejected, if the
+	// file is of another fleet, or if the machine's clock shows a time before the file
+	// was written. If the machine's clock is ahead, directives from the file end early.
+	// Publishing them with another expiry brings them back.
 	UseSnapshot
 )
 
@@ -59,64 +62,73 @@ type SubscriberConfig struct {
 	// Fleet is the fleet's name, 1 to 64 of the characters A-Z, a-z, 0-9, dot, underscore and
 	// dash; the default is "default".
 	Fleet string
-	// Startup says what Subscribe does while Redis cannot be reached; the default is FailFast.
+	// Startup selects what Subscribe does if Redis cannot be reached; the default is
+	// FailFast.
 	Startup Startup
 	// ResyncInterval is the longest time between two fetches of the key, so that a lost
-	// announcement does no harm; the default is 30 s, the least is 10 ms. Each interval is
-	// shortened by up to a fifth, at random. Every tenth resync reads the whole value, so that a
-	// value that was altered under its id is noticed.
+	// announcement does no harm; the default is 30 s, the least is 10 ms. Each interval
+	// is shortened by a random time of up to a fifth. Every tenth resync reads the whole
+	// value, to detect a value that was altered under its id.
 	ResyncInterval time.Duration
-	// SubscriptionTimeout is how long the server may be silent before the subscription is
-	// replaced by another, and how long a fetch may take before the state is StateStale; the
-	// default is 3 s, the least is 10 ms. The Subscriber pings the server twice as often, which
-	// is most of what an idle one costs Redis.
+	// SubscriptionTimeout is the longest time without a reply on the subscription. After
+	// that time, the Subscriber replaces the subscription. A fetch that takes longer
+	// makes the state StateStale. The default is 3 s, the least is 10 ms. The Subscriber
+	// pings the server twice in that time. The pings are most of the load of an idle
+	// Subscriber on Redis.
 	SubscriptionTimeout time.Duration
-	// SubscriptionAge is after how long the subscription is replaced by another on a new
-	// connection, so that the Subscriber follows a host name that moves to another server; the
-	// default is 10 min, the least is 10 ms, and a negative value means never. Each age is shortened
-	// by up to a fifth, at random. The new subscription stands before the old one ends, so that the
-	// state stays and no announcement is missed. If it cannot be made, the old one goes on.
+	// SubscriptionAge is the age at which the Subscriber replaces its subscription by a
+	// subscription on a new connection, so that it follows a host name that moves to
+	// another server. The default is 10 min, the least is 10 ms, and a negative value
+	// means never. Each age is shortened by a random time of up to a fifth. The old
+	// subscription ends after the new one has begun, so that no announcement is missed.
+	// If the new subscription fails, the old one continues.
 	SubscriptionAge time.Duration
 	// MaxBytes is the size of the largest value that is accepted, 128 bytes to 4 MiB; the default
 	// is 4 MiB. A larger value is rejected.
 	MaxBytes int
-	// Instance is this proxy's name in the fleet's roster, 1 to 128 bytes of printable ASCII
-	// without spaces. The default is the host's name, the process id and a random suffix, so that
-	// each Subscriber has a name of its own. If two Subscribers have the same name, the one that
-	// began later reports under it. The other one reports under the name, "~" and six hex digits,
-	// and logs that once. The roster shows both as sharing the name.
+	// Instance is the name of this proxy in the fleet's roster, 1 to 128 bytes of
+	// printable ASCII without spaces. The default is the host name, the process id and a
+	// random suffix, so that each Subscriber has a different name. If two Subscribers
+	// have the same name, the later one reports under the name. The other one reports
+	// under the name with "~" and six hex digits added, and logs that once. The roster
+	// marks both: see Instance.Shared.
 	Instance string
-	// Labels tell operators more of the instance, such as its zone or build: at most 16, with
-	// names of 1 to 64 bytes and values of up to 256, in UTF-8.
+	// Labels describe the instance, for operators and for directives with Instances, such
+	// as its zone or build: at most 16, with names of 1 to 64 bytes and values of up to
+	// 256 bytes, in UTF-8.
 	Labels map[string]string
-	// Capabilities is what this proxy can do with decisions, for the roster: it says whether a
-	// directive with a capture or with the ring buffer has an effect here. Nil states nothing, so
-	// nobody is warned.
+	// Capabilities are the parts of a Decision that this proxy implements. Reports
+	// contain them, so that an operator is warned of a directive that has no effect on
+	// this proxy. Nil means unknown, and causes no warning.
 	Capabilities []Capability
-	// ReportInterval is how often the Subscriber reports to the roster, besides the times at
-	// which it applies or rejects a revision. After three intervals without a report it counts
-	// as gone. The default is 10 s, the least is 10 ms, and a negative value turns reports off.
-	// Each interval is shortened by up to a fifth, at random.
+	// ReportInterval is the longest time between two reports to the roster. The
+	// Subscriber also reports when it applies or rejects a revision. After three
+	// intervals without a report, the roster shows the instance as InstanceGone. The
+	// default is 10 s, the least is 10 ms, and a negative value disables reports. Each
+	// interval is shortened by a random time of up to a fifth.
 	ReportInterval time.Duration
-	// VerifyKeys are the trusted keys; without any, sets need no signature. With any, a value is
-	// rejected that is unsigned, empty, signed with another key, altered, signed for another
-	// fleet, or not newer than one that was applied. Each fetch then reads the whole value.
+	// VerifyKeys are the trusted keys. If there are none, revisions need no signature.
+	// Otherwise, a value is rejected if it is unsigned, empty, signed with another key,
+	// altered, signed for another fleet, or not newer than a value that was applied. Each
+	// fetch then reads the whole value.
 	VerifyKeys []ed25519.PublicKey
-	// SnapshotFile is where the last applied value is kept for Startup: UseSnapshot; the default
-	// is nowhere. The file has mode 0600, is replaced in one step, and is written on a goroutine
-	// of its own, so that no request waits for it. Its folder has to exist. Each Subscriber needs
-	// a file of its own. With VerifyKeys it is read whatever Startup says, so that nothing older
-	// than what it holds is applied.
+	// SnapshotFile is the path of the file with the last applied value, for the Startup
+	// UseSnapshot; the default is no file. Its directory must exist. The file has mode
+	// 0600, and is replaced in one step. It is written on a goroutine of its own, so that
+	// no request waits for it. Each Subscriber needs a different file. A Subscriber with
+	// VerifyKeys reads the file with any Startup, so that it applies nothing older than
+	// the value in the file.
 	//
-	// If the machine was off and its wall clock stood still meanwhile, and Redis is away, a
-	// directive from the file may outlive its expiry by the time that the machine was off:
-	// nothing on the machine tells how long that was.
+	// If the machine was off while Redis is away, and its wall clock stood still in that
+	// time, a directive from the file may outlive its expiry by the time that the machine
+	// was off, because nothing on the machine shows how long that was.
 	SnapshotFile string
-	// Logger gets one line for each change of state, each revision applied and each rejected, up
-	// to 70 a minute; the default is slog.Default(). SetLogger replaces it later. Lines hold ids,
-	// versions, reasons and authors, never a directive's content. The Logger is called on a
-	// goroutine of the Subscriber: while it blocks, nothing is applied. It must not call Refresh
-	// or Close.
+	// Logger gets one line for each change of state, for each applied revision and for
+	// each rejected value, at most 70 a minute; the default is slog.Default(). SetLogger
+	// replaces the Logger later. The lines hold ids, versions, reasons and authors, and
+	// no content of a directive. Announced revisions are applied also while the Logger
+	// blocks, but resyncs, new subscriptions, Refresh and Close wait for the Logger. The
+	// Logger must not call Refresh or Close.
 	Logger *slog.Logger
 }
 
@@ -158,13 +170,15 @@ func (cfg *SubscriberConfig) check() error {
 	return nil
 }
 
-// Subscriber keeps an in-memory copy of the fleet's current set. Load and Decide never contact
-// Redis. A Subscriber is a [Store]. All methods are safe for concurrent use.
+// Subscriber keeps an in-memory copy of the fleet's current set. Load and Decide never
+// contact Redis. A Subscriber is a [StatusStore]. All methods are safe for concurrent
+// use.
 //
-// A Subscriber uses two connections of its client: one for its subscription and, while it
-// fetches the key, one from the pool. While it replaces its subscription, it has two of them. If the
-// client has a second pool for pipelines, as without the options of [ParseURL], the Subscriber also
-// uses one of that.
+// A Subscriber uses one connection for its subscription, and connections of the client's
+// pool for fetches and reports, at most one for each at a time. It has two subscriptions
+// for a moment while it replaces an old one. A client that was not made with the options
+// of [ParseURL] may have a second pool for pipelines, and the Subscriber then uses that
+// pool too.
 type Subscriber struct {
 	cfg    SubscriberConfig
 	client *redisstore.Client
@@ -203,11 +217,13 @@ type Subscriber struct {
 
 var _ Store = (*Subscriber)(nil)
 
-// Subscribe begins to follow a fleet, and returns when its key has been read for the first
-// time. Ctx bounds that start only. The client belongs to the caller, who closes it after the
-// Subscriber. [ParseURL] returns options that suit it. The error wraps [ErrUnavailable] if
-// Redis could not be reached, see [Startup]. The Subscriber is closed then, as by Close, which
-// may take up to a second after the end of ctx if Redis hangs.
+// Subscribe begins to follow a fleet, and returns when the key has been read for the
+// first time. Ctx bounds only that time. The caller owns the client, and closes it after
+// the Subscriber. [ParseURL] returns suitable options of a client.
+//
+// If Redis cannot be reached, the error wraps [ErrUnavailable]; [Startup] has
+// alternatives. With an error, everything that Subscribe has started is closed. If Redis
+// hangs, that may take up to a second after the end of ctx.
 func Subscribe(ctx context.Context, client redis.UniversalClient, cfg SubscriberConfig) (*Subscriber, error) {
 	c, err := redisstore.New(client, cfg.Fleet)
 	if err == nil {
@@ -299,8 +315,8 @@ func (s *Subscriber) restore() {
 	s.carryOut(out)
 }
 
-// Load returns the current set, without the directives that other instances evaluate, see
-// [Set.ForInstance]. Status().Revision.Set is the whole set. Load is one atomic load: it never
+// Load returns the current set, without the directives whose Instances select other
+// instances. The whole set is Status().Revision.Set. Load is one atomic load: it never
 // blocks and never returns nil. A nil Subscriber has an empty set.
 func (s *Subscriber) Load() *Set {
 	if s == nil {
@@ -311,14 +327,15 @@ func (s *Subscriber) Load() *Set {
 
 var noDirectives Set
 
-// Decide evaluates a request against the current set, now, and counts it, see [Set.Hits]. It
-// never blocks and does not allocate, except for the first request that a directive applies
-// to. It reads the clock only if a directive matches the request.
+// Decide evaluates a request against the current set, at the current time. Decide counts
+// the request: see the method Hits of [Set]. Decide never blocks, and reads the clock
+// only if a directive matches the request. Decide does not allocate, except when a
+// directive applies for the first time.
 func (s *Subscriber) Decide(req Request) Decision {
 	return directive.EvaluateNow(s.Load(), &req, time.Since)
 }
 
-// Status returns what the Subscriber knows of itself, at one moment.
+// Status returns the status of the Subscriber at one moment. Status never blocks.
 func (s *Subscriber) Status() Status {
 	v := s.view.Load()
 	status := v.Status.Clone()
@@ -326,20 +343,22 @@ func (s *Subscriber) Status() Status {
 	return status
 }
 
-// OnChange calls the listener for each revision that is applied from now on, after Load
-// returns it. Each listener has a goroutine of its own: calls come in order, one after
-// another, and a listener that is still busy when more revisions are applied gets the newest
-// only, with From the revision that it got last. A listener that panics is logged and kept.
+// OnChange calls the listener for each revision that is applied after the call of
+// OnChange, once Load returns its set. Each listener has its own goroutine, which calls
+// it for one revision after another. If several revisions are applied during a call of
+// the listener, the next call gets only the newest of them. If a listener panics, the
+// panic is logged, and later changes are still delivered.
 //
-// Cancel does not wait for a call that is under way or about to begin. Close does, so a listener
-// must not call Close.
+// Cancel ends the calls. Cancel does not wait for a call that has begun or is about to
+// begin. Close waits for such a call, so a listener must not call Close.
 func (s *Subscriber) OnChange(listener func(Change)) (cancel func()) {
 	return s.listeners.Add(func(from, to Revision) { listener(Change{From: from, To: to}) })
 }
 
-// Change tells a listener that another revision has been applied.
+// Change describes a new revision to a listener.
 type Change struct {
-	// From is the revision that the listener got last, To the one that is applied now.
+	// From is the revision of the listener's previous call. In the first call, From is the
+	// revision in force when OnChange was called. To is the applied revision.
 	From, To Revision
 }
 
@@ -351,11 +370,12 @@ func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }
 // also if Redis hangs.
 const closeTimeout = 800 * time.Millisecond
 
-// Close ends the Subscriber and waits for its goroutines. It waits for listeners, the Logger and
-// the snapshot file as long as they take, and for commands of Redis up to a second. If Redis
-// hangs, a command may still be under way then. Its goroutine ends with the client's read timeout or,
-// if the client has none, when the client is closed. Load and Decide go on with the last set.
-// Close is safe to call twice, and always returns nil.
+// Close ends the Subscriber, removes its instance from the roster, and waits for its
+// goroutines. Close waits for listeners, the Logger and the snapshot file without limit,
+// and for commands of Redis up to a second. If Redis hangs, a command may still be active
+// after Close. Its goroutine ends at the client's read timeout or, if the client has
+// none, when the client is closed. After Close, Load and Decide continue with the last
+// set. Close is safe to call twice, and always returns nil.
 func (s *Subscriber) Close() error {
 	s.close()
 	return nil

@@ -14,40 +14,43 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// firstRetry and longestRetry bound the waits between the attempts of a publish.
+// firstRetry and longestRetry bound the time between two attempts of a publish.
 const firstRetry, longestRetry = 5 * time.Millisecond, 500 * time.Millisecond
 
-// readOnlyTime bounds how long a publish goes on while it is answered by a replica.
+// readOnlyTime bounds how long a publish is tried again while a replica answers.
 const readOnlyTime = 3 * time.Second
 
 // maxVersion is the highest version that a value can have. After it, the versions of an unsigned
 // fleet begin again with 1.
 const maxVersion = directive.MaxMillis
 
-// transaction is one publish: it reads the current revision, and writes another if the
-// current one is as expected. Repeating it is safe: all attempts have the same id, and
-// whichever EXEC comes second fails, because the keys are watched.
+// transaction is one publish: it reads the current revision, and writes another revision
+// if the current revision is as expected. A transaction can safely be repeated: all
+// attempts have the same id, and if two EXEC arrive, the second fails, because the keys
+// are watched.
 type transaction struct {
 	publisher *Publisher
 	id        string
 	change    func(Revision) (*Set, error)
 	opts      PublishOptions
-	// headerOnly says that change does not read the current set.
+	// headerOnly is set if change does not read the current set.
 	headerOnly bool
 	// reported are the versions that the roster reports as applied, if the publisher signs.
 	reported []int64
-	// formats is what the live instances read. It is nil until a set needs a higher format than 1.
+	// formats holds the formats that the live instances read. It is nil until a set needs a
+	// higher format than 1.
 	formats  *formats
 	attempts attempts
-	// readOnly is the last error with which a replica answered, nil if none did. readOnlySince is
-	// when a replica answered first.
+	// readOnly is the last error of a replica that answered, nil if none has answered.
+	// readOnlySince is when a replica answered first.
 	readOnly      error
 	readOnlySince time.Time
 }
 
-// run makes one attempt. Of its errors, one that wraps redisstore.ErrConcurrent says that
-// another publish came first, and redisstore.ErrReplyLost that the outcome is open. After any
-// other error, nothing was written.
+// run makes one attempt. If another publish was executed first, the error wraps
+// redisstore.ErrConcurrent. If the outcome is open, the error wraps
+// redisstore.ErrReplyLost. If the revision is published, and a later command failed, the
+// error wraps redisstore.ErrPublished. After any other error, nothing was written.
 func (t *transaction) run(ctx context.Context) (rev Revision, err error) {
 	limit := wire.MaxValueBytes + 1
 	if t.headerOnly && t.publisher.keys == nil && !t.opts.IfUnreadable {
@@ -117,7 +120,7 @@ func (t *transaction) checkCondition(
 	if want == nil {
 		return nil
 	}
-	// An unreadable value has no version and no id, and is no missing one.
+	// An unreadable value has version 0 too, but is not a missing value.
 	if want.Version != current.Version || want.ID != current.ID || want.Version == 0 && len(found.Value) > 0 {
 		return t.conflict(ctx, tx, want.Version)
 	}
@@ -158,8 +161,9 @@ func (t *transaction) next(
 	}, nil
 }
 
-// lastVersion returns the version of the current revision. If the key is missing or unreadable,
-// the history tells the last version. Without a readable header, versions begin again.
+// lastVersion returns the last version of the fleet. If the key is missing or unreadable,
+// the last version is that of the newest entry of the history. It is 0 without a readable
+// header.
 func lastVersion(ctx context.Context, tx *redisstore.Tx, current int64, found *redisstore.Found) (int64, error) {
 	if current != 0 || found.Revisions == 0 {
 		return current, nil
@@ -172,10 +176,11 @@ func lastVersion(ctx context.Context, tx *redisstore.Tx, current int64, found *r
 	return head.Version, nil
 }
 
-// nextVersion returns the version after the last one. After the highest version, the versions of
-// an unsigned fleet begin again, so that a value that anyone can write locks nobody out. The
-// proxies of a signed fleet apply no lower version, and only a trusted key can have signed the
-// highest one.
+// nextVersion returns the version after the last one. After the highest version, the
+// versions of an unsigned fleet begin again with 1, so that a forged value with the
+// highest version does not prevent all later publishes. In a signed fleet, the proxies
+// apply no lower version, and only the owner of a trusted key can have signed the highest
+// version, so nextVersion returns an error.
 func (t *transaction) nextVersion(
 	ctx context.Context, tx *redisstore.Tx, current Revision, last int64, found *redisstore.Found,
 ) (int64, error) {
@@ -197,8 +202,8 @@ func (t *transaction) nextVersion(
 	return version, nil
 }
 
-// checkExpiries returns a *ValidationError if a directive expires too late, unless the current
-// set holds the same directive and change has read it.
+// checkExpiries returns a *ValidationError if a directive expires too late. A directive
+// that change has read from the current set, and has left as it is, is not checked.
 func (t *transaction) checkExpiries(current, next *Set, now time.Time) error {
 	maxTTL := t.publisher.cfg.MaxTTL
 	if maxTTL == math.MaxInt64 {
@@ -233,7 +238,8 @@ func (t *transaction) checkExpiries(current, next *Set, now time.Time) error {
 	return nil
 }
 
-// current returns the current revision, as far as change reads it.
+// current returns the current revision. If change does not read the current set, the
+// revision has only the fields of the header.
 func (t *transaction) current(found *redisstore.Found) (rev Revision, err error) {
 	if t.headerOnly && t.publisher.keys == nil && len(found.Value) > 0 {
 		rev, err = wire.DecodeHeader(found.Value)
@@ -248,7 +254,7 @@ func (t *transaction) current(found *redisstore.Found) (rev Revision, err error)
 	return rev, err
 }
 
-// conflict returns the error that names the current revision.
+// conflict returns a *ConflictError with the current revision.
 func (t *transaction) conflict(ctx context.Context, tx *redisstore.Tx, expected int64) error {
 	value, err := tx.Value(ctx, wire.MaxValueBytes+1)
 	if err != nil {

@@ -12,49 +12,50 @@ import (
 	"github.com/fleetdial/fleetdial/internal/wire"
 )
 
-// NoMinimum as WaitOptions.MinInstances accepts an empty roster.
+// NoMinimum is a value of WaitOptions.MinInstances. It accepts an empty roster.
 const NoMinimum = -1
 
-// WaitOptions say what [Publisher.Wait] waits for. The zero value waits for every instance of
-// the roster, and at least one.
+// WaitOptions are the options of [Publisher.Wait]. With the zero value, Wait waits for
+// every instance of the roster, and for at least one.
 type WaitOptions struct {
-	// Threshold is the share of the roster that must have the revision, above 0 to 1; the
-	// default is 1.
+	// Threshold is the share of the instances that must have the revision, more than 0
+	// and at most 1; the default is 1.
 	Threshold float64
-	// MinInstances is the least number of instances that must have it, including those that
-	// joined after the roster was taken; the default is 1.
+	// MinInstances is the least number of instances that must have the revision,
+	// including instances that joined after the roster was taken; the default is 1.
 	MinInstances int
-	// KeepGoing goes on after an instance has rejected the revision, until all others have
-	// answered.
+	// KeepGoing continues to wait after an instance has rejected the revision, until
+	// every other instance has applied or rejected it.
 	KeepGoing bool
 	// Progress, if not nil, is called after each reading of the roster, on the goroutine of Wait.
 	Progress func(WaitStatus)
 }
 
-// WaitStatus tells how far a revision has come.
+// WaitStatus is the progress of a revision in the fleet.
 type WaitStatus struct {
-	// Version is that of the revision, and Overtaken that of a newer one that the key holds by
-	// now, 0 if there is none.
+	// Version is the version of the revision. Overtaken is the version of the newer revision
+	// that the key holds, 0 if there is none.
 	Version, Overtaken int64
-	// Expected is how many instances are waited for, and Applied how many of them have the
-	// revision, or a newer one.
+	// Expected is the number of instances that Wait waits for. Applied is the number of these
+	// instances that have applied the revision or a newer revision.
 	Expected, Applied int
-	// Joined is how many that joined later have it. They are counted only if MinInstances asks
-	// for more than the roster has.
+	// Joined is the number of instances that joined after the roster was taken, and that have
+	// the revision. They are counted only if the roster has fewer than MinInstances.
 	Joined int
-	// Rejected are those that rejected the revision, and Pending those that have not answered.
+	// Rejected are the instances that have rejected the revision. Pending are the instances
+	// that have neither applied nor rejected the revision.
 	Rejected, Pending []Instance
-	// Left are those that left the fleet meanwhile, and Gone those that are InstanceGone, since
-	// before Wait began or since. They are not expected: nobody knows whether those in Gone will
-	// apply the revision. An instance of Gone that reports again is expected again.
+	// Left are the instances that have left the fleet since Wait began. Gone are the
+	// instances that are InstanceGone. Expected does not count either of them. An instance
+	// in Gone that reports again is expected again.
 	Left, Gone []Instance
 	// Elapsed is the time since Wait began.
 	Elapsed time.Duration
 }
 
-// The time between two readings of the roster grows from firstPoll to longestPoll. It is
-// pollFactor times what a reading took if that is more, up to longestPause. A reading that takes
-// longer than slowPoll is one that Redis does not answer.
+// The time between two readings of the roster grows from firstPoll to longestPoll. If a reading
+// takes long, the time is pollFactor times the time of the reading, at most longestPause. A
+// reading that takes longer than slowPoll counts as a reading that Redis has not answered.
 const (
 	firstPoll, longestPoll = 20 * time.Millisecond, 250 * time.Millisecond
 	pollFactor             = 5
@@ -69,26 +70,29 @@ type wait struct {
 	opts      WaitOptions
 	began     time.Time
 	known     map[string]bool // the names of the instances that are waited for
-	lost      error           // why the last reading failed
-	// back is when Redis could be read again, by its clock. Until then no instance could report.
+	lost      error           // why the last reading failed, nil if it succeeded
+	// back is when Redis could be read again after an outage, by the clock of Redis. Before back,
+	// no instance could report. back is zero if there was no outage.
 	back time.Time
 	// every is the report interval that is assumed for instances without a readable report.
 	every time.Duration
-	// digest is that of the value that the key holds under the revision's id.
+	// digest is the digest of the value with the revision's id, empty until the value was read.
 	digest string
 	status WaitStatus
 }
 
-// Wait follows a revision until the instances of the roster have applied it, or a newer one.
-// The roster is best taken before the revision is published. Instances that are gone are not
-// waited for, but WaitStatus.Gone names them. Wait reads the roster 50 times a second at first,
-// and 4 times later. If rev has no ID, any revision of that version counts.
+// Wait waits until the instances of the roster have applied the revision or a newer
+// revision. Take the roster before the revision is published. Wait does not wait for
+// instances that are gone, but WaitStatus.Gone names them. Wait reads the reports 50
+// times a second at first, and 4 times a second later. If rev has no ID, Wait accepts any
+// revision with the Version of rev.
 //
-// The status is valid with any error: [ErrNoInstances] if the roster has no instance that is not
-// gone, [ErrRejected], [ErrRevisionLost], [ErrWaitIncomplete], ctx's error if it was cancelled,
-// or an error of Redis. Wait returns ErrWaitIncomplete at ctx's deadline, and as soon as every
-// instance that it waits for is gone, unless MinInstances is more than 1. While Redis cannot be
-// reached, Wait tries again.
+// The error is [ErrNoInstances] if the roster has no instance that is not gone. The error
+// wraps [ErrRejected], [ErrRevisionLost] or [ErrWaitIncomplete], or is the error of ctx
+// if ctx was cancelled, or an error of Redis. While Redis cannot be reached, Wait tries
+// again. At the deadline of ctx, the error wraps ErrWaitIncomplete. Unless MinInstances
+// is more than 1, Wait also returns that error as soon as every instance that it waits
+// for is gone. The status is valid with any error.
 func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts WaitOptions) (WaitStatus, error) {
 	w := &wait{
 		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
@@ -141,7 +145,7 @@ func (w *wait) run(ctx context.Context) (WaitStatus, error) {
 		case err != nil && !errors.Is(err, ErrUnavailable):
 			return w.status, err
 		}
-		// While Redis does not answer, the revision stays published.
+		// Wait continues while Redis does not answer, because the revision stays published.
 		if !pace.Sleep(ctx, min(max(pause, pollFactor*took), longestPause)) {
 			return w.giveUp(ctx)
 		}
@@ -176,17 +180,19 @@ func (w *wait) rejections() error {
 	return fmt.Errorf("%w by %d of %d", ErrRejected, n, w.status.Expected)
 }
 
-// isHopeless reports whether every instance that was waited for is gone. If an instance left,
-// another may be about to take its place.
+// isHopeless reports whether every instance that Wait waits for is gone. If an instance
+// has left the fleet, the wait is not hopeless, because another instance may be about to
+// replace it.
 func (w *wait) isHopeless() bool {
 	s := &w.status
 	return s.Expected == 0 && len(s.Gone) > 0 && len(s.Left) == 0 && w.opts.MinInstances == 1
 }
 
-// isDone reports whether as many instances have the revision as were asked for.
+// isDone reports whether enough instances have the revision.
 func (w *wait) isDone() bool {
 	s := &w.status
-	// A hair is subtracted, because 0.99 times 100 is a little more than 99.
+	// A small number is subtracted, because 0.99 times 100 is a little more than 99 in floating
+	// point.
 	need := int(math.Ceil(w.opts.Threshold*float64(s.Expected) - 1e-9))
 	if w.opts.KeepGoing {
 		need = min(need, s.Expected-len(s.Rejected))
@@ -194,7 +200,7 @@ func (w *wait) isDone() bool {
 	return s.Applied >= need && s.Applied+s.Joined >= w.opts.MinInstances
 }
 
-// poll reads the reports of the pending instances, and of those that are gone.
+// poll reads the reports of the instances that are pending or gone, and then the key.
 func (w *wait) poll(ctx context.Context) error {
 	p, s := w.publisher, &w.status
 	open := slices.Concat(s.Pending, s.Gone) // a reading that fails half-way leaves the status as it was
@@ -232,8 +238,9 @@ func (w *wait) poll(ctx context.Context) error {
 	return nil
 }
 
-// readDigest reads the whole value once, while the key holds the revision, so that an instance
-// that applied another value under its id does not count.
+// readDigest sets the digest of the roster. It reads the whole value once, while the key
+// holds the revision. An instance that has applied another value under the same id then
+// does not count.
 func (w *wait) readDigest(ctx context.Context, head *Roster) error {
 	if w.id == "" || head.ID != w.id {
 		return nil
@@ -260,8 +267,9 @@ func lostRevision(head *Roster) error {
 	return fmt.Errorf("%w: the key holds version %d", ErrRevisionLost, head.Version)
 }
 
-// sort puts each open instance where it belongs: applied, rejected, pending, gone or left.
-// Members are the names of the sorted set, nil if they were not needed.
+// sort moves each open instance into the list of its state: applied, rejected, pending,
+// gone or left. members are the instances in the sorted set, nil if the sorted set was
+// not read.
 func (w *wait) sort(head *Roster, open, members []Instance) {
 	s := &w.status
 	scored := make(map[string]time.Time, len(members))
@@ -298,7 +306,8 @@ func (w *wait) sort(head *Roster, open, members []Instance) {
 	s.Expected = s.Applied + len(s.Rejected) + len(s.Pending)
 }
 
-// has reports whether an instance has applied the revision, or a newer one that replaced it.
+// has reports whether an instance has applied the revision, or a newer revision that
+// replaced it.
 func (w *wait) has(in *Instance, head *Roster) bool {
 	if in.Report == nil || in.Report.Applied == nil {
 		return false
@@ -310,8 +319,9 @@ func (w *wait) has(in *Instance, head *Roster) bool {
 	return w.isNewer(a.Version, head) || w.id == "" && a.Version == w.status.Version
 }
 
-// isNewer reports whether a version came after the revision. Wait ignores versions above the
-// current one: the version counter was reset since, for example by data loss.
+// isNewer reports whether a version is newer than the revision. Versions above the
+// current version do not count, because they show that the version counter was reset, for
+// example by data loss.
 func (w *wait) isNewer(version int64, head *Roster) bool {
 	return w.status.Version < version && version <= head.Version
 }
@@ -327,9 +337,9 @@ func (w *wait) hasRejected(in *Instance, head *Roster) bool {
 	return j.ID == w.id && j.ID != "" || w.isNewer(j.Version, head) || w.id == "" && j.Version == w.status.Version
 }
 
-// update sorts the open instances, and counts those that joined if they are needed. It reads the
-// sorted set only if that is needed: to tell who left from who vanished, who is alive without a
-// report, and who joined.
+// update sorts the open instances, and counts the instances that joined if they are
+// needed. It reads the sorted set only if a report is missing or old, which may mean that
+// the instance left, vanished or lost its report, or to count the instances that joined.
 func (w *wait) update(ctx context.Context, head *Roster, open []Instance) (err error) {
 	s := &w.status
 	var members []Instance

@@ -44,22 +44,26 @@ type AdminConfig struct {
 // AdminHandler returns a handler that shows and publishes directives, for a path such as
 // /admin/directives. The error reports a store that is nil, or a Token that is too short.
 //
-// GET returns the set of the store as "directives", which are those that this instance
-// evaluates. Each directive has the fields of a publish body, "expired" and, if the store
-// counts, "hits": how many requests it was "applied" to, and how many were "capped" by its
-// max_per_second. If the store is a [fleetdial.StatusStore], such as a
-// [fleetdial.Subscriber], the response also has "revision" and "status".
+// GET returns the set of the store as "directives". They are the directives that this
+// instance evaluates. Each directive has the fields of a publish body and "expired". If
+// the store counts, a directive also has "hits": "applied" is the number of requests to
+// which the directive applied, and "capped" the number of requests to which it did not
+// apply because of its max_per_second. If the store is a [fleetdial.StatusStore], such as
+// a [fleetdial.Subscriber], the response also has "revision" and "status".
 //
-// POST publishes its body, which is osproxy's publish body in JSON. The query accepts three
-// parameters. "reason" is the reason for the change. "if_version" publishes only if the
-// current revision has this version, where 0 means no current revision. "any_format=true"
-// publishes also if a live instance does not read the format of the set. The response has
-// the number of directives twice: as "directives", and as "published" for clients of
-// osproxy. If the handler has a Publisher, the response also has the "revision".
+// POST publishes its body, which is osproxy's publish body in JSON. The query accepts
+// three parameters. "reason" is the reason for the change. "if_version" publishes only if
+// the current revision has this version, where 0 means no current revision.
+// "any_format=true" publishes also if a live instance does not read the format of the
+// set. The response has the number of directives twice: as "directives", and as
+// "published" for clients of osproxy. If the handler has a Publisher, the response also
+// has the "revision".
 //
 // The handler answers a rejected request with problem details (RFC 9457), whose member
-// "error" is a [Reason]. A POST that fails writes nothing, except that a POST that fails
-// with [ReasonOutcomeUnknown] may have published the set.
+// "error" is a [Reason]. A POST that fails writes nothing, with two exceptions: after
+// [ReasonOutcomeUnknown], the set may be published. After [ReasonFailed], the set is
+// published if Redis executed the write, but rejected a command after it, such as LPUSH
+// to the history.
 func AdminHandler(store fleetdial.Store, cfg AdminConfig) (http.Handler, error) {
 	if isNil(store) {
 		return nil, fmt.Errorf("fleethttp: %w", errNoStore)

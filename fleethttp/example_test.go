@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"time"
 
@@ -126,4 +127,46 @@ func ExampleConfig_otherServices() {
 	// /api/orders/42 ShapeTiming "b"
 	// /api/customers Off ""
 	// /api/customers Off ""
+}
+
+// The handler of the admin listener shows the set, and publishes another one.
+func ExampleAdminHandler() {
+	memory := fleetdial.NewMemory() // a Subscriber in a program that follows a fleet
+	admin, err := fleethttp.AdminHandler(memory, fleethttp.AdminConfig{
+		Token:          "a-secret-of-16-bytes-or-more",
+		AllowPlainHTTP: true, // the TLS terminator is in front of this program
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body := `{"directives":[{"id":"acme","level":"Shape","tenant":"acme","ttl_secs":600}]}`
+	r := httptest.NewRequest(http.MethodPost, "/admin/directives?reason=slow", strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer a-secret-of-16-bytes-or-more")
+	recorder := httptest.NewRecorder()
+	admin.ServeHTTP(recorder, r)
+	fmt.Print(recorder.Code, " ", recorder.Body)
+	fmt.Println(fleetdial.Decide(memory, fleetdial.Request{Tenant: "acme"}).Level)
+	// Output:
+	// 200 {"directives":1,"published":1}
+	// Shape
+}
+
+func ExampleHealthz() {
+	recorder := httptest.NewRecorder()
+	fleethttp.Healthz(fleetdial.NewMemory()).ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/healthz", http.NoBody))
+	fmt.Print(recorder.Code, " ", recorder.Body)
+	// Output: 200 {"status":"ok","version":0,"clock_offset_ms":0}
+}
+
+func ExampleOpenSearch() {
+	for _, path := range []string{"/orders/_search", "/orders/_doc/42", "/_cat/indices", "/metrics"} {
+		endpoint, index := fleethttp.OpenSearch(http.MethodGet, &url.URL{Path: path})
+		fmt.Printf("%s: %v %q\n", path, endpoint, index)
+	}
+	// Output:
+	// /orders/_search: Search "orders"
+	// /orders/_doc/42: GetById "orders"
+	// /_cat/indices: Admin ""
+	// /metrics: Unknown "metrics"
 }

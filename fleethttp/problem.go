@@ -31,13 +31,13 @@ const (
 	// "version" is the version of the current revision.
 	ReasonConflict Reason = "conflict"
 	// ReasonFormat, 409: a live instance does not read the format that the set needs. "detail"
-	// names the instances. any_format=true publishes nevertheless.
+	// names the instances. any_format=true disables this check.
 	ReasonFormat Reason = "format_not_read"
-	// ReasonUnavailable, 503: Redis is unreachable. Nothing was written.
+	// ReasonUnavailable, 503: Redis is unreachable, or denies access. Nothing was written.
 	ReasonUnavailable Reason = "unavailable"
 	// ReasonOutcomeUnknown, 504: the reply of Redis was lost. The set may be published.
 	ReasonOutcomeUnknown Reason = "outcome_unknown"
-	// ReasonFailed, 500: the publish failed for any other reason. Nothing was written.
+	// ReasonFailed, 500: the publish failed for any other reason.
 	ReasonFailed Reason = "failed"
 )
 

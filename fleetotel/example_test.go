@@ -3,6 +3,7 @@ package fleetotel_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -29,4 +30,22 @@ func ExampleNewSampler() {
 		fmt.Println(err)
 	}
 	// Output: acme
+}
+
+// The proxy adds the time of each stage. Only decisions of at least ShapeTiming record it.
+func ExampleStage() {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter), sdktrace.WithSampler(fleetotel.NewSampler(nil)))
+
+	decision := fleetdial.Decision{Level: fleetdial.ShapeTiming, By: "acme-search"}
+	ctx, span := provider.Tracer("proxy").Start(fleetdial.WithDecision(context.Background(), decision), "acme")
+	fleetotel.Stage(ctx, "upstream", 250*time.Millisecond)
+	span.End()
+	for _, event := range exporter.GetSpans()[0].Events {
+		fmt.Println(event.Name, event.Attributes[0].Value.AsFloat64())
+	}
+	if err := provider.Shutdown(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output: upstream 0.25
 }

@@ -28,7 +28,7 @@ var (
 	announcements   = desc("announcements_total", "Number of announcements received.")
 	fetches         = desc("fetches_total", "Number of fetches of the whole value.")
 	corrections     = desc("corrections_total", "Number of revisions found by a resync whose announcement was lost.")
-	reconnects      = desc("reconnects_total", "Number of sessions after the first session.")
+	reconnects      = desc("reconnects_total", "Number of subscriptions that replaced a lost subscription.")
 	regressions     = desc("regressions_total", "Number of revisions applied with a lower version than the previous revision.")
 	clockJumps      = desc("clock_jumps_total", "Number of confirmed jumps of the clock of Redis.")
 	announceToApply = desc("announce_to_apply_seconds", "Time from the arrival of an announcement until its revision was applied.")
@@ -48,14 +48,15 @@ var reasons = []fleetdial.RejectReason{
 
 type collector struct{ store fleetdial.Store }
 
-// NewCollector returns a collector that reports the number of directives in the store and, if
-// the store counts, the hits of its directives, see [fleetdial.Set.LevelHits]. If the store is
-// a [fleetdial.StatusStore], such as a [*fleetdial.Subscriber], the collector also reports its
-// status. A nil store has no directives.
+// NewCollector returns a collector that reports the number of directives in the store. If
+// the store counts, the collector also reports the hits by level, as the method LevelHits
+// of [fleetdial.Set] returns them. If the store is a [fleetdial.StatusStore], such as a
+// [*fleetdial.Subscriber], the collector also reports its status. A nil store has no
+// directives.
 //
 // The collector reads only memory, and is safe for concurrent use. The label values are
-// fixed words for states, reasons, conditions and levels. They never contain a name from a
-// directive. A process with several fleets registers each collector with
+// fixed words for states, reasons, conditions and levels. They never contain a name from
+// a directive. A process with several fleets registers each collector with
 // [prometheus.WrapRegistererWith] and a label for the fleet.
 func NewCollector(store fleetdial.Store) prometheus.Collector {
 	if v := reflect.ValueOf(store); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
