@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,8 +22,10 @@ func (a *app) rollbackCommand() *cobra.Command {
 		Short: "Publish the directives of an older version again",
 		Long: `rollback publishes the directives of a version in the history as a new version. Without
 a VERSION, it undoes the last publish: it publishes the revision before the current
-one, and nothing if another one came in between (exit code 4). Expired directives are
-left out and named, except with --ttl, which sets a new TTL for all directives.`,
+one, and nothing if another one came in between (exit code 4). If that revision is a
+step of a roll that was not complete, or that was reverted, rollback asks for
+confirmation, and needs --yes in scripts. Expired directives are left out and named,
+except with --ttl, which sets a new TTL for all directives.`,
 		Example: `  publish rollback 41 --reason "42 was too much"` + "\n" + `  publish rollback`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,15 +61,17 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 	}
 	defer done()
 	var expired []fleetdial.Directive
+	var warnings []string
 	older := func(ctx context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 		opts := fleetdial.RollbackOptions{TTL: ttl}
 		opts.DryRun, opts.AnyFormat = true, true // draft checks the format
 		to := version
 		if to == 0 {
-			var err error
-			if to, err = previousVersion(ctx, p, current); err != nil {
+			earlier, err := earlierThan(ctx, p, current)
+			if err != nil {
 				return nil, err
 			}
+			to, warnings = earlier[0].Revision.Version, a.stepWarnings(current, earlier)
 		}
 		rev, gone, err := p.Rollback(ctx, to, opts)
 		expired = gone
@@ -81,23 +86,49 @@ func (a *app) rollback(ctx context.Context, version int64, ttl time.Duration, w 
 			a.messagef("left out expired directives: %s", strings.Join(words(ids), ", "))
 		}
 	}
-	// The revision before another current one is not what the operator has asked for.
-	return a.publish(ctx, p, w, change{set: older, replaces: true, once: version == 0, written: written})
+	return a.publish(ctx, p, w, change{
+		set: older, replaces: true, written: written,
+		// The revision before another current one is not what the operator has asked for.
+		once:     version == 0,
+		warnings: func(context.Context, fleetdial.Revision, fleetdial.Diff) []string { return warnings },
+	})
 }
 
-// previousVersion returns the version of the revision before the current one. If the key is
-// missing or has an empty value, that is the newest revision of the history.
-func previousVersion(ctx context.Context, p *fleetdial.Publisher, current fleetdial.Revision) (int64, error) {
+// earlierThan returns the revisions before the current one, newest first, and at least one. If the
+// key is missing or has an empty value, these are all revisions of the history.
+func earlierThan(ctx context.Context, p *fleetdial.Publisher, current fleetdial.Revision) ([]fleetdial.HistoryEntry, error) {
 	entries, err := p.History(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	isCurrent := func(e fleetdial.HistoryEntry) bool { return e.Revision.ID == current.ID }
 	if current.ID != "" {
 		entries = entries[slices.IndexFunc(entries, isCurrent)+1:]
 	}
 	if len(entries) == 0 {
-		return 0, &rejectedError{errors.New("rollback: the history holds no earlier revision; nothing was written")}
+		return nil, &rejectedError{errors.New("rollback: the history holds no earlier revision; nothing was written")}
 	}
-	return entries[0].Revision.Version, nil
+	return entries, nil
+}
+
+// stepWarnings returns a warning if the revision before the current one is a step of a roll that
+// was not complete, or that the current revision reverted. An operator who undoes a roll, or who
+// does not know that it was reverted, means the revision from before the roll.
+func (a *app) stepWarnings(current fleetdial.Revision, earlier []fleetdial.HistoryEntry) []string {
+	step := earlier[0].Revision
+	number, of, why, ok := parseRollReason(step.Reason)
+	if !ok || strings.HasPrefix(why, revertedReason) {
+		return nil
+	}
+	text := fmt.Sprintf("version %d is step %d/%d of a roll", step.Version, number, of)
+	if _, _, ended, ok := parseRollReason(current.Reason); ok && strings.HasPrefix(ended, revertedReason) {
+		return []string{fmt.Sprintf("%s that version %d reverted (the current set is the one from before the roll)", text, current.Version)}
+	}
+	if number == of {
+		return nil
+	}
+	if base, err := beforeRoll(earlier, step, number); err == nil {
+		text += fmt.Sprintf(" (%s publishes the set from before the roll)", a.undo(base))
+	}
+	return []string{text}
 }
