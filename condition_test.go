@@ -72,6 +72,15 @@ func TestPublish_IfCurrent(t *testing.T) {
 	}
 }
 
+func TestPublish_IfVersionBelowAbsent(t *testing.T) {
+	t.Parallel()
+	client := testutil.StartRedis(t).Client(t)
+	p := newTestPublisher(t, client, PublisherConfig{})
+	_, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{IfVersion: IfAbsent - 1})
+	require.EqualError(t, err, "if_version: must be a non-negative integer")
+	assert.Zero(t, client.Exists(t.Context(), testKey).Val())
+}
+
 func TestPublish_IfCurrentOfNoRevision(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
@@ -255,6 +264,22 @@ func TestUpdate_MaxTTLOfUnchangedDirectives(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Publish(t.Context(), current.Set, PublishOptions{})
 	require.ErrorAs(t, err, new(*ValidationError), "Publish checks all directives")
+}
+
+// TestPublish_MaxTTLWithTrustedKeys has a publisher that reads the whole current set, because it
+// checks signatures.
+func TestPublish_MaxTTLWithTrustedKeys(t *testing.T) {
+	t.Parallel()
+	client := testutil.StartRedis(t).Client(t)
+	private, _ := newKey(t)
+	long := newTestPublisher(t, client, PublisherConfig{MaxTTL: 100 * time.Hour, SignKey: private})
+	rev, err := long.Publish(t.Context(), ending(t, "far", 99*time.Hour), PublishOptions{})
+	require.NoError(t, err)
+	p := newTestPublisher(t, client, PublisherConfig{SignKey: private})
+	_, err = p.Publish(t.Context(), rev.Set, PublishOptions{})
+	require.ErrorAs(t, err, new(*ValidationError), "Publish checks all directives")
+	_, err = p.Update(t.Context(), func(current Revision) (*Set, error) { return current.Set, nil }, PublishOptions{})
+	require.NoError(t, err, "Update does not check a directive that it leaves as it is")
 }
 
 func TestPublish_VersionsBeginAgainAfterHighest(t *testing.T) {

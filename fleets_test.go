@@ -141,6 +141,7 @@ func TestSummarizeFleets_ReasonsAndInstances(t *testing.T) {
 	subscribe(t, client, cfg)
 	rosterOf(t, p, 1)
 	server.Do(t, "ZADD", "fleetdial:{prod}:fleet", time.Now().Add(-time.Minute).UnixMilli(), "gone")
+	server.Do(t, "ZADD", "fleetdial:{prod}:fleet", time.Now().Add(time.Hour).UnixMilli(), "forged")
 	server.Do(t, "SET", "fleetdial:{junk}", "junk")
 	server.Do(t, "SET", "fleetdial:{empty}", "")
 	server.Do(t, "LPUSH", "fleetdial:{list}", "x")
@@ -151,7 +152,7 @@ func TestSummarizeFleets_ReasonsAndInstances(t *testing.T) {
 	prod, junk, empty, list, torn, none := all[0], all[1], all[2], all[3], all[4], all[5]
 	assert.NoError(t, prod.Err)
 	assert.Equal(t, 2, prod.Revision.Set.Len())
-	assert.Equal(t, 1, prod.Instances, "an instance that is GONE does not count")
+	assert.Equal(t, 1, prod.Instances, "an instance that is GONE does not count, nor does a time ahead of the clock")
 	assert.ErrorContains(t, junk.Err, "not a fleetdial value")
 	assert.NoError(t, empty.Err)
 	assert.Zero(t, empty.Revision.Version)

@@ -66,6 +66,18 @@ func TestRosterHits_AddsUp(t *testing.T) {
 	assert.Equal(t, roster.Now.Add(-9*time.Second), got.Oldest)
 }
 
+// TestRosterHits_TruncatedByCaps has an instance leave out directives that only limits concerned.
+func TestRosterHits_TruncatedByCaps(t *testing.T) {
+	t.Parallel()
+	roster, a := judged()
+	named := DirectiveHits{ID: "x", Hits: counted(5, 2)}
+	a.Report.Hits = reportedHits(10*time.Second, counted(5, 3), nil, named)
+	roster.Instances = []Instance{a}
+	assert.Equal(t, 1, roster.Hits().Truncated)
+	a.Report.Hits.Total = named.Hits
+	assert.Zero(t, roster.Hits().Truncated)
+}
+
 // publishTenants publishes a directive for each tenant, with its name as the id.
 func publishTenants(t *testing.T, p *Publisher, tenants ...string) {
 	t.Helper()

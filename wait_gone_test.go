@@ -204,6 +204,31 @@ func TestWait_EveryInstanceIsGone(t *testing.T) {
 	assert.Equal(t, []string{"before"}, names(status.Gone))
 }
 
+// TestWait_InstanceThatLeftIsReplaced has a rolling restart: the only live instance leaves, and
+// another one takes its place. Wait does not give up in between, although one instance is gone.
+func TestWait_InstanceThatLeftIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, noReports)
+	f.goneAlready(t, "before")
+	f.reports(t, wire.Report{Instance: "old", State: "live", Applied: &wire.Applied{}})
+	roster, err := f.pub.Roster(t.Context())
+	require.NoError(t, err)
+	rev := f.publishOne(t, "x")
+	require.NoError(t, f.client.Del(t.Context(), testKey+":instance:old").Err())
+	require.NoError(t, f.client.ZRem(t.Context(), testKey+":fleet", "old").Err())
+	joined := false
+	status, err := f.waits(t, rev, roster, WaitOptions{Progress: func(s WaitStatus) {
+		if !joined && len(s.Left) == 1 {
+			joined = true
+			f.reports(t, wire.Report{Instance: "new", State: "live", Applied: &wire.Applied{Version: rev.Version, ID: rev.ID}})
+		}
+	}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"old"}, names(status.Left))
+	assert.Equal(t, []string{"before"}, names(status.Gone))
+	assert.Equal(t, 1, status.Joined)
+}
+
 // TestWait_OutageOfRedisMakesNobodyGone polls after readings that failed: no instance could
 // report meanwhile.
 func TestWait_OutageOfRedisMakesNobodyGone(t *testing.T) {

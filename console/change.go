@@ -232,9 +232,9 @@ func previousVersion(p *page) (int64, error) {
 	if p.State == nil {
 		return 0, fleetdial.ErrUnavailable
 	}
-	version, err := overview.PreviousVersion(p.State.History, p.State.Revision)
-	if err != nil {
-		return 0, &statusError{http.StatusNotFound, "rollback: " + err.Error()}
+	earlier := overview.Earlier(p.State.History, p.State.Revision)
+	if len(earlier) == 0 {
+		return 0, notFound("rollback: the history holds no earlier revision")
 	}
-	return version, nil
+	return earlier[0].Revision.Version, nil
 }

@@ -269,6 +269,24 @@ func TestAdmin_UnknownFailureIsNotShown(t *testing.T) {
 	}, got.body)
 }
 
+// TestAdmin_RosterErrorIsNotShown publishes a set of format 2 to a fleet whose roster cannot be
+// read. The error names a key of Redis.
+func TestAdmin_RosterErrorIsNotShown(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	pub, err := fleetdial.NewPublisher(server.Client(t), fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	server.Do(t, "SET", "fleetdial:{default}:fleet", "canary")
+	h := adminOf(t, fleetdial.NewMemory(), fleethttp.AdminConfig{Token: adminToken, Publisher: pub})
+	limited := `{"directives":[{"id":"a","level":"Shape","ttl_secs":60,"max_per_second":5}]}`
+	got := call{method: http.MethodPost, body: limited}.to(t, h)
+	assert.Equal(t, http.StatusInternalServerError, got.code)
+	assert.Equal(t, string(fleethttp.ReasonFailed), got.body["error"])
+	assert.NotContains(t, got.body, "detail")
+	got = call{method: http.MethodPost, body: limited, query: "any_format=true"}.to(t, h)
+	assert.Equal(t, http.StatusOK, got.code)
+}
+
 func TestHealthz_AlwaysOK(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)

@@ -184,3 +184,15 @@ func TestProxy_LongNamesTruncated(t *testing.T) {
 	assert.Less(t, len(spans.String()), 10<<10)
 	assert.Contains(t, spans.String(), rec.Tenant)
 }
+
+// TestTiming_EarlyResponse has a response that began while the request was still being sent.
+func TestTiming_EarlyResponse(t *testing.T) {
+	t.Parallel()
+	e := &exchange{began: time.Now().Add(-time.Second)}
+	e.wrote.Store(int64(500 * time.Millisecond))
+	e.first.Store(int64(200 * time.Millisecond))
+	got := e.stages()
+	assert.Equal(t, 200*time.Millisecond, got.Request)
+	assert.Zero(t, got.Upstream)
+	assert.Equal(t, got.Total, got.Request+got.Response)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 	"github.com/fleetdial/fleetdial/cmd/publish/internal/bench"
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/redisserver"
 )
 
 // benchFlags are the flags of bench.
@@ -116,7 +117,10 @@ func (a *app) startBenchServer(ctx context.Context, f benchFlags) (stop func(), 
 	case f.embedded:
 		url, stop, err = bench.StartEmbedded()
 	case f.start:
-		url, stop, err = bench.StartServer(ctx, a.timeout)
+		var server *redisserver.Server
+		if server, err = redisserver.Start(ctx, redisserver.Config{Limit: a.timeout}); err == nil {
+			url, stop = server.URL(), server.Close
+		}
 	default:
 		return func() {}, nil
 	}

@@ -1,28 +1,20 @@
 package overview
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/fleetdial/fleetdial"
 )
 
-// ErrNoEarlier is returned by [PreviousVersion] if the history holds no earlier revision.
-var ErrNoEarlier = errors.New("the history holds no earlier revision")
-
-// PreviousVersion returns the version of the revision before the current one. If the key is
-// missing or has an empty value, that is the newest revision of the history. The error is
-// ErrNoEarlier.
-func PreviousVersion(entries []fleetdial.HistoryEntry, current fleetdial.Revision) (int64, error) {
+// Earlier returns the entries of a history before the current revision, newest first. If the key is
+// missing or has an empty value, these are all entries.
+func Earlier(entries []fleetdial.HistoryEntry, current fleetdial.Revision) []fleetdial.HistoryEntry {
+	if current.ID == "" {
+		return entries
+	}
 	isCurrent := func(e fleetdial.HistoryEntry) bool { return e.Revision.ID == current.ID }
-	if current.ID != "" {
-		entries = entries[slices.IndexFunc(entries, isCurrent)+1:]
-	}
-	if len(entries) == 0 {
-		return 0, ErrNoEarlier
-	}
-	return entries[0].Revision.Version, nil
+	return entries[slices.IndexFunc(entries, isCurrent)+1:]
 }
 
 // Change is a revision of the history and what it changed.

@@ -25,6 +25,8 @@ func TestParseAnnouncement(t *testing.T) {
 		"", "look", "{}", "null", `{"version":0,"id":"ab"}`, `{"version":1,"id":""}`, `{"version":-1,"id":"ab"}`,
 		`{"version":1.5,"id":"ab"}`, `{"version":"1","id":"ab"}`, `{"version":1,"id":"ab"}x`,
 		`{"version":1,"id":"ab","spread_ms":9223372036854775807}`,
+		`{"version":1,"id":"ab","report_ms":4294967297}`,
+		`{"version":1,"id":"` + strings.Repeat("0a", 16) + `","report_ms":4294967297}`,
 		`{"version":1,"id":"` + strings.Repeat("a", maxAnnouncementBytes) + `"}`,
 	} {
 		_, ok := ParseAnnouncement(text)

@@ -145,7 +145,7 @@ func TestRun_ProgramThatDoesNotEnd(t *testing.T) {
 	err = p.finish(t.Context())
 	require.ErrorAs(t, err, new(*ProgramError))
 	assert.EqualError(t, err, "the program did not end within 1s of the end of its input")
-	assert.True(t, p.process.hasEnded())
+	assert.True(t, p.process.HasEnded())
 }
 
 // TestRun_ProgramThatDeclines proves that an error in an answer fails the vector, and does not

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/process"
 )
 
 // maxAnswerBytes bounds a line of the program. A revision of the largest value takes less.
@@ -34,7 +36,7 @@ func (e *ProgramError) Error() string {
 
 // program is a running program under test, which answers lines of JSON.
 type program struct {
-	process *process
+	process *process.Process
 	in      io.WriteCloser
 	out     *os.File
 	stderr  tail
@@ -62,7 +64,7 @@ func startProgram(command []string, limit time.Duration) (*program, error) {
 	// A child that has left the process group may hold the standard error open.
 	cmd.WaitDelay = time.Second
 	if p.in, err = cmd.StdinPipe(); err == nil {
-		p.process, err = startProcess(cmd)
+		p.process, err = process.Start(cmd)
 	}
 	_ = write.Close()
 	if err != nil {
@@ -101,7 +103,7 @@ func (p *program) ask(ctx context.Context, op string, request, answer any) error
 	timed, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
 	// Killing the program ends a write to a program that does not read.
-	defer context.AfterFunc(timed, p.process.kill)()
+	defer context.AfterFunc(timed, p.process.Kill)()
 	select {
 	case text, ok := <-p.answers:
 		if ok {
@@ -161,10 +163,10 @@ func (p *program) ended(ctx, timed context.Context, op string) error {
 	}
 	// The program has closed a pipe, which it does by ending, in most cases.
 	select {
-	case <-p.process.done:
+	case <-p.process.Done():
 	case <-time.After(time.Second):
 	}
-	ended := p.process.hasEnded()
+	ended := p.process.HasEnded()
 	p.close()
 	switch {
 	case errors.Is(p.end, bufio.ErrTooLong):
@@ -172,7 +174,7 @@ func (p *program) ended(ctx, timed context.Context, op string) error {
 	case !ended:
 		return p.fail("closed its input or output before it answered " + op)
 	}
-	return p.fail(fmt.Sprintf("ended before it answered %s: %v", op, p.process.cmd.ProcessState))
+	return p.fail(fmt.Sprintf("ended before it answered %s: %s", op, p.process.Exit()))
 }
 
 // fail kills the program, and returns an error with what the program wrote last.
@@ -187,7 +189,7 @@ func (p *program) finish(ctx context.Context) error {
 	limit := time.NewTimer(p.limit)
 	defer limit.Stop()
 	select {
-	case <-p.process.done:
+	case <-p.process.Done():
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-limit.C:
@@ -200,7 +202,7 @@ func (p *program) finish(ctx context.Context) error {
 func (p *program) close() {
 	p.closeOne.Do(func() {
 		close(p.closing)
-		p.process.kill()
+		p.process.Kill()
 		_ = p.in.Close()
 		_ = p.out.Close()
 		p.reader.Wait()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/fleetdial/fleetdial/cmd/publish/internal/redisserver"
 )
 
 // The fleet that scenarios follow. Signed values name its key.
@@ -49,7 +51,7 @@ type stepMessage struct {
 // stage is a scenario that runs: its server and its program.
 type stage struct {
 	scenario
-	server  *server
+	server  *redisserver.Server
 	program *program
 }
 
@@ -60,10 +62,10 @@ func runScenario(ctx context.Context, start func(context.Context) (*program, err
 		return nil, err
 	}
 	var err error
-	if s.server, err = startServer(ctx); err != nil {
+	if s.server, err = redisserver.Start(ctx, redisserver.Config{Durable: true}); err != nil {
 		return nil, err
 	}
-	defer s.server.close()
+	defer s.server.Close()
 	if s.program, err = start(ctx); err != nil {
 		return nil, inVector(v, err)
 	}
@@ -111,7 +113,7 @@ func (s *stage) follow(ctx context.Context) error {
 		Timeout  int             `json:"timeout_ms"`
 		Keys     []hexBytes      `json:"keys_hex,omitempty"`
 		Instance json.RawMessage `json:"instance,omitempty"`
-	}{"follow", "redis://" + s.server.addr(), fleet, resyncMillis, timeoutMillis, s.Keys, s.Instance}
+	}{"follow", s.server.URL(), fleet, resyncMillis, timeoutMillis, s.Keys, s.Instance}
 	var answer struct {
 		Following bool `json:"following"`
 	}
@@ -142,7 +144,7 @@ func (s *stage) do(ctx context.Context, next *step) (*mismatch, error) {
 	if next.Expect != nil {
 		return s.expect(ctx, next.Expect)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*serverLimit, fmt.Errorf("%w: does not reply", ErrServer))
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*redisserver.DefaultLimit, fmt.Errorf("%w: does not reply", redisserver.ErrServer))
 	defer cancel()
 	switch {
 	case next.Set != nil:
@@ -154,11 +156,11 @@ func (s *stage) do(ctx context.Context, next *step) (*mismatch, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, s.server.client.Publish(ctx, redisKey, payload).Err()
+		return nil, s.server.Client().Publish(ctx, redisKey, payload).Err()
 	case next.Delete:
-		return nil, s.server.client.Del(ctx, redisKey).Err()
+		return nil, s.server.Client().Del(ctx, redisKey).Err()
 	case next.WrongType:
-		_, err := s.server.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
+		_, err := s.server.Client().TxPipelined(ctx, func(tx redis.Pipeliner) error {
 			tx.Del(ctx, redisKey)
 			tx.RPush(ctx, redisKey, "a list")
 			return nil
@@ -167,7 +169,7 @@ func (s *stage) do(ctx context.Context, next *step) (*mismatch, error) {
 	case next.Server != "":
 		return nil, s.control(ctx, next.Server)
 	case next.DropConnections:
-		return nil, s.server.dropConnections(ctx)
+		return nil, dropConnections(ctx, s.server.Client())
 	case next.RestartSubscriber:
 		if err := s.stop(ctx); err != nil {
 			return nil, err
@@ -187,7 +189,7 @@ func (s *stage) write(ctx context.Context, r *stepRevision, announced bool) erro
 	if err != nil {
 		return err
 	}
-	_, err = s.server.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
+	_, err = s.server.Client().TxPipelined(ctx, func(tx redis.Pipeliner) error {
 		tx.Set(ctx, redisKey, value, 0)
 		if announced {
 			tx.Publish(ctx, redisKey, payload)
@@ -209,16 +211,26 @@ func (m *stepMessage) payload() ([]byte, error) {
 func (s *stage) control(ctx context.Context, what string) error {
 	switch what {
 	case "kill":
-		s.server.kill()
+		s.server.Kill()
 		return nil
 	case "restart":
-		return s.server.restart(ctx)
+		return s.server.Restart(ctx)
 	case "restart_empty":
-		return s.server.restartEmpty(ctx)
+		return s.server.RestartEmpty(ctx)
 	case "pause":
-		return pause(s.server.process.cmd.Process)
+		return s.server.Pause()
 	case "resume":
-		return resume(s.server.process.cmd.Process)
+		return s.server.Resume()
 	}
 	return fmt.Errorf("server: unknown word %q (kill, restart, restart_empty, pause or resume)", what)
+}
+
+// dropConnections ends all connections except the one of this command.
+func dropConnections(ctx context.Context, client *redis.Client) error {
+	for _, kind := range []string{"normal", "pubsub"} {
+		if err := client.Do(ctx, "CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes").Err(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
