@@ -84,8 +84,11 @@ var layers = map[string]layer{
 		folders:   append([]string{".", "console", "examples", "cmd/internal", "internal/suggest", "internal/vectors"}, adapters...),
 		libraries: []string{"*"},
 	},
-	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
-	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	"cmd/internal": {
+		folders:   []string{".", "fleethttp", "internal/host", "internal/redisurl", "internal/suggest"},
+		libraries: []string{"*"},
+	},
+	"examples": {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
 	"internal/vectors": {},
 	"spec/generate":    {folders: []string{"internal/vectors"}},
