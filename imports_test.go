@@ -198,7 +198,8 @@ func TestImports_OnlyTestsImportTestPackages(t *testing.T) {
 		switch {
 		case contains("internal/sim", own), contains("internal/faulttest", own), contains("integration", own):
 			assert.True(t, contains(own, pkg), "%s imports %s", file, imported)
-		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own):
+		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own),
+			contains("cmd/internal/manual", own): // brings a library for man pages
 			users++
 			assert.True(t, strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}
