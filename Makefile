@@ -1,4 +1,4 @@
-# make check             formatting, vet, staticcheck, standard words, go.mod
+# make check             formatting, vet, staticcheck, standard words, go.mod, workflows
 # make test              all tests with the race detector, on real redis-server processes; installs what it needs
 # make test-integration  tests with other people's clients, parsers and servers (etcd), with a browser and a reverse
 #                        proxy (chromium, nginx), and with an earlier build from the history of the repository;
@@ -13,6 +13,7 @@
 # make bench-compare     benchmarks of the revision BASE and of the working tree in turns, with their differences;
 #                        PKG, BENCH, COUNT and BENCHTIME select: see .ci/bench-compare
 # make fuzz              each fuzz target for FUZZTIME
+# make vulnerabilities   known vulnerabilities in what the packages call; needs the network
 
 GO       ?= go
 FUZZTIME ?= 60s
@@ -24,14 +25,17 @@ SIM      ?= 10m
 MODULES = . integration
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
+ACTIONLINT  = $(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   = golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench bench-compare fuzz needs needs-integration
+.PHONY: check test test-integration test-ha stress soak sim mutations fleet bench bench-compare fuzz vulnerabilities needs needs-integration
 
 check:
 	@.ci/words
 	@files=$$($(GOFUMPT) -l .); test -z "$$files" || { echo "not formatted with gofumpt:"; echo "$$files"; exit 1; }
+	$(ACTIONLINT) -shellcheck= -pyflakes= .github/workflows/*.yml
 	for module in $(MODULES); do \
 		( cd $$module && $(GO) vet ./... && $(STATICCHECK) ./... && $(GO) mod tidy -diff ) || exit 1; \
 	done
@@ -81,17 +85,22 @@ fuzz:
 		done; \
 	done
 
+vulnerabilities:
+	for module in $(MODULES); do ( cd $$module && $(GOVULNCHECK) ./... ) || exit 1; done
+
 # The tests need redis-server and python3, and the race detector a C compiler. The tests of
-# integration also need etcd, chromium and nginx. Debian's nginx is in /usr/sbin, which the
-# PATH of a user may lack.
+# integration also need etcd, chromium, nginx, and systemd-analyze, which reads the units of systemd.
+# Debian's nginx is in /usr/sbin, which the PATH of a user may lack.
 needs: COMMANDS = redis-server python3
-needs-integration: COMMANDS = redis-server python3 etcd chromium nginx
+needs-integration: COMMANDS = redis-server python3 etcd chromium nginx systemd-analyze
 
 needs needs-integration:
 	@PATH="$$PATH:/usr/sbin"; missing=""; \
 	for command in $(COMMANDS); do \
 		command -v $$command >/dev/null && continue; \
-		case $$command in etcd) missing="$$missing etcd-server";; *) missing="$$missing $$command";; esac; \
+		case $$command in \
+			etcd) missing="$$missing etcd-server";; systemd-analyze) missing="$$missing systemd";; \
+			*) missing="$$missing $$command";; esac; \
 	done; \
 	command -v "$${CC:-cc}" >/dev/null || command -v gcc >/dev/null || missing="$$missing gcc libc6-dev"; \
 	test -n "$$missing" || exit 0; \

@@ -254,7 +254,7 @@ func ParseEndpoint(name string) (Endpoint, error) { return directive.ParseEndpoi
 // expire at most DefaultMaxTTL after now. The error is a *[ValidationError]. ParseSet is
 // safe for input from untrusted sources.
 func ParseSet(body []byte, now time.Time) (*Set, error) {
-	return wire.ParseBody(body, now, wire.BodyOptions{})
+	return wire.ParseJSON(body, now)
 }
 
 // ParseOptions are the options of [ParseSetWith]. With the zero value, ParseSetWith is

@@ -94,8 +94,11 @@ var layers = map[string]layer{
 		}, adapters...),
 		libraries: []string{"*"},
 	},
-	"cmd/internal": {folders: []string{".", "fleethttp", "internal/redisurl", "internal/suggest"}, libraries: []string{"*"}},
-	"examples":     {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
+	"cmd/internal": {
+		folders:   []string{".", "fleethttp", "internal/host", "internal/redisurl", "internal/suggest"},
+		libraries: []string{"*"},
+	},
+	"examples": {folders: append([]string{"."}, adapters...), libraries: []string{"github.com/redis/go-redis/"}},
 	// These have the test vectors of the protocol. internal/vectors uses nothing that they test.
 	"internal/vectors": {},
 	"spec/generate":    {folders: []string{"internal/vectors"}},
@@ -205,7 +208,8 @@ func TestImports_OnlyTestsImportTestPackages(t *testing.T) {
 		switch {
 		case contains("internal/sim", own), contains("internal/faulttest", own), contains("integration", own):
 			assert.True(t, contains(own, pkg), "%s imports %s", file, imported)
-		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own):
+		case contains("testutil", own), contains("cmd/publish/internal/conformance/driver", own),
+			contains("cmd/internal/manual", own): // brings a library for man pages
 			users++
 			assert.True(t, strings.HasSuffix(file, "_test.go"), "%s imports %s", file, imported)
 		}

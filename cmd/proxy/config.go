@@ -71,6 +71,7 @@ directory that another proxy uses.`
 // command returns the command of the proxy. The command serves until its context ends.
 func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Command {
 	var c config
+	var healthcheck string
 	cmd := &cobra.Command{
 		Use: "proxy --upstream URL", Short: "Forward requests to OpenSearch and record what the fleet's directives match", Long: longHelp,
 		Example:       `  proxy --upstream http://127.0.0.1:9200 --redis-url redis://127.0.0.1:6379 --fleet prod`,
@@ -82,6 +83,9 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if healthcheck != "" {
+				return checkHealth(cmd.Context(), healthcheck)
+			}
 			if err := c.resolve(); err != nil {
 				return err
 			}
@@ -121,6 +125,7 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
 	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
+	f.StringVar(&healthcheck, "healthcheck", "", "URL of /healthz of a running proxy: only check that it answers 200, for container images (default none, which serves)")
 	strictflag.Apply(cmd)
 	return cmd
 }

@@ -13,8 +13,18 @@ import (
 
 const modulePath = "github.com/fleetdial/fleetdial"
 
-// LibraryVersion returns the version of fleetdial that the program was built with.
+// stamp is the version that a build sets where Go knows none, as in a container image that is
+// built without the repository's history:
+//
+//	go build -ldflags "-X github.com/fleetdial/fleetdial/internal/host.stamp=v1.2.3"
+var stamp string
+
+// LibraryVersion returns the version of fleetdial that the program was built with. It is the
+// stamp, or the version that Go recorded: "(devel)" in a build from files without history.
 func LibraryVersion() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -25,12 +26,33 @@ type BodyOptions struct {
 	YAML   bool
 }
 
+// bodyReader makes nodes from the text of a body. The position is that of an error whose
+// reason does not name the place.
+type bodyReader func(body []byte) (node, position, error)
+
+func (o BodyOptions) reader() bodyReader {
+	if o.YAML {
+		return readYAML
+	}
+	return readJSON
+}
+
+// ParseJSON is [ParseBody] without options. It does not refer to the reader of YAML, so that
+// the linker leaves the YAML library out of programs that read only JSON.
+func ParseJSON(body []byte, now time.Time) (*directive.Set, error) {
+	return parseSet(body, now, 0, readJSON)
+}
+
 // ParseBody returns the set that a publish body describes. A TTL counts from now, in
 // whole milliseconds. The error is a [*directive.ValidationError]. It names the first
 // field that is wrong or ambiguous, and quotes no value of the body, because proxies log
 // it.
 func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, error) {
-	p, directives := parse(body, now, opts, 1)
+	return parseSet(body, now, opts.MaxTTL, opts.reader())
+}
+
+func parseSet(body []byte, now time.Time, maxTTL time.Duration, read bodyReader) (*directive.Set, error) {
+	p, directives := parse(body, now, maxTTL, read, 1)
 	if len(p.faults) > 0 {
 		return nil, invalid(p.faults[0].Path, p.faults[0].Reason)
 	}
@@ -39,18 +61,15 @@ func ParseBody(body []byte, now time.Time, opts BodyOptions) (*directive.Set, er
 
 // parse reads a body until it has found limit faults. The directives are complete only if
 // there are no faults.
-func parse(body []byte, now time.Time, opts BodyOptions, limit int) (*bodyParser, []directive.Directive) {
-	if opts.MaxTTL == 0 {
-		opts.MaxTTL = DefaultMaxTTL
+func parse(
+	body []byte, now time.Time, maxTTL time.Duration, read bodyReader, limit int,
+) (*bodyParser, []directive.Directive) {
+	p := &bodyParser{
+		body: body, now: time.UnixMilli(now.UnixMilli()), maxTTL: cmp.Or(maxTTL, DefaultMaxTTL), limit: limit,
 	}
-	p := &bodyParser{body: body, now: time.UnixMilli(now.UnixMilli()), maxTTL: opts.MaxTTL, limit: limit}
 	if err := checkText(body); err != nil {
 		p.add(err, position{}, "")
 		return p, nil
-	}
-	read := readJSON
-	if opts.YAML {
-		read = readYAML
 	}
 	root, at, err := read(body)
 	if err != nil {

@@ -22,7 +22,7 @@ type BodyFault struct {
 // BodyFaults returns the faults of a publish body in their order, at most limit. It returns
 // none if [ParseBody] accepts the body.
 func BodyFaults(body []byte, now time.Time, opts BodyOptions, limit int) []BodyFault {
-	p, directives := parse(body, now, opts, limit)
+	p, directives := parse(body, now, opts.MaxTTL, opts.reader(), limit)
 	if p.valid != nil {
 		p.checkLimits(directives)
 	}
