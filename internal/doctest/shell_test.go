@@ -139,8 +139,11 @@ func missing(lines []string, output string) string {
 	return ""
 }
 
-// transcript runs the commands of a transcript. A command may fail if its output has its name
-// and a colon.
+// failure is a line of the output of a command that fails.
+var failure = regexp.MustCompile(`^(publish|proxy): `)
+
+// transcript runs the commands of a transcript. A command may fail if the transcript shows its
+// error.
 func (s *shell) transcript(text string) error {
 	all, err := steps(text)
 	if err != nil {
@@ -148,8 +151,7 @@ func (s *shell) transcript(text string) error {
 	}
 	for _, step := range all {
 		output, err := s.run(step.command)
-		name, _, _ := strings.Cut(step.command, " ")
-		fails := slices.ContainsFunc(step.lines, func(line string) bool { return strings.HasPrefix(line, name+": ") })
+		fails := slices.ContainsFunc(step.lines, failure.MatchString)
 		if _, exited := err.(*exec.ExitError); err != nil && (!exited || !fails) {
 			return fmt.Errorf("%s: %w\n%s", step.command, err, output)
 		}
