@@ -22,7 +22,7 @@ import (
 )
 
 // scriptTimeout bounds the time of a block.
-const scriptTimeout = 40 * time.Second
+const scriptTimeout = 2 * time.Minute
 
 // shell runs the blocks of one page.
 type shell struct {
