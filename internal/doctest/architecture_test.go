@@ -63,3 +63,25 @@ func TestArchitecture_NamesPackages(t *testing.T) {
 		assert.Regexp(t, name, picture, "%s is not in the picture", folder)
 	}
 }
+
+// TestArchitecture_NamesDependencies checks that the table of dependencies has each direct
+// dependency, and nothing else.
+func TestArchitecture_NamesDependencies(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(page), "\n## Dependencies\n")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n## ")
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	require.NoError(t, err)
+	var direct, named []string
+	for _, line := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(mod), -1) {
+		direct = append(direct, line[1])
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| (\S+\.\S+(?:, \S+)*) \|`).FindAllStringSubmatch(table, -1) {
+		named = append(named, strings.Split(row[1], ", ")...)
+	}
+	assert.NotEmpty(t, direct)
+	assert.ElementsMatch(t, direct, named)
+}
