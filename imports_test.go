@@ -112,6 +112,7 @@ var layers = map[string]layer{
 	},
 	"internal/sim":       {},
 	"internal/faulttest": {},
+	"internal/doctest":   {},
 	// integration/etcdstore is an example, and has only what authors of a store have.
 	"integration": {folders: []string{"."}, libraries: []string{"go.etcd.io/etcd/"}},
 }

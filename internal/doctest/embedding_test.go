@@ -1,4 +1,4 @@
-package examples_test
+package doctest
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func build(t *testing.T, source string) (program string) {
 // addresses by environment variables, so that each test can have its own.
 func guideProgram(t *testing.T) string {
 	t.Helper()
-	guide, err := os.ReadFile("../docs/embedding.md")
+	guide, err := os.ReadFile("../../docs/embedding.md")
 	require.NoError(t, err)
 	programs := regexp.MustCompile("(?s)```go\n(package main\n.*?)```").FindAllSubmatch(guide, -1)
 	require.Len(t, programs, 1)
@@ -202,7 +202,7 @@ func TestEmbeddingGuide_SecondSignalEndsProgram(t *testing.T) {
 func TestEmbed_EndsOnSignal(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	p := start(t, build(t, "./embed"), "FLEETDIAL_REDIS_URL="+server.URL())
+	p := start(t, build(t, "../../examples/embed"), "FLEETDIAL_REDIS_URL="+server.URL())
 	testutil.Eventually(t, 10*time.Second, "the instance has reported", func() bool { return instances(t, server) == 1 })
 	resp, err := http.Get("http://" + p.addr + "/orders/_search")
 	require.NoError(t, err)
