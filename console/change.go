@@ -2,11 +2,15 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/internal/overview"
@@ -40,15 +44,19 @@ type reviewData struct {
 	Notes   []string
 	Reason  string
 	Command string
-	// Expect names the current revision, and At the time from which TTLs count, in Unix ms.
-	Expect string
-	At     int64
+	// Expect names the current revision, Seen what the page shows of the change, and At the time
+	// from which TTLs count, in Unix ms.
+	Expect, Seen string
+	At           int64
 	// Error is why the change was not made.
 	Error string
 }
 
 // formTime is how long the time of a form counts. After that, TTLs count from the request.
 const formTime = time.Hour
+
+// maxReasonBytes limits the reason of a revision, see [fleetdial.PublishOptions].
+const maxReasonBytes = 1024
 
 // maxFormBytes limits the body of a request: a publish body in which every byte is escaped, and the
 // other fields.
@@ -75,7 +83,7 @@ func (c *Console) parseForm(w http.ResponseWriter, r *http.Request) error {
 func timeOf(ctx context.Context, r *http.Request, pub *fleetdial.Publisher) (time.Time, error) {
 	now, err := pub.Now(ctx)
 	if err != nil {
-		return now, fmt.Errorf("nothing was written: %w", err)
+		return now, err
 	}
 	ms, err := strconv.ParseInt(r.PostForm.Get("at"), 10, 64)
 	if at := time.UnixMilli(ms); err == nil && !at.After(now) && now.Sub(at) < formTime {
@@ -98,50 +106,61 @@ func (c *Console) act(
 	}
 	at, err := timeOf(ctx, r, pub)
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
 	a, err := build(ctx, pub, at)
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
-	draft, shown, err := c.review(ctx, pub, p, &a)
+	data := &reviewData{
+		Action: r.URL.EscapedPath(), Inputs: a.inputs, Reason: strings.TrimSpace(r.PostForm.Get("reason")),
+		Command: a.command, At: at.UnixMilli(),
+	}
+	draft, err := c.review(ctx, pub, p, &a, data)
 	if err != nil {
-		return err
+		return unwritten(err)
 	}
-	data := reviewData{
-		Review: shown, Action: r.URL.EscapedPath(), Inputs: a.inputs, Reason: r.PostForm.Get("reason"),
-		Command: a.command, Expect: expectation(&draft), At: at.UnixMilli(),
-	}
-	if a.notesOf != nil {
-		data.Notes = a.notesOf()
-	}
-	isConfirmed, problem := confirmation(r, p, &data)
-	if isConfirmed || a.isDirect && len(shown.Questions) == 0 && r.PostForm.Get("step") == "" {
-		opts := fleetdial.PublishOptions{Reason: data.Reason}
-		rev, err := draft.Publish(ctx, pub, opts)
+	status, problem := confirmation(r, p, data)
+	isDirect := a.isDirect && len(data.Review.Questions) == 0 && r.PostForm.Get("step") == ""
+	if reason := reasonProblem(data.Reason); reason != "" {
+		status, problem = http.StatusUnprocessableEntity, "Nothing was written: "+reason
+	} else if status == http.StatusAccepted || isDirect {
+		rev, err := draft.Publish(ctx, pub, fleetdial.PublishOptions{Reason: data.Reason})
 		if err == nil {
 			return c.published(w, r, p, rev)
 		}
 		if _, ok := errors.AsType[*fleetdial.ConflictError](err); !ok {
-			return c.unpublished(p, err)
+			return c.unpublished(p, rev, err)
 		}
-		problem = "Nothing was written, because " + review.Overtaken(err) + ". Review the change again."
-		if draft, data.Review, err = c.review(ctx, pub, p, &a); err != nil {
-			return err
+		status, problem = http.StatusConflict, "Nothing was written, because "+review.Overtaken(err)+". Review the change again."
+		if _, err = c.review(ctx, pub, p, &a, data); err != nil {
+			return unwritten(err)
 		}
-		data.Expect = expectation(&draft)
 	}
 	data.Error = problem
 	p.Title, p.Data = a.title, data
-	c.render(w, http.StatusOK, "review", p)
+	c.render(w, status, "review", p)
 	return nil
 }
 
-// review drafts a change, and returns what the user is told and asked.
-func (c *Console) review(ctx context.Context, pub *fleetdial.Publisher, p *page, a *action) (review.Draft, review.Review, error) {
+// reasonProblem returns why a reason is not valid, empty if it is.
+func reasonProblem(reason string) string {
+	switch {
+	case len(reason) > maxReasonBytes:
+		return fmt.Sprintf("the reason has %d bytes, and the limit is %d.", len(reason), maxReasonBytes)
+	case !utf8.ValidString(reason):
+		return "the reason must be UTF-8."
+	}
+	return ""
+}
+
+// review drafts a change, and sets what the user is told and asked.
+func (c *Console) review(
+	ctx context.Context, pub *fleetdial.Publisher, p *page, a *action, data *reviewData,
+) (review.Draft, error) {
 	draft, err := review.NewDraft(ctx, pub, a.Change, fleetdial.PublishOptions{})
 	if err != nil {
-		return draft, review.Review{}, err
+		return draft, err
 	}
 	var roster *fleetdial.Roster
 	if p.State != nil {
@@ -160,7 +179,22 @@ func (c *Console) review(ctx context.Context, pub *fleetdial.Publisher, p *page,
 			shown.Ask("the fleet does not exist yet")
 		}
 	}
-	return draft, shown, nil
+	data.Review, data.Expect, data.Seen = shown, expectation(&draft), fingerprint(&shown)
+	if a.notesOf != nil {
+		data.Notes = a.notesOf()
+	}
+	return draft, nil
+}
+
+// fingerprint tells the sets and the questions of one review from those of any other. A form
+// that confirms a review repeats it, so that nothing is published that was not shown.
+func fingerprint(shown *review.Review) string {
+	sum := sha256.New()
+	sum.Write(fleetdial.AppendBody(nil, shown.To.Set))
+	for _, question := range shown.Questions {
+		fmt.Fprintf(sum, "%q", question.Text)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:12])
 }
 
 // expectation names the revision that a draft was computed from.
@@ -174,11 +208,11 @@ func expectation(d *review.Draft) string {
 	return d.From.ID
 }
 
-// confirmation reports whether a form confirms the review. If it tries to, and does not, problem
-// says why.
-func confirmation(r *http.Request, p *page, data *reviewData) (isConfirmed bool, problem string) {
+// confirmation returns the status StatusAccepted if a form confirms the review, and StatusOK if
+// it does not try to. With another status, problem says why the form does not confirm the review.
+func confirmation(r *http.Request, p *page, data *reviewData) (status int, problem string) {
 	if r.PostForm.Get("step") != "apply" {
-		return false, ""
+		return http.StatusOK, ""
 	}
 	given := r.PostForm.Get("confirm")
 	switch {
@@ -190,13 +224,16 @@ func confirmation(r *http.Request, p *page, data *reviewData) (isConfirmed bool,
 				current += " by " + plain.Printable(from.PublishedBy)
 			}
 		}
-		return false, "Nothing was written, because " + current + " since you saw the difference. Review the change again."
+		return http.StatusConflict, "Nothing was written, because " + current + " since you saw the difference. Review the change again."
+	case r.PostForm.Get("seen") != data.Seen:
+		return http.StatusConflict, "Nothing was written, because the change is no longer the one that you saw: " +
+			"directives expired, the form is older than an hour, or other instances are live. Review the change again."
 	case data.Review.IsBroad() && given != p.Fleet:
-		return false, fmt.Sprintf("Nothing was written: to confirm, type the name of the fleet, %s.", p.Fleet)
+		return http.StatusUnprocessableEntity, fmt.Sprintf("Nothing was written: to confirm, type the name of the fleet, %s.", p.Fleet)
 	case !data.Review.IsBroad() && len(data.Review.Questions) > 0 && given == "":
-		return false, "Nothing was written: tick the box to confirm."
+		return http.StatusUnprocessableEntity, "Nothing was written: tick the box to confirm."
 	}
-	return true, ""
+	return http.StatusAccepted, ""
 }
 
 // published shows the rollout of a revision that was published.
@@ -207,13 +244,25 @@ func (c *Console) published(w http.ResponseWriter, r *http.Request, p *page, rev
 	return nil
 }
 
-// unpublished describes the error of a publish.
-func (c *Console) unpublished(p *page, err error) error {
+// unpublished describes the error of a publish. The revision is a zero one if nothing was written.
+func (c *Console) unpublished(p *page, rev fleetdial.Revision, err error) error {
 	c.hub.Refresh(p.Fleet)
-	if errors.Is(err, fleetdial.ErrOutcomeUnknown) {
+	switch {
+	case errors.Is(err, fleetdial.ErrOutcomeUnknown):
 		return fmt.Errorf("%w: see the history for whether the revision is there before you publish again", err)
+	case rev.ID != "":
+		c.cfg.Logger.Warn("revision published, with an error", "fleet", p.Fleet, "version", rev.Version, "id", rev.ID, "by", p.User.Name, "error", err)
+		return fmt.Errorf("version %d was published, but: %w", rev.Version, err)
 	}
-	return err
+	return unwritten(err)
+}
+
+// unwritten adds to an error that nothing was written, if the error does not say it already.
+func unwritten(err error) error {
+	if strings.Contains(err.Error(), "nothing was written") {
+		return err
+	}
+	return fmt.Errorf("nothing was written: %w", err)
 }
 
 // commandLine returns a command line that reaches the same fleet.
@@ -230,11 +279,11 @@ func (c *Console) commandLine(p *page, command string) string {
 // previousVersion returns the version before the current one.
 func previousVersion(p *page) (int64, error) {
 	if p.State == nil {
-		return 0, fleetdial.ErrUnavailable
+		return 0, unwritten(fleetdial.ErrUnavailable)
 	}
 	earlier := overview.Earlier(p.State.History, p.State.Revision)
 	if len(earlier) == 0 {
-		return 0, notFound("rollback: the history holds no earlier revision")
+		return 0, notFound("nothing was written: the history holds no earlier revision")
 	}
 	return earlier[0].Revision.Version, nil
 }

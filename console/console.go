@@ -22,7 +22,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,7 +40,8 @@ type Config struct {
 	// every fleet of the same Redis.
 	Fleet string
 	// BasePath is the path under which the handler is mounted, with a slash at its begin and its
-	// end; the default is "/". Requests arrive with the whole path.
+	// end; the default is "/". It has letters, digits and any of -._~ between its slashes. Requests
+	// arrive with the whole path.
 	BasePath string
 	// Hosts are the names under which browsers may reach the console, without a port. A request
 	// for another host is rejected, because a web page of a forged name could read the answers
@@ -122,6 +123,10 @@ func Handler(cfg Config) (*Console, error) {
 	return c, nil
 }
 
+// basePath matches paths in which no character has a meaning of its own in addresses, patterns or
+// cookies.
+var basePath = regexp.MustCompile(`^/([A-Za-z0-9._~-]+/)*$`)
+
 // complete sets the defaults and checks the configuration.
 func (cfg *Config) complete() error {
 	if cfg.Client == nil {
@@ -130,11 +135,9 @@ func (cfg *Config) complete() error {
 	if cfg.BasePath == "" {
 		cfg.BasePath = "/"
 	}
-	if clean := path.Clean(cfg.BasePath); cfg.BasePath != "/" && cfg.BasePath != clean+"/" || cfg.BasePath[0] != '/' {
-		return fmt.Errorf("console: BasePath %q: must begin and end with a slash, as in /console/", cfg.BasePath)
-	}
-	if strings.ContainsAny(cfg.BasePath, "{}?#%\"<> ") {
-		return fmt.Errorf("console: BasePath %q: must not contain braces, blanks or any of ?#%%\"<>", cfg.BasePath)
+	if clean := path.Clean(cfg.BasePath); !basePath.MatchString(cfg.BasePath) || cfg.BasePath != "/" && cfg.BasePath != clean+"/" {
+		return fmt.Errorf("console: BasePath %q: must be a path of letters, digits and any of -._~ "+
+			"that begins and ends with a slash, such as /console/", cfg.BasePath)
 	}
 	if cfg.AllowPublish && cfg.SignIn == nil {
 		return errors.New("console: AllowPublish requires SignIn, so that each revision has an author")

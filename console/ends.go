@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -65,11 +66,11 @@ func (c *Console) serveExtend(w http.ResponseWriter, r *http.Request, p *page) e
 // ended, and never beyond the longest TTL.
 func (c *Console) extendedEnd(ctx context.Context, pub *fleetdial.Publisher, id string, at time.Time) (time.Time, error) {
 	rev, err := pub.Current(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("nothing was written: %w", err)
+	if err != nil && !errors.Is(err, fleetdial.ErrNoRevision) {
+		return time.Time{}, err
 	}
 	end := at
-	for _, d := range rev.Set.Directives() {
+	for _, d := range rev.Set.Directives() { // without a revision, the directive is unknown
 		if d.ID == id && d.ExpiresAt.After(end) {
 			end = d.ExpiresAt
 		}
@@ -96,7 +97,7 @@ func (c *Console) serveRollback(w http.ResponseWriter, r *http.Request, p *page)
 	if text == "" {
 		version, err = previousVersion(p)
 	} else if err != nil || version < 1 {
-		err = badRequest("version " + plain.Quoted(text) + ": must be a positive integer")
+		err = badRequest("nothing was written: version " + plain.Quoted(text) + ": must be a positive integer")
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/console/internal/live"
 	"github.com/fleetdial/fleetdial/internal/review"
 )
 
@@ -35,9 +36,9 @@ func statusOf(err error) int {
 		return http.StatusConflict
 	case isUnknown, isUnreadable, review.IsInvalid(err), errors.Is(err, fleetdial.ErrUnverified):
 		return http.StatusUnprocessableEntity
-	case errors.Is(err, fleetdial.ErrNotInHistory):
+	case errors.Is(err, fleetdial.ErrNotInHistory), errors.Is(err, fleetdial.ErrNoRevision):
 		return http.StatusNotFound
-	case isUnavailable(err), errors.Is(err, fleetdial.ErrOutcomeUnknown):
+	case isUnavailable(err), errors.Is(err, fleetdial.ErrOutcomeUnknown), errors.Is(err, live.ErrClosed):
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
@@ -47,10 +48,10 @@ func statusOf(err error) int {
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, p *page, err error) {
 	status := statusOf(err)
 	if p == nil {
-		p = &page{console: c, request: r, Fleet: c.cfg.Fleet, User: userOf(r), SignedIn: c.cfg.SignIn != nil}
-		if status == http.StatusInternalServerError {
-			status = http.StatusBadRequest // the name of the fleet
-		}
+		p = c.barePage(r)
+	}
+	if status == http.StatusInternalServerError {
+		c.cfg.Logger.Error("request failed", "path", r.URL.Path, "error", err)
 	}
 	p.Title, p.Data = http.StatusText(status), err.Error()
 	c.render(w, status, "error", p)

@@ -15,7 +15,12 @@ const beatTime = 15 * time.Second
 // serveEvents sends an event for each newer state of the fleet: server-sent events, as the HTML
 // standard describes them. The page then fetches what it shows.
 func (c *Console) serveEvents(w http.ResponseWriter, r *http.Request) {
-	watcher, err := c.hub.Watch(r.Context(), r.PathValue("fleet"))
+	fleet := segment(r, "fleet")
+	if _, err := c.cfg.publisher(fleet, ""); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	watcher, err := c.hub.Watch(r.Context(), fleet)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return

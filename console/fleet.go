@@ -109,7 +109,7 @@ func appliedVersion(in fleetdial.Instance) string {
 
 // serveInstance shows what an instance reports.
 func (c *Console) serveInstance(w http.ResponseWriter, r *http.Request, p *page) error {
-	name := r.PathValue("name")
+	name := segment(r, "name")
 	p.Title = "Instance " + plain.Printable(name)
 	if p.State == nil {
 		p.Data = instanceData{}

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/internal/review"
@@ -21,10 +20,8 @@ type fleetsData struct{ Rows []fleetRow }
 
 // serveFleets shows the fleets of the same Redis.
 func (c *Console) serveFleets(w http.ResponseWriter, r *http.Request) {
-	p := &page{
-		console: c, request: r, Title: "Fleets", Fleet: c.cfg.Fleet, User: userOf(r), SignedIn: c.cfg.SignIn != nil,
-		MayPublish: c.mayPublish(r), Now: time.Now(),
-	}
+	p := c.barePage(r)
+	p.Title = "Fleets"
 	ctx, cancel := context.WithTimeout(r.Context(), redisTime)
 	defer cancel()
 	names, err := fleetdial.Fleets(ctx, c.cfg.Client)

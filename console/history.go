@@ -55,6 +55,9 @@ func (c *Console) serveCompare(w http.ResponseWriter, r *http.Request, p *page) 
 
 // revision returns the revision of a version, the current one for an empty text.
 func (c *Console) revision(ctx context.Context, p *page, version string) (fleetdial.Revision, error) {
+	if p.State == nil {
+		return fleetdial.Revision{}, fleetdial.ErrUnavailable
+	}
 	if version == "" {
 		rev := p.InForce()
 		if rev == nil {

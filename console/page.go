@@ -42,12 +42,21 @@ type page struct {
 	Data    any
 }
 
+// barePage returns a page of the first fleet, without its state.
+func (c *Console) barePage(r *http.Request) *page {
+	return &page{
+		console: c, request: r, Fleet: c.cfg.Fleet, User: userOf(r), SignedIn: c.cfg.SignIn != nil,
+		MayPublish: c.mayPublish(r), Now: time.Now(),
+	}
+}
+
 // newPage returns a page with the newest state of its fleet. Its error is that of a fleet's name that
 // is not valid.
 func (c *Console) newPage(r *http.Request, nav, title string) (*page, error) {
-	p := &page{
-		console: c, request: r, Title: title, Nav: nav, Fleet: r.PathValue("fleet"), User: userOf(r),
-		SignedIn: c.cfg.SignIn != nil, MayPublish: c.mayPublish(r), Now: time.Now(),
+	p := c.barePage(r)
+	p.Title, p.Nav, p.Fleet = title, nav, segment(r, "fleet")
+	if _, err := c.cfg.publisher(p.Fleet, ""); err != nil {
+		return nil, badRequest(fmt.Sprintf("fleet %s: must be 1 to 64 letters, digits, dots, underscores and dashes", plain.Quoted(p.Fleet)))
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), redisTime)
 	defer cancel()
@@ -79,10 +88,26 @@ func (p *page) Root(name string) string { return p.console.cfg.BasePath + name }
 
 // URL returns the URL of a page of the fleet. Each part is one segment of the path.
 func (p *page) URL(parts ...string) string {
+	segments := make([]string, len(parts))
 	for i, part := range parts {
-		parts[i] = url.PathEscape(part)
+		segments[i] = escapeSegment(part)
 	}
-	return p.Root("f/" + url.PathEscape(p.Fleet) + "/" + strings.Join(parts, "/"))
+	return p.Root("f/" + escapeSegment(p.Fleet) + "/" + strings.Join(segments, "/"))
+}
+
+// escapeSegment returns a name as a segment of a path. Browsers remove the segments "." and ".."
+// from a path, also if they are escaped, and an empty segment ends it. A tilde before these names
+// prevents that.
+func escapeSegment(name string) string {
+	if name == "" || name == "." || name == ".." || name[0] == '~' {
+		name = "~" + name
+	}
+	return url.PathEscape(name)
+}
+
+// segment returns the name that a segment of the path of a request stands for.
+func segment(r *http.Request, wildcard string) string {
+	return strings.TrimPrefix(r.PathValue(wildcard), "~")
 }
 
 // Asset returns the URL of a static file.
@@ -215,6 +240,9 @@ func (c *Console) render(w http.ResponseWriter, status int, name string, p *page
 		c.cfg.Logger.Error("page not rendered", "page", name, "error", err)
 		http.Error(w, "the console cannot show this page: a fault of the console, which its log describes", http.StatusInternalServerError)
 		return
+	}
+	if status == http.StatusOK && p.State == nil && p.Problem != "" {
+		status = http.StatusServiceUnavailable
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)

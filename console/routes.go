@@ -39,8 +39,7 @@ func (c *Console) routes() http.Handler {
 		mux.HandleFunc(method+" "+base+"f/{fleet}/"+path, c.pageHandler(route.nav, route.title, route.serve))
 	}
 	mux.HandleFunc(base, func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, &page{console: c, request: r, Fleet: c.cfg.Fleet, User: userOf(r), SignedIn: c.cfg.SignIn != nil},
-			notFound("the console has no such page"))
+		c.fail(w, r, nil, notFound("the console has no such page"))
 	})
 	return mux
 }
