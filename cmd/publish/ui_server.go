@@ -35,13 +35,15 @@ type uiServer struct {
 	host     string // of the address that the command prints
 	isTLS    bool
 	log      *slog.Logger
+	// Only tests set other times.
+	readTimeout, writeTimeout time.Duration
 	// rejected is when a rejected host was logged, Unix seconds.
 	rejected atomic.Int64
 }
 
 // newUIServer returns a server with the certificate of the flags.
 func newUIServer(f uiFlags, log *slog.Logger) (*uiServer, error) {
-	s := &uiServer{isTLS: f.cert != "", log: log, http: &http.Server{
+	s := &uiServer{isTLS: f.cert != "", log: log, readTimeout: uiReadTimeout, writeTimeout: uiWriteTimeout, http: &http.Server{
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: uiMaxHeader,
 		ErrorLog: listener.ErrorLog(log),
 	}}
@@ -131,10 +133,10 @@ func (s *uiServer) serve(ctx context.Context, handler http.Handler, end func() e
 // of [http.Server] would end a stream of events.
 func (s *uiServer) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		out := &deadlineWriter{ResponseWriter: w, conn: http.NewResponseController(w)}
+		out := &deadlineWriter{ResponseWriter: w, conn: http.NewResponseController(w), timeout: s.writeTimeout}
 		out.disarm() // the connection may have the deadline of an earlier request
 		if r.ContentLength != 0 {
-			_ = out.conn.SetReadDeadline(time.Now().Add(uiReadTimeout))
+			_ = out.conn.SetReadDeadline(time.Now().Add(s.readTimeout))
 			r.Body = http.MaxBytesReader(w, r.Body, uiMaxBody)
 		}
 		next.ServeHTTP(out, r)
@@ -154,14 +156,15 @@ func (s *uiServer) logHost(r *http.Request) {
 	}
 }
 
-// deadlineWriter gives each write to the client uiWriteTimeout.
+// deadlineWriter gives each write to the client a timeout.
 type deadlineWriter struct {
 	http.ResponseWriter
-	conn   *http.ResponseController
-	status int // 0 until the handler sets it
+	conn    *http.ResponseController
+	timeout time.Duration
+	status  int // 0 until the handler sets it
 }
 
-func (w *deadlineWriter) arm()    { _ = w.conn.SetWriteDeadline(time.Now().Add(uiWriteTimeout)) }
+func (w *deadlineWriter) arm()    { _ = w.conn.SetWriteDeadline(time.Now().Add(w.timeout)) }
 func (w *deadlineWriter) disarm() { _ = w.conn.SetWriteDeadline(time.Time{}) }
 
 func (w *deadlineWriter) WriteHeader(status int) {

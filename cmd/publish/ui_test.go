@@ -25,12 +25,17 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// servingUI serves a handler as publish ui does. The result stops the server, and returns how long
+// servingUI serves a handler as publish ui does, with other timeouts if timeout is set. The result stops the server, and returns how long
 // that took.
-func servingUI(t *testing.T, f uiFlags, handler http.Handler, end func() error) (url string, stop func() time.Duration) {
+func servingUI(
+	t *testing.T, f uiFlags, timeout time.Duration, handler http.Handler, end func() error,
+) (url string, stop func() time.Duration) {
 	t.Helper()
 	s, err := newUIServer(f, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	if timeout > 0 {
+		s.readTimeout, s.writeTimeout = timeout, timeout
+	}
 	require.NoError(t, s.listen("127.0.0.1:0"))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -81,7 +86,7 @@ func TestUIServer_ShutdownEndsStreams(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	url, stop := servingUI(t, uiFlags{}, mux, func() error { close(closed); return nil })
+	url, stop := servingUI(t, uiFlags{}, 0, mux, func() error { close(closed); return nil })
 	stream, err := http.Get(url + "events")
 	require.NoError(t, err)
 	defer stream.Body.Close()
@@ -100,11 +105,72 @@ func TestUIServer_ShutdownEndsStreams(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// TestUIServer_Timeouts has a client that does not read, a client that does not send its body, and
+// streams of events that are longer than every timeout, and have pauses that are.
+func TestUIServer_Timeouts(t *testing.T) {
+	t.Parallel()
+	const timeout = 200 * time.Millisecond
+	failed := make(chan error, 2)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /body", func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		failed <- err
+	})
+	mux.HandleFunc("GET /flood", func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.Copy(w, zeros{})
+		failed <- err
+	})
+	mux.HandleFunc("GET /pauses", func(w http.ResponseWriter, r *http.Request) {
+		for range 4 {
+			fmt.Fprintln(w, "event")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-time.After(2 * timeout):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		fmt.Fprintln(w, "end")
+	})
+	for _, isTLS := range []bool{false, true} {
+		f, client := uiFlags{}, http.DefaultClient
+		if isTLS {
+			files := testutil.NewCertificates(t)
+			f.cert, f.key, client = files.ServerCert, files.ServerKey, trusting(t, files.CA)
+		}
+		url, _ := servingUI(t, f, timeout, mux, func() error { return nil })
+		for range 2 { // the second request has the connection of the first one
+			stream, err := client.Get(url + "pauses")
+			require.NoError(t, err)
+			text, err := io.ReadAll(stream.Body)
+			require.NoError(t, err)
+			require.NoError(t, stream.Body.Close())
+			assert.Contains(t, string(text), "end")
+		}
+	}
+	url, _ := servingUI(t, uiFlags{}, timeout, mux, func() error { return nil })
+	for _, request := range []string{
+		"GET /flood HTTP/1.1\r\nHost: localhost\r\n\r\n", "POST /body HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", strings.Trim(strings.TrimPrefix(url, "http:"), "/"))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, request)
+		require.NoError(t, err)
+		select {
+		case err := <-failed:
+			assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		case <-time.After(20 * time.Second):
+			t.Error("the request takes any time: ", request)
+		}
+	}
+}
+
 // TestUIServer_Limits sends a body that is too large, a header that is too large, and bytes that are
 // no request.
 func TestUIServer_Limits(t *testing.T) {
 	t.Parallel()
-	url, _ := servingUI(t, uiFlags{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	url, _ := servingUI(t, uiFlags{}, 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, err := io.Copy(io.Discard, r.Body)
 		if err != nil {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -135,7 +201,7 @@ func TestUIServer_TLS(t *testing.T) {
 	t.Parallel()
 	files := testutil.NewCertificates(t)
 	closed := make(chan struct{})
-	url, stop := servingUI(t, uiFlags{cert: files.ServerCert, key: files.ServerKey}, events(closed), func() error { close(closed); return nil })
+	url, stop := servingUI(t, uiFlags{cert: files.ServerCert, key: files.ServerKey}, 0, events(closed), func() error { close(closed); return nil })
 	client := trusting(t, files.CA)
 	for range 10 {
 		stream, err := client.Get(url)

@@ -71,7 +71,7 @@ func (cfg *Config) isSignOut(r *http.Request) bool {
 func (cfg *Config) nextPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || strings.Contains(next, `\`) ||
-		strings.Contains(u.Path, "//") || path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") {
+		path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") {
 		return cfg.BasePath
 	}
 	below, ok := strings.CutPrefix(u.Path, cfg.BasePath)

@@ -198,6 +198,9 @@ func TestUsers_FailuresAreLimited(t *testing.T) {
 				statuses[guess.post("/signin", credentials(name, "wrong")).StatusCode]++
 			}
 			assert.Equal(t, map[int]int{http.StatusUnauthorized: failuresPerName, http.StatusTooManyRequests: 70}, statuses, name)
+			for range 2 * failuresPerAddress {
+				require.Equal(t, http.StatusTooManyRequests, other.post("/signin", credentials(name, "wrong")).StatusCode)
+			}
 			assert.Equal(t, http.StatusSeeOther, other.post("/signin", credentials("bob", "offen")).StatusCode, "another name")
 		}
 	})
