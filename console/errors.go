@@ -53,6 +53,6 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, p *page, err erro
 	if status == http.StatusInternalServerError {
 		c.cfg.Logger.Error("request failed", "path", r.URL.Path, "error", err)
 	}
-	p.Title, p.Data = http.StatusText(status), err.Error()
+	p.Title, p.Data, p.isLive = http.StatusText(status), err.Error(), false
 	c.render(w, status, "error", p)
 }

@@ -40,7 +40,12 @@ type page struct {
 	Problem string
 	Now     time.Time
 	Data    any
+
+	isLive bool
 }
+
+// IsLive says that the page follows the fleet: a reload of its address shows the same page.
+func (p *page) IsLive() bool { return p.isLive && p.request.Method == http.MethodGet }
 
 // barePage returns a page of the first fleet, without its state.
 func (c *Console) barePage(r *http.Request) *page {
@@ -58,6 +63,7 @@ func (c *Console) newPage(r *http.Request, nav, title string) (*page, error) {
 	if _, err := c.cfg.publisher(p.Fleet, ""); err != nil {
 		return nil, badRequest(fmt.Sprintf("fleet %s: must be 1 to 64 letters, digits, dots, underscores and dashes", plain.Quoted(p.Fleet)))
 	}
+	p.isLive = true
 	ctx, cancel := context.WithTimeout(r.Context(), redisTime)
 	defer cancel()
 	state, err := c.hub.State(ctx, p.Fleet)

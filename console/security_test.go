@@ -37,7 +37,7 @@ func TestSecurity_HeadersOnEveryAnswer(t *testing.T) {
 		assert.NotContains(t, policy, "unsafe", name)
 		assert.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), name)
 		assert.Equal(t, "DENY", a.header.Get("X-Frame-Options"), name)
-		assert.Equal(t, "no-referrer", a.header.Get("Referrer-Policy"), name)
+		assert.Equal(t, "same-origin", a.header.Get("Referrer-Policy"), name)
 		assert.Equal(t, "same-origin", a.header.Get("Cross-Origin-Opener-Policy"), name)
 		assert.Equal(t, "same-origin", a.header.Get("Cross-Origin-Resource-Policy"), name)
 		if name != "static" {

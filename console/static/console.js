@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const live = () => document.getElementById("live");
-  if (!live()) return;
+  if (!live() || !live().dataset.events) return;
   const eventsURL = live().dataset.events;
   const quiet = 20_000; // the console sends a beat every 15 s
   const firstQuiet = 3_000; // and one at once

@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/console"
 	"github.com/fleetdial/fleetdial/fleethttp"
 	"github.com/fleetdial/fleetdial/fleetotel"
 	"github.com/fleetdial/fleetdial/fleetprom"
