@@ -194,7 +194,7 @@ func (p *page) table(flags []*pflag.Flag) {
 var (
 	special = regexp.MustCompile(`[*<\[\]\\]`)
 	// code is what prose shows as code: flags, fields, and names of variables and of files.
-	code = regexp.MustCompile(`(^|[\s("])(--?[a-z][a-z-]*|[A-Z]+(?:_[A-Z]+)+|[a-z]+(?:_[a-z]+)+|/[a-z/]+|[a-z][\w./-]*\.(?:json|yaml|pem|md))\b`)
+	code = regexp.MustCompile(`(^|[\s("])((?:--?[a-z][a-z-]*|[A-Z]+(?:_[A-Z]+)+|[a-z]+(?:_[a-z]+)+|[a-z][\w./-]*\.(?:json|yaml|pem|md))\b|/[a-z][a-z/]*)`)
 	help = regexp.MustCompile(`\b(publish [a-z]+) --help`)
 )
 
