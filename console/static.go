@@ -13,6 +13,7 @@ import (
 )
 
 // The files of htmx are those of htmx.org 2.0.11 on npm, unchanged: dist/htmx.min.js and LICENSE.
+// The files of idiomorph are those of idiomorph 0.8.0 on npm: dist/idiomorph.min.js and LICENSE.
 //
 //go:embed static/*.css static/*.js static/*.svg
 var staticFiles embed.FS

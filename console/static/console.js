@@ -10,22 +10,43 @@
   const pollEvery = 2_000;
 
   let heard = 0; // when the last event arrived, 0 for never
+  let lost = false; // the stream of events was interrupted
   let loading = false;
   let again = false;
   let polled = 0;
   const opened = Date.now();
 
-  // refresh replaces the live part of the page by that of the newest state.
+  // The console itself may not answer.
+  const offline = document.getElementById("offline");
+
+  // refresh changes the live part of the page to that of the newest state. It keeps the elements
+  // that are the same, and so the focus, the selection, and a click under way.
   async function refresh() {
     if (loading) {
       again = true;
       return;
     }
     loading = true;
+    const url = location.href;
     try {
-      await htmx.ajax("GET", location.pathname + location.search, {
-        source: live(), target: "#live", select: "#live", swap: "outerHTML",
-      });
+      const response = await fetch(url, { cache: "no-store" });
+      if (response.status === 401 || response.status === 403) {
+        location.reload();
+        return;
+      }
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const next = page.getElementById("live");
+      if (!next) throw new Error("no page of the console");
+      if (url !== location.href) {
+        again = true; // the user has filtered the list
+      } else {
+        keepChoices(next);
+        Idiomorph.morph(live(), next, { morphStyle: "outerHTML" });
+        changed();
+      }
+      offline.hidden = true;
+    } catch {
+      offline.hidden = false;
     } finally {
       loading = false;
       if (again) {
@@ -35,22 +56,38 @@
     }
   }
 
+  // keepChoices chooses in a newer page what the user has chosen.
+  function keepChoices(next) {
+    for (const chosen of live().querySelectorAll("input[type=radio]:checked")) {
+      if (chosen.defaultChecked) continue;
+      const others = [...next.querySelectorAll("input[type=radio]")].filter((input) => input.name === chosen.name);
+      if (!others.some((input) => input.value === chosen.value)) continue;
+      for (const input of others) input.toggleAttribute("checked", input.value === chosen.value);
+    }
+  }
+
   function received(message) {
-    heard = Date.now();
+    lost = Boolean(message.lost);
+    if (!lost) heard = Date.now();
     if (message.change && message.change !== live().dataset.state) refresh();
   }
 
   // One page of a browser listens for all, because a browser opens few connections to one
   // server. When that page is closed, another one takes its place.
   const channel = "BroadcastChannel" in window ? new BroadcastChannel(eventsURL) : null;
+  function tell(message) {
+    received(message);
+    if (channel) channel.postMessage(message);
+  }
   function listen() {
     const source = new EventSource(eventsURL + "?after=" + encodeURIComponent(live().dataset.state));
-    const tell = (message) => {
-      received(message);
-      if (channel) channel.postMessage(message);
-    };
     source.addEventListener("change", (event) => tell({ change: event.lastEventId }));
     source.addEventListener("beat", () => tell({}));
+    source.addEventListener("error", () => {
+      tell({ lost: true });
+      // The browser connects again by itself, except after an answer that is no stream.
+      if (source.readyState === EventSource.CLOSED) setTimeout(listen, pollEvery);
+    });
     return new Promise(() => {}); // until the page is closed
   }
   if (channel && navigator.locks) {
@@ -62,7 +99,7 @@
 
   // Where no event arrives, as behind a proxy that buffers, the page asks by itself.
   function isQuiet(now) {
-    return heard ? now - heard > quiet : now - opened > firstQuiet;
+    return lost || (heard ? now - heard > quiet : now - opened > firstQuiet);
   }
 
   // duration writes milliseconds as the console does.
@@ -80,10 +117,11 @@
 
   // The clock of Redis is that of the page's state, and the time that has passed since.
   let base = { redis: Number(live().dataset.now), local: Date.now() };
-  document.addEventListener("htmx:afterSwap", () => {
+  function changed() {
     base = { redis: Number(live().dataset.now), local: Date.now() };
     tick();
-  });
+  }
+  document.addEventListener("htmx:afterSwap", changed);
   function tick() {
     const now = base.redis + Date.now() - base.local;
     for (const element of document.querySelectorAll("[data-ends]")) {
@@ -102,14 +140,4 @@
       refresh();
     }
   }, 1000);
-
-  // If the console itself does not answer, the page says so.
-  const offline = document.getElementById("offline");
-  const setOffline = (isOffline) => { offline.hidden = !isOffline; };
-  document.addEventListener("htmx:sendError", () => setOffline(true));
-  document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status === 401 || event.detail.xhr.status === 403) location.reload();
-    setOffline(true);
-  });
-  document.addEventListener("htmx:afterOnLoad", () => setOffline(false));
 })();

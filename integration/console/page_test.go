@@ -195,6 +195,14 @@ func (p *Page) Click(selector string) {
 	p.do("click on "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
+// Fill replaces the text of the first element of a CSS selector by another text, which it types.
+func (p *Page) Fill(selector, text string) {
+	p.t.Helper()
+	p.WaitFor(selector)
+	Eval[bool](p, "(e => { e.focus(); if (e.select) e.select(); return true })(document.querySelector("+quote(selector)+"))")
+	p.Type(text)
+}
+
 // Press presses keys, such as kb.Enter.
 func (p *Page) Press(keys string, opts ...chromedp.KeyOption) {
 	p.t.Helper()
