@@ -90,7 +90,7 @@ func (p *Publisher) Exists(ctx context.Context) (bool, error) { return p.client.
 // answers, Forget tries again as [Publisher.Publish] does.
 func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 	isOpen := false
-	var readOnly error // the last error with which a replica answered
+	var readOnly error // the last error of a replica that answered
 	var readOnlySince time.Time
 	retry := pace.Backoff{Shortest: firstRetry, Longest: longestRetry}
 	for {
@@ -107,8 +107,8 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 			isOpen = true
 		case errors.Is(err, redisstore.ErrConcurrent), isOpen && errors.Is(err, ErrUnavailable):
 		case isOpen:
-			// An earlier attempt may have removed the fleet, and somebody may have made it exist again.
-			// The error itself is not wrapped, because it says that nothing was removed.
+			// An earlier attempt may have removed the fleet, and somebody may have created it again.
+			// The error is not wrapped, because its kind would mean that nothing was removed.
 			return fmt.Errorf("%w; the last attempt failed: %v", ErrOutcomeUnknown, err) //nolint:errorlint
 		case redisstore.IsReadOnly(err) && (readOnly == nil || time.Since(readOnlySince) < readOnlyTime):
 			// The attempt closed connections to a server that was demoted.
@@ -133,12 +133,12 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 	}
 }
 
-// errForgotten says that an earlier attempt has removed the fleet.
+// errForgotten reports that an earlier attempt has removed the fleet.
 var errForgotten = errors.New("the fleet is forgotten")
 
-// checkRemains returns an error if the fleet must not be forgotten. An instance lives if it is not
-// GONE in the roster, or has reported since. isOpen says that an earlier attempt may have removed
-// the keys.
+// checkRemains returns an error if the fleet must not be forgotten. An instance is live
+// if it is not InstanceGone in the roster, or has reported since the roster was read.
+// isOpen is set if an earlier attempt may have removed the keys.
 func (p *Publisher) checkRemains(found redisstore.Remains, roster *Roster, current Revision, isOpen bool) error {
 	gone := make(map[string]time.Time)
 	for _, in := range roster.Instances {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// checkIntervals says which interval is too short. A negative SubscriptionAge or ReportInterval
-// means never.
+// checkIntervals returns an error that names an interval that is too short. A negative
+// SubscriptionAge or ReportInterval means never.
 func (cfg *SubscriberConfig) checkIntervals() error {
 	const shortest = 10 * time.Millisecond
 	for _, interval := range []struct {

@@ -11,11 +11,12 @@ import (
 // to the earlier Logger. SetLogger never blocks.
 func (s *Subscriber) SetLogger(logger *slog.Logger) { s.logs.set(logger) }
 
-// logSwitch is where the log lines of a Subscriber go. All its parts have loggers with the
-// handler of one logSwitch.
+// logSwitch holds the handler of a Subscriber's log lines. The loggers of all parts of
+// the Subscriber use the same logSwitch.
 type logSwitch struct{ handler atomic.Pointer[slog.Handler] }
 
-// newLogSwitch returns a logSwitch to the logger, and a logger that follows it.
+// newLogSwitch returns a logSwitch with the handler of a logger, and a logger that uses
+// the logSwitch.
 func newLogSwitch(to *slog.Logger) (*logSwitch, *slog.Logger) {
 	l := new(logSwitch)
 	l.set(to)
@@ -30,7 +31,7 @@ func (l *logSwitch) set(to *slog.Logger) {
 	l.handler.Store(&h)
 }
 
-// switchedHandler hands each record to the handler that its logSwitch has at that moment.
+// switchedHandler passes each record to the current handler of its logSwitch.
 type switchedHandler struct {
 	to *logSwitch
 	// with adds the attributes and groups of a logger to the handler.

@@ -59,7 +59,8 @@ func (s *Subscriber) handle(event any) {
 	}
 	out := s.follower.Handle(now, event)
 	s.carryOut(out)
-	// A timer that fires too early costs less than one that is set at each event.
+	// The timer is only set to an earlier time. A timer that fires too early costs less than
+	// to set the timer at each event.
 	if s.wakeAt.IsZero() || out.WakeAt.Before(s.wakeAt) {
 		s.wakeAt = out.WakeAt
 		s.timer.Reset(s.wakeAt.Sub(now))

@@ -36,5 +36,5 @@ func (s *Subscriber) Refresh(ctx context.Context) error {
 	return nil
 }
 
-// refresh is what Refresh asks of the loop. Done has room for one answer.
+// refresh is a call of Refresh that waits for the loop. done has room for one result.
 type refresh struct{ done chan<- error }

@@ -32,7 +32,7 @@ type Roster struct {
 	Instances []Instance
 
 	pendingTime time.Duration
-	// every is the report interval that is assumed for instances without a readable report.
+	// every is the report interval of instances without a readable report.
 	every time.Duration
 	// back is when Redis could be read again after an outage in which no instance could report,
 	// zero if there was none.
@@ -116,7 +116,8 @@ func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 	if err := p.readReports(ctx, instances); err != nil {
 		return Roster{}, err
 	}
-	// The key is read last, so that an instance may seem behind for a moment, and never ahead.
+	// The key is read after the reports, so that an instance may seem to be behind the key for a
+	// moment, and never ahead.
 	got, err := p.client.ReadValue(ctx, wire.MaxValueBytes+1)
 	if err != nil {
 		return Roster{}, err
@@ -138,7 +139,8 @@ func (p *Publisher) Roster(ctx context.Context) (Roster, error) {
 	return roster, nil
 }
 
-// rosterOf returns the roster of a reading, without its instances and the digest.
+// rosterOf returns the roster of a reading of the key, without the instances and the
+// digest.
 func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
 	if got.Clock.Err != nil {
 		return Roster{}, redisstore.Classify("read the clock of Redis", got.Clock.Err)
@@ -160,7 +162,7 @@ func (p *Publisher) rosterOf(got store.Reading) (Roster, error) {
 	return out, nil
 }
 
-// members returns a row for each name.
+// members returns an Instance for each name in the sorted set.
 func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
 	members, err := p.client.Members(ctx)
 	if err != nil {
@@ -173,7 +175,7 @@ func (p *Publisher) members(ctx context.Context) ([]Instance, error) {
 	return instances, nil
 }
 
-// readReports reads the last report of each instance. Report stays nil if there is none.
+// readReports reads the last report of each instance. Report is nil if there is none.
 func (p *Publisher) readReports(ctx context.Context, instances []Instance) error {
 	names := make([]string, len(instances))
 	for i := range instances {

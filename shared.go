@@ -38,13 +38,13 @@ type Shared struct {
 // sharedSubscriber is a Subscriber with its references. Shared.mu guards refs and loggers. The
 // other fields do not change once opened is closed.
 type sharedSubscriber struct {
-	refs   int           // 0 once the Subscriber is being closed, or could not be opened
+	refs   int           // 0 if the Subscriber is being closed or could not be opened
 	opened chan struct{} // closed when open has returned
 	gone   chan struct{} // closed when the entry is no longer in Shared.all
 	sub    *Subscriber   // nil if open failed
-	client io.Closer     // closed after the Subscriber; nil if it belongs to somebody else
+	client io.Closer     // closed after the Subscriber; nil if the caller of Acquire closes the client
 
-	loggers []leaseLogger // of the leases that Subscribe returned and that are open, the newest last
+	loggers []leaseLogger // the loggers of the open leases of Subscribe, the newest last
 }
 
 type leaseLogger struct {
@@ -203,7 +203,7 @@ func (s *Shared) open(
 	return s.lease(key, e), nil
 }
 
-// remove removes an entry that nobody can use any longer.
+// remove removes an entry whose Subscriber is closed or could not be opened.
 func (s *Shared) remove(key string, e *sharedSubscriber) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,7 +247,8 @@ func (s *Shared) useLogger(e *sharedSubscriber, l *Lease, logger *slog.Logger) {
 	e.sub.SetLogger(logger)
 }
 
-// forgetLogger makes the Subscriber use the logger of the newest lease that stays.
+// forgetLogger makes the Subscriber use the logger of the newest other lease that is
+// open.
 func (s *Shared) forgetLogger(e *sharedSubscriber, l *Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -126,13 +126,14 @@ type SubscriberConfig struct {
 	// Logger gets one line for each change of state, for each applied revision and for
 	// each rejected value, at most 70 a minute; the default is slog.Default(). SetLogger
 	// replaces the Logger later. The lines hold ids, versions, reasons and authors, and
-	// no content of a directive. Announced revisions are applied also while the Logger
-	// blocks, but resyncs, new subscriptions, Refresh and Close wait for the Logger. The
-	// Logger must not call Refresh or Close.
+	// no content of a directive. While the Logger blocks, the timer of the Subscriber
+	// stands still: resyncs, delayed fetches, new subscriptions, Refresh and Close wait
+	// for the Logger. The Logger must not call Refresh or Close.
 	Logger *slog.Logger
 }
 
-// check completes a configuration with its defaults, or says which field is wrong.
+// check sets the defaults of a configuration. The error names the field that is not
+// valid.
 func (cfg *SubscriberConfig) check() error {
 	if cfg.Startup > UseSnapshot {
 		return fmt.Errorf("Startup: there is no startup %d", cfg.Startup)
@@ -188,21 +189,21 @@ type Subscriber struct {
 	set  atomic.Pointer[directive.Set]
 	view atomic.Pointer[report.View]
 
-	// mu guards the follower, and everything down to lines, while an event is handled.
+	// mu guards the follower and the fields down to lines, while an event is handled.
 	mu          sync.Mutex
 	follower    *follow.Follower
 	waiters     map[uint64]chan<- error
 	asked       uint64                        // the number of the last waiter
-	sessions    map[uint64]context.CancelFunc // ends each open session, by its number
+	sessions    map[uint64]context.CancelFunc // end the open sessions, by their numbers
 	suspensions host.Suspensions
-	wakeAt      time.Time     // when timer fires, zero for never
-	lines       []follow.Line // what is to be logged; toLog says that there is something
+	wakeAt      time.Time     // when the timer fires, zero if it is not set
+	lines       []follow.Line // the lines to be logged; toLog wakes the loop for them
 
 	timer     *time.Timer
 	refreshes chan refresh
 	fetches   chan follow.Fetch // has room for one
 	toLog     chan struct{}     // has room for one
-	started   chan error        // has room for one: how the first attempt ended
+	started   chan error        // has room for one: the result of the first attempt
 
 	listeners *notify.Group[Revision]
 	reporter  *report.Reporter // nil if the subscriber does not report
@@ -211,7 +212,8 @@ type Subscriber struct {
 	ctx   context.Context // ends with Close
 	stop  context.CancelFunc
 	close func() // once
-	// own are the goroutines that end as soon as ctx does, remote those that Redis may hold up.
+	// own are the goroutines that end as soon as ctx ends. remote are the goroutines that
+	// wait for Redis.
 	own, remote sync.WaitGroup
 }
 
@@ -291,8 +293,9 @@ func newSubscriber(client *redisstore.Client, cfg SubscriberConfig) *Subscriber 
 	return s
 }
 
-// restore takes in what the snapshot file holds: with UseSnapshot its set, and whatever the
-// startup, the version of a signed set, so that no older one is applied.
+// restore reads the snapshot file. With UseSnapshot, restore applies the set of the file.
+// With VerifyKeys, restore keeps the version of the signed set, with any Startup, so that
+// no older set is applied.
 func (s *Subscriber) restore() {
 	value, epoch, err := snapshot.Read(s.cfg.SnapshotFile, s.client.Key())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -303,7 +306,7 @@ func (s *Subscriber) restore() {
 	}
 	var out follow.Effects
 	if value != nil {
-		// The version counts whatever the machine's clock shows.
+		// The version counts also if the machine's clock shows an earlier time than the file.
 		var rejected error
 		out, rejected = s.follower.Restore(value, epoch, err == nil && s.cfg.Startup == UseSnapshot)
 		err = cmp.Or(err, rejected)
@@ -366,8 +369,8 @@ type Change struct {
 // millisecond for 10,000 directives, so it is computed only when Diff is called.
 func (c Change) Diff() Diff { return DiffSets(c.From.Set, c.To.Set) }
 
-// closeTimeout is how long Close waits for what Redis may hold up. Close ends within a second,
-// also if Redis hangs.
+// closeTimeout is how long Close waits for the goroutines that wait for Redis, so that
+// Close ends within a second also if Redis hangs.
 const closeTimeout = 800 * time.Millisecond
 
 // Close ends the Subscriber, removes its instance from the roster, and waits for its
@@ -384,7 +387,7 @@ func (s *Subscriber) Close() error {
 func (s *Subscriber) end() {
 	s.stop()
 	s.own.Wait()
-	s.mu.Lock() // after the event that is being handled
+	s.mu.Lock() // waits for the event that is being handled
 	close(s.fetches)
 	s.mu.Unlock()
 	s.writeLines()

@@ -1,5 +1,8 @@
 // Package testutil helps to test fleetdial and the programs that embed it. It starts real
 // redis-server processes, runs a conformance suite for stores, and has a fake store.
+//
+// The types directive.Set and store.Store in this package are fleetdial.Set and
+// fleetdial.Store.
 package testutil
 
 import (

@@ -21,11 +21,12 @@ type StoreHarness struct {
 	// Publish replaces the store's set, and returns when Load returns the new set. A nil
 	// set is empty. Publish is nil for a store whose set never changes.
 	Publish func(t testing.TB, s store.Store, set *directive.Set)
-	// Reopen ends the store, and returns a new store that begins with what the store has
-	// persisted, as after a restart of the program: in a file, or on a server. Load must
-	// then return the whole last set, also if directives in it have expired, expire in
-	// years, or are 10,000. Open must therefore accept each valid set, whatever its
-	// expiries are. Reopen is nil for a store that persists nothing.
+	// Reopen ends the store, and returns a new store that begins with the persisted data
+	// of the store, as after a restart of the program. The data is in a file or on a
+	// server. Load must then return the whole last set, also with expired directives,
+	// with directives that expire in years, and with 10,000 directives. Open must
+	// therefore accept each valid set, with any expiries. Reopen is nil for a store that
+	// persists nothing.
 	Reopen func(t testing.TB, s store.Store) store.Store
 }
 

@@ -1,8 +1,8 @@
 // Command embed is the smallest server that follows a fleet. It answers every request,
 // and logs the requests that a directive matches.
 //
-//	go run ./examples/embed &
-//	go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m
+//	INSTANCE=web-1 ZONE=eu go run ./examples/embed &
+//	go run ./cmd/publish add --level ShapeTiming --tenant acme --on zone=eu --max-per-second 10 --ttl 1m
 //	curl -H 'X-Tenant: acme' http://127.0.0.1:8080/orders/_search
 package main
 
@@ -40,9 +40,13 @@ func run(ctx context.Context) error {
 	}
 	rdb := redis.NewUniversalClient(opts)
 	defer rdb.Close()
-	// StartEmpty lets the server start while Redis is down. It then serves without
-	// directives.
-	sub, err := fleetdial.Subscribe(ctx, rdb, fleetdial.SubscriberConfig{Startup: fleetdial.StartEmpty})
+	sub, err := fleetdial.Subscribe(ctx, rdb, fleetdial.SubscriberConfig{
+		// Directives can select the instance by its name and its labels.
+		Instance: os.Getenv("INSTANCE"), // if empty, a name that changes at each start
+		Labels:   map[string]string{"zone": cmp.Or(os.Getenv("ZONE"), "local")},
+		// The server starts also while Redis is down. It then serves without directives.
+		Startup: fleetdial.StartEmpty,
+	})
 	if err != nil {
 		return err
 	}

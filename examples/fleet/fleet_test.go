@@ -127,6 +127,10 @@ func TestFleet_DirectiveRecordsOneTenant(t *testing.T) {
 		status, err := exec.Command(publish, "status", "--redis-url", redis).CombinedOutput()
 		return err == nil && strings.Count(string(status), "proxy-") == proxies
 	})
+	preview, err := exec.Command(publish, "add", "--level", "Shape", "--tenant", "acme", "--on", "zone=us", "--ttl", "1m",
+		"--dry-run", "--redis-url", redis).CombinedOutput()
+	require.NoError(t, err, string(preview))
+	assert.Contains(t, string(preview), "concerns 1 of 3 live instances: proxy-3")
 	const ttl = 6 * time.Second
 	began := time.Now()
 	output, err := exec.Command(publish, "add", "--level", "ShapeTiming", "--tenant", "acme", "--ttl", ttl.String(), "--wait",

@@ -27,6 +27,9 @@ import (
 
 const proxies = 3
 
+// zones are the values of the label zone of the proxies.
+var zones = [proxies]string{"eu", "eu", "us"}
+
 func main() {
 	free := flag.Bool("free-ports", false, "free ports instead of 6390, 9200, 8080 to 8101 and 8400 (default false)")
 	rate := flag.Int("requests", 6, "requests per second that the fleet sends to its proxies, 0 for none")
@@ -68,13 +71,12 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 		traffic, admin := ports(8080+10*i), ports(8081+10*i)
 		name := fmt.Sprintf("proxy-%d", i+1)
 		steps = append(steps, []string{
-			name, filepath.Join(dir, "proxy"), "--instance", name, "--upstream", "http://" + upstream,
+			name, filepath.Join(dir, "proxy"), "--instance", name, "--label", "zone=" + zones[i], "--upstream", "http://" + upstream,
 			"--redis-url", "redis://" + redis, "--listen", traffic, "--admin-listen", admin,
-			"--label", fmt.Sprintf("zone=%c", 'a'+i),
 		})
 		awaited = append(awaited, traffic, admin)
 		targets = append(targets, traffic)
-		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s\n", name, traffic, admin)
+		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s, zone=%s\n", name, traffic, admin, zones[i])
 	}
 	for i, step := range steps {
 		if err := f.start(step[0], i == 0, step[1:]...); err != nil {
@@ -90,7 +92,8 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
 		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
 		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
-		"proxy-1 then prints a record of the request here, and no record of other tenants\n"+
+		"proxy-1 then prints a record of the request here, and no record of other tenants;\n"+
+		"--on zone=us selects proxy-3 only, and --max-per-second 1 records one request per second;\n"+
 		"or open the link of the console, which follows, in a browser\n", addresses, redis, redis, targets[0])
 	err = f.start("console", false, filepath.Join(dir, "publish"),
 		"ui", "--allow-publish", "--listen", console, "--redis-url", "redis://"+redis)

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -198,16 +199,39 @@ func TestEmbeddingGuide_SecondSignalEndsProgram(t *testing.T) {
 	assert.Equal(t, syscall.SIGINT, status.Signal(), p.out.String())
 }
 
-// TestEmbed_EndsOnSignal runs the example, and ends it.
+// publishForZone publishes a directive for the instances of a zone, and waits until web-1 has
+// applied the revision.
+func publishForZone(t *testing.T, server *testutil.Redis, zone string) {
+	t.Helper()
+	pub, err := fleetdial.NewPublisher(server.Client(t), fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	set, err := fleetdial.NewSet([]fleetdial.Directive{{
+		ID: "canary", Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: time.Now().Add(time.Hour),
+		Instances: &fleetdial.Instances{Names: []string{"web-1"}, Labels: map[string]string{"zone": zone}},
+	}})
+	require.NoError(t, err)
+	roster, err := pub.Roster(t.Context())
+	require.NoError(t, err)
+	rev, err := pub.Publish(t.Context(), set, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	_, err = pub.Wait(t.Context(), rev, roster, fleetdial.WaitOptions{})
+	require.NoError(t, err)
+}
+
+// TestEmbed_EndsOnSignal runs the example, publishes a directive for its zone, and ends it.
 func TestEmbed_EndsOnSignal(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	p := start(t, build(t, "../../examples/embed"), "FLEETDIAL_REDIS_URL="+server.URL())
+	p := start(t, build(t, "../../examples/embed"), "FLEETDIAL_REDIS_URL="+server.URL(), "INSTANCE=web-1", "ZONE=eu")
 	testutil.Eventually(t, 10*time.Second, "the instance has reported", func() bool { return instances(t, server) == 1 })
+	publishForZone(t, server, "eu")
 	resp, err := http.Get("http://" + p.addr + "/orders/_search")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+	testutil.Eventually(t, 10*time.Second, "the request is logged", func() bool {
+		return strings.Contains(p.out.String(), "request recorded directive=canary")
+	})
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	<-p.done
 	assert.Zero(t, p.cmd.ProcessState.ExitCode(), p.out.String())
