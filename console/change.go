@@ -265,6 +265,15 @@ func unwritten(err error) error {
 	return fmt.Errorf("nothing was written: %w", err)
 }
 
+// writeLine returns the command line of a command that publishes to the same fleet.
+func (c *Console) writeLine(p *page, command string) string {
+	line := c.commandLine(p, command)
+	if c.cfg.WriteFlags != "" {
+		line += " " + c.cfg.WriteFlags
+	}
+	return line
+}
+
 // commandLine returns a command line that reaches the same fleet.
 func (c *Console) commandLine(p *page, command string) string {
 	if p.Fleet != "default" {

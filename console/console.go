@@ -66,6 +66,8 @@ type Config struct {
 	// CommandFlags are the flags with which the publish command reaches the same Redis, such as
 	// "--redis-url redis://redis:6379". The console appends them to the command lines that it shows.
 	CommandFlags string
+	// WriteFlags are further flags of the commands that publish, such as "--sign-key key.pem".
+	WriteFlags string
 	// Logger gets a line for each revision that the console publishes, and for each fault of the
 	// console itself; the default is [slog.Default].
 	Logger *slog.Logger

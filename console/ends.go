@@ -31,7 +31,7 @@ func (c *Console) serveEnd(w http.ResponseWriter, r *http.Request, p *page) erro
 		id := r.PostForm.Get("id")
 		return action{
 			title: "End directive " + plain.Printable(id), inputs: []input{{"id", id}}, isDirect: true,
-			command: c.commandLine(p, "publish remove "+plain.ShellWord(id)+reasonFlag(r.PostForm)),
+			command: c.writeLine(p, "publish remove "+plain.ShellWord(id)+reasonFlag(r.PostForm)),
 			Change: review.Change{Set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 				set, _, err := review.Remove(current.Set, []string{id}, at)
 				return set, err
@@ -53,7 +53,7 @@ func (c *Console) serveExtend(w http.ResponseWriter, r *http.Request, p *page) e
 		}
 		return action{
 			title: "Extend directive " + plain.Printable(id), inputs: []input{{"id", id}}, isDirect: true,
-			command: c.commandLine(p, fmt.Sprintf("publish extend %s --ttl %s%s", plain.ShellWord(id), end.Sub(at).Round(time.Second), reasonFlag(r.PostForm))),
+			command: c.writeLine(p, fmt.Sprintf("publish extend %s --ttl %s%s", plain.ShellWord(id), end.Sub(at).Round(time.Second), reasonFlag(r.PostForm))),
 			Change: review.Change{Set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 				set, _, err := review.Extend(current.Set, []string{id}, at, end)
 				return set, err
@@ -107,7 +107,7 @@ func (c *Console) serveRollback(w http.ResponseWriter, r *http.Request, p *page)
 		a := action{
 			title:   fmt.Sprintf("Roll back to version %d", version),
 			inputs:  []input{{"version", strconv.FormatInt(version, 10)}},
-			command: c.commandLine(p, fmt.Sprintf("publish rollback %d%s", version, reasonFlag(r.PostForm))),
+			command: c.writeLine(p, fmt.Sprintf("publish rollback %d%s", version, reasonFlag(r.PostForm))),
 		}
 		a.Replaces = true
 		var left []string
@@ -144,7 +144,7 @@ func (c *Console) serveClear(w http.ResponseWriter, r *http.Request, p *page) er
 		return err
 	}
 	return c.act(w, r, p, func(context.Context, *fleetdial.Publisher, time.Time) (action, error) {
-		a := action{title: "Clear", command: c.commandLine(p, "publish clear"+reasonFlag(r.PostForm))}
+		a := action{title: "Clear", command: c.writeLine(p, "publish clear"+reasonFlag(r.PostForm))}
 		a.Replaces = true
 		a.Change.Set = func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return new(fleetdial.Set), nil }
 		return a, nil

@@ -107,7 +107,7 @@ func (c *Console) addAction(r *http.Request, p *page, at time.Time, data *publis
 		return action{}, errInForm
 	}
 	return action{
-		title: "Publish directive " + plain.Printable(d.ID), command: c.commandLine(p, data.Form.command()), inputs: data.Form.inputs(),
+		title: "Publish directive " + plain.Printable(d.ID), command: c.writeLine(p, data.Form.command()), inputs: data.Form.inputs(),
 		Change: review.Change{Set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 			kept, _ := review.Unexpired(current.Set.Directives(), at)
 			return fleetdial.NewSet(review.Replace(kept, d))
@@ -144,7 +144,7 @@ func (c *Console) bodyAction(r *http.Request, p *page, at time.Time, data *publi
 		a.endsOthers, a.Replaces = true, true
 		a.Change.Set = func(context.Context, fleetdial.Revision) (*fleetdial.Set, error) { return set, nil }
 	}
-	a.command = c.commandLine(p, a.command)
+	a.command = c.writeLine(p, a.command)
 	return a, nil
 }
 

@@ -197,7 +197,8 @@ func (f *uiFlags) checkExposure() error {
 func (a *app) ui(ctx context.Context, f uiFlags) error {
 	cfg := console.Config{
 		Fleet: a.fleet, BasePath: f.basePath, Hosts: f.acceptedHosts(), AllowPublish: f.allowPublish, MaxTTL: f.write.maxTTL,
-		Classify: f.tenant.Request, CommandFlags: strings.TrimSpace(a.target.redis), Logger: a.loggerFrom(slog.LevelInfo),
+		Classify: f.tenant.Request, CommandFlags: strings.TrimSpace(a.target.redis),
+		WriteFlags: strings.TrimSpace(strings.TrimPrefix(a.target.writes, a.target.reads)), Logger: a.loggerFrom(slog.LevelInfo),
 	}
 	var err error
 	if f.write.signKey != "" {
