@@ -178,7 +178,7 @@ type follower struct {
 // process ends with the test.
 func startFollower(t *testing.T, sources, url, name string) *follower {
 	t.Helper()
-	command := exec.Command(buildFollower(t, sources), url, name)
+	command := exec.Command(buildProgram(t, sources, "follower"), url, name)
 	in, err := command.StdinPipe()
 	require.NoError(t, err)
 	out, err := command.StdoutPipe()
@@ -195,27 +195,27 @@ func startFollower(t *testing.T, sources, url, name string) *follower {
 	return &follower{t, in, bufio.NewScanner(out)}
 }
 
-// buildFollower builds testdata/follower as a module of its own. The build needs no network,
+// buildProgram builds testdata/NAME as a module of its own. The build needs no network,
 // because it uses the versions in go.mod.
-func buildFollower(t *testing.T, sources string) (program string) {
+func buildProgram(t *testing.T, sources, name string) (program string) {
 	t.Helper()
 	const module = "github.com/fleetdial/fleetdial"
 	dir := t.TempDir()
 	mod, err := os.ReadFile(filepath.Join(sources, "go.mod"))
 	require.NoError(t, err)
-	own := strings.Replace(string(mod), "module "+module+"\n", "module example.com/follower\n", 1)
+	own := strings.Replace(string(mod), "module "+module+"\n", "module example.com/"+name+"\n", 1)
 	require.NotEqual(t, string(mod), own)
 	own += "\nrequire " + module + " v0.0.0\nreplace " + module + " => " + strconv.Quote(sources) + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(own), 0o600))
 	for from, to := range map[string]string{
-		filepath.Join(sources, "go.sum"):                 "go.sum",
-		filepath.Join("testdata", "follower", "main.go"): "main.go",
+		filepath.Join(sources, "go.sum"):           "go.sum",
+		filepath.Join("testdata", name, "main.go"): "main.go",
 	} {
 		text, err := os.ReadFile(from)
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, to), text, 0o600))
 	}
-	program = filepath.Join(dir, "follower")
+	program = filepath.Join(dir, name)
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "GOTOOLCHAIN=local")
