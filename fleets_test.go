@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fleetdial/fleetdial/internal/redisstore"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -193,6 +194,36 @@ func TestForget_LiveInstance(t *testing.T) {
 	require.NoError(t, p.Forget(t.Context(), rev))
 	assert.Empty(t, server.Client(t).Keys(t.Context(), "*").Val())
 	require.NoError(t, p.Forget(t.Context(), Revision{}), "a fleet that does not exist is forgotten already")
+}
+
+// TestForget_ReportsOfGoneInstances has an instance that vanished an hour ago at most.
+func TestForget_ReportsOfGoneInstances(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	client := server.Client(t)
+	p := newTestPublisher(t, client, PublisherConfig{Fleet: "prod"})
+	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
+	require.NoError(t, err)
+	server.Do(t, "SET", "fleetdial:{prod}:instance:gone", "x")
+	server.Do(t, "ZADD", "fleetdial:{prod}:fleet", time.Now().Add(-time.Minute).UnixMilli(), "gone")
+	require.NoError(t, p.Forget(t.Context(), rev))
+	assert.Empty(t, client.Keys(t.Context(), "*").Val())
+}
+
+// TestForget_ReportAfterRoster has an instance that was GONE report between the reading of the
+// roster and the transaction.
+func TestForget_ReportAfterRoster(t *testing.T) {
+	t.Parallel()
+	p := newTestPublisher(t, testutil.StartRedis(t).Client(t), PublisherConfig{})
+	now := time.UnixMilli(1_790_000_000_000)
+	seen := now.Add(-time.Minute)
+	roster := &Roster{Now: now, Instances: []Instance{{Name: "web", State: InstanceGone, LastSeen: seen}}}
+	check := func(at time.Time) error {
+		return p.checkRemains(redisstore.Remains{Members: []redisstore.Member{{Name: "web", LastSeen: at}}}, roster, Revision{}, false)
+	}
+	require.NoError(t, check(seen))
+	require.ErrorIs(t, check(seen.Add(time.Millisecond)), ErrInstancesLive)
+	require.NoError(t, check(now.Add(time.Hour)), "a time ahead of the clock is forged")
 }
 
 func TestForget_AnotherRevision(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/cmd/internal/connection"
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
@@ -279,4 +281,34 @@ func TestJoined_WholeNamesWithinTheLimit(t *testing.T) {
 	text, left = joined([]string{"aa", "bb", "cc"}, 7)
 	assert.Equal(t, "aa bb", text)
 	assert.Equal(t, 1, left)
+}
+
+// TestRoll_StopRevertsAfterTimeOut has a time-out whose last reading failed, and then an error
+// of Redis alone. Only the time-out takes the directives back.
+func TestRoll_StopRevertsAfterTimeOut(t *testing.T) {
+	t.Parallel()
+	server := testutil.StartRedis(t)
+	p, err := fleetdial.NewPublisher(server.Client(t), fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	published := func() fleetdial.Revision {
+		set, err := fleetdial.NewSet([]fleetdial.Directive{{ID: "a", ExpiresAt: time.Now().Add(time.Hour)}})
+		require.NoError(t, err)
+		rev, err := p.Publish(t.Context(), set, fleetdial.PublishOptions{})
+		require.NoError(t, err)
+		return rev
+	}
+	a := &app{
+		stdout: &dataWriter{Writer: io.Discard}, stderr: io.Discard, fleet: "default", timeout: time.Minute,
+		connection: connection.Flags{URL: server.URL()},
+	}
+	r := &roll{app: a, p: p, steps: []rollStep{{count: 1}, {perMille: 1000}}, base: published(), last: published()}
+	r.plan = planRoll(nil, r.steps, nil, 0, nil)
+	r.view = newRollView(r)
+	r.view.setRoster()
+	err = r.stop(t.Context(), fleetdial.ErrUnavailable)
+	require.ErrorContains(t, err, "version 2 stays in force")
+	assert.Equal(t, exitUnavailable, exitCode(err))
+	err = r.stop(t.Context(), fmt.Errorf("%w; the last reading failed: %w", fleetdial.ErrWaitIncomplete, fleetdial.ErrUnavailable))
+	require.ErrorContains(t, err, "reverted: version 3 holds the directives of version 1, from before the roll")
+	assert.Equal(t, exitTimedOut, exitCode(err))
 }

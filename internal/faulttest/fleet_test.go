@@ -57,6 +57,8 @@ type fleet struct {
 	// label is the pprof label of all goroutines that newFleet starts, directly or
 	// indirectly.
 	label string
+	// clients are those of the publisher and of the subscribers.
+	clients []redis.UniversalClient
 	// stop ends the checker's goroutines.
 	stop func()
 	// close closes the subscribers and their clients.
@@ -74,6 +76,7 @@ func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string,
 	publisherClient := newClient(t, publisherURL)
 	t.Cleanup(func() { _ = publisherClient.Close() })
 	var err error
+	f.clients = append(f.clients, publisherClient)
 	f.pub, err = fleetdial.NewPublisher(publisherClient, fleetdial.PublisherConfig{Fleet: fleetName, PublishedBy: "test"})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -95,6 +98,7 @@ func newFleet(t testing.TB, subscribers int, subscriberURL, publisherURL string,
 			change(&cfg)
 		}
 		client := newClient(t, subscriberURL)
+		f.clients = append(f.clients, client)
 		sub, err := fleetdial.Subscribe(t.Context(), client, cfg)
 		require.NoError(t, err)
 		closers = append(closers, func() { _, _ = sub.Close(), client.Close() })
@@ -306,14 +310,32 @@ func pubsubs(t testing.TB, admin *redis.Client) int {
 	return strings.Count(list, "\n")
 }
 
-// normals returns the number of connections of a server that have no subscription, and on
-// which a command has arrived. On a busy machine, the pools of the clients also hold
-// connections that they have dialed and not needed yet.
+// usedConnections returns the number of connections that the clients of the fleet use for
+// commands. Commands that take long, or a leak, use one for long.
+func (f *fleet) usedConnections() (n int) {
+	for _, client := range f.clients {
+		stats := client.PoolStats()
+		n += int(stats.TotalConns) - int(stats.IdleConns)
+	}
+	return n
+}
+
+// pooledConnections returns the number of connections in the pools of the fleet's clients. On a
+// busy machine they hold more than they use at once: go-redis delivers a connection that
+// became free to a command that waits for a dial, and keeps the one that it has dialed.
+func (f *fleet) pooledConnections() (n int) {
+	for _, client := range f.clients {
+		n += int(client.PoolStats().TotalConns)
+	}
+	return n
+}
+
+// normals returns the number of connections of a server that have no subscription.
 func normals(t testing.TB, admin *redis.Client) int {
 	t.Helper()
 	list, err := admin.Do(t.Context(), "CLIENT", "LIST", "TYPE", "normal").Text()
 	require.NoError(t, err)
-	return strings.Count(list, "\n") - strings.Count(list, " cmd=NULL ")
+	return strings.Count(list, "\n")
 }
 
 func newClientWith(opts redis.Options) *redis.Client { return redis.NewClient(&opts) }

@@ -84,11 +84,9 @@ func (f *faulty) do(args ...any) {
 
 const matrixSubscribers = 3
 
-// mostConnections bounds the connections that a fleet has used, without its subscriptions:
-// one to read and one to report for each subscriber, one of the publisher and two of the
-// test. Each of these clients but the last may have one more, because go-redis keeps a
-// connection that it has dialed for a command which then got another one.
-const mostConnections = 3*matrixSubscribers + 4
+// ownConnections bounds the connections of a row outside of its fleet: two of the test, and two
+// of a publisher that the row has made.
+const ownConnections = 4
 
 // hold is how long the test holds a lasting fault after the subscribers have noticed it.
 const hold = 3 * time.Second
@@ -210,7 +208,10 @@ func (r row) run(t *testing.T) (noticed, converged time.Duration) {
 func (f *faulty) sameResources(goroutines int) {
 	f.t.Helper()
 	f.eventually(within, "each subscriber has one subscription", func() bool { return pubsubs(f.t, f.admin) == matrixSubscribers })
-	f.eventually(within, "the extra connections are closed", func() bool { return normals(f.t, f.admin) <= mostConnections })
+	f.eventually(within, "no connection is in use", func() bool { return f.usedConnections() == 0 })
+	f.eventually(within, "the extra connections are closed", func() bool {
+		return normals(f.t, f.admin) <= f.pooledConnections()+ownConnections
+	})
 	f.eventually(within, "the extra goroutines end", func() bool { return f.goroutines() <= goroutines })
 }
 
