@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"embed"
 	"errors"
@@ -244,9 +245,20 @@ func (c *Console) render(w http.ResponseWriter, status int, name string, p *page
 	if status == http.StatusOK && p.State == nil && p.Problem != "" {
 		status = http.StatusServiceUnavailable
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Encoding")
+	body := out.Bytes()
+	if acceptsGzip(p.request) {
+		var packed bytes.Buffer
+		gz, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // the level is valid
+		_, _ = gz.Write(body)                                 // a bytes.Buffer takes everything
+		_ = gz.Close()
+		h.Set("Content-Encoding", "gzip")
+		body = packed.Bytes()
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // the browser may have gone
+	_, _ = w.Write(body) // the browser may have gone
 }
 
 // pageHandler adapts a function that answers with a page or an error.
