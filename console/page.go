@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"embed"
 	"errors"
@@ -186,7 +187,7 @@ func (p *page) NoRevision() string {
 
 // templateFuncs are the functions of all templates.
 var templateFuncs = template.FuncMap{
-	"text": plain.Printable, "cell": plain.Cell, "word": plain.Word, "count": plain.Count, "age": plain.Age, "rate": plain.Rate,
+	"text": plain.Printable, "message": plain.PrintableLines, "cell": plain.Cell, "word": plain.Word, "count": plain.Count, "age": plain.Age, "rate": plain.Rate,
 	"sample": plain.Sample, "time": plain.Time, "targets": review.Targets, "instances": review.Instances, "describe": review.Describe,
 	"labels": overview.Labels, "differences": review.Differences, "fieldChanges": review.FieldChanges, "join": strings.Join,
 	"millis": func(t time.Time) int64 { return t.UnixMilli() }, "shape": stateShape, "lower": strings.ToLower,
@@ -250,9 +251,20 @@ func (c *Console) render(w http.ResponseWriter, status int, name string, p *page
 	if status == http.StatusOK && p.State == nil && p.Problem != "" {
 		status = http.StatusServiceUnavailable
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Encoding")
+	body := out.Bytes()
+	if acceptsGzip(p.request) {
+		var packed bytes.Buffer
+		gz, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // the level is valid
+		_, _ = gz.Write(body)                                 // a bytes.Buffer takes everything
+		_ = gz.Close()
+		h.Set("Content-Encoding", "gzip")
+		body = packed.Bytes()
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // the browser may have gone
+	_, _ = w.Write(body) // the browser may have gone
 }
 
 // pageHandler adapts a function that answers with a page or an error.

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -52,6 +53,18 @@ func loadStatic() (map[string]staticFile, error) {
 	return files, nil
 }
 
+// acceptsGzip reports whether the sender of a request reads gzip.
+func acceptsGzip(r *http.Request) bool {
+	for encoding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(encoding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(weight), "q="), 64)
+			return weight == "" || err == nil && q > 0
+		}
+	}
+	return false
+}
+
 // serveStatic serves a file. The URLs in pages name the version of the file, so that a browser
 // keeps it for ever.
 func (c *Console) serveStatic(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +86,7 @@ func (c *Console) serveStatic(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body := file.plain
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if acceptsGzip(r) {
 		h.Set("Content-Encoding", "gzip")
 		body = file.gzip
 	}
