@@ -45,9 +45,9 @@ http {
 
 // NewNginx starts nginx as a reverse proxy for an upstream, below a base path, which begins and
 // ends with a slash. Requests keep their whole path and their Host header. The proxy sets headers,
-// such as X-Remote-User, and replaces those that clients send. NewNginx returns the URL of the
-// base path.
-func NewNginx(t testing.TB, upstream, basePath string, headers map[string]string) (url string) {
+// such as X-Remote-User, and replaces those that clients send. More directives of nginx may be
+// given. NewNginx returns the URL of the base path.
+func NewNginx(t testing.TB, upstream, basePath string, headers map[string]string, more ...string) (url string) {
 	t.Helper()
 	program, err := command("nginx", "nginx")
 	if err != nil {
@@ -60,7 +60,7 @@ func NewNginx(t testing.TB, upstream, basePath string, headers map[string]string
 	// The start is repeated, because another process may take the port before nginx uses it.
 	for range 5 {
 		dir, address := nginxDir(t), freeAddress(t)
-		config := fmt.Sprintf(nginxConfig, nginxUser(), dir, address, basePath, upstream, strings.Join(set, "\n"))
+		config := fmt.Sprintf(nginxConfig, nginxUser(), dir, address, basePath, upstream, strings.Join(append(set, more...), "\n"))
 		file := filepath.Join(dir, "nginx.conf")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)

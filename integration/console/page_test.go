@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -25,6 +26,7 @@ type Page struct {
 
 	mu      sync.Mutex
 	faults  []string // reported by the browser
+	close   func()
 	allowed []*regexp.Regexp
 }
 
@@ -46,10 +48,11 @@ func newPage(t testing.TB, parent context.Context, opts ...chromedp.ContextOptio
 	p := &Page{t: t, patience: within}
 	ctx, cancel := chromedp.NewContext(parent, append(opts, chromedp.WithListener(p.listen))...)
 	p.ctx = ctx
-	t.Cleanup(func() {
+	p.close = sync.OnceFunc(func() {
 		p.finish()
 		cancel()
 	})
+	t.Cleanup(p.close)
 	// The tab lives as long as the context of the first call, which therefore has no deadline.
 	late := time.AfterFunc(within, cancel)
 	err := chromedp.Do(ctx)
@@ -58,6 +61,10 @@ func newPage(t testing.TB, parent context.Context, opts ...chromedp.ContextOptio
 	}
 	return p
 }
+
+// Close closes the tab, and the tabs that NewTab opened from it, before the end of the test. It
+// fails the test if the browser has reported anything.
+func (p *Page) Close() { p.close() }
 
 // within calls do with a deadline.
 func (p *Page) within(operation string, do func(context.Context) error) {
@@ -99,6 +106,28 @@ func (p *Page) DisableScripts() {
 	p.t.Helper()
 	p.within("disable scripts", func(ctx context.Context) error {
 		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	})
+}
+
+// DisableCache makes the browser load all files of the pages again.
+func (p *Page) DisableCache() {
+	p.t.Helper()
+	p.within("disable the cache", func(ctx context.Context) error {
+		_, err := chromedp.Call(ctx, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
+		return err
+	})
+}
+
+// SetHeaders makes the browser send headers with each request of the page.
+func (p *Page) SetHeaders(headers map[string]string) {
+	p.t.Helper()
+	p.within("set headers", func(ctx context.Context) error {
+		all := make(network.Headers)
+		for name, value := range headers {
+			all[name] = value
+		}
+		_, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: all})
 		return err
 	})
 }
