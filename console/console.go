@@ -99,6 +99,7 @@ type Console struct {
 	cfg       Config
 	handler   http.Handler
 	hub       *live.Hub
+	past      past
 	static    map[string]staticFile
 	templates map[string]*template.Template
 }

@@ -37,36 +37,33 @@ func (row directiveRow) Chosen() bool { return row.Directive.Instances != nil }
 func (c *Console) serveDirectives(w http.ResponseWriter, r *http.Request, p *page) error {
 	data := directivesData{}
 	if rev := p.InForce(); rev != nil {
-		hits := overview.NewHits(*rev, p.State.Roster)
-		origins := overview.Origins(*rev, p.State.History)
-		var rows []directiveRow
 		query := strings.ToLower(p.Query("q"))
-		for _, row := range hits.Rows {
-			data.All++
-			if !matchesText(row.Directive, query) {
-				continue
-			}
-			shown := directiveRow{HitsRow: row, Rates: p.State.Rates[row.ID], Live: len(hits.Roster.Instances)}
+		rows := overview.HitsRows(rev.Set, p.State.Hits)
+		data.All = len(rows)
+		rows = slices.DeleteFunc(rows, func(row overview.HitsRow) bool { return !matchesText(row.Directive, query) })
+		slices.SortStableFunc(rows, func(a, b overview.HitsRow) int { return cmp.Compare(endedRank(a, p), endedRank(b, p)) })
+		var shown []overview.HitsRow
+		shown, data.Pager = paged(p, rows)
+		instances, origins := liveInstances(p.State.Roster), c.past.of(p.State).origins
+		for _, row := range shown {
+			row.Concerned = overview.CountEvaluating(instances, row.Directive)
+			more := directiveRow{HitsRow: row, Rates: p.State.Rates[row.ID], Live: len(instances)}
 			if origin, ok := origins[row.ID]; ok {
-				shown.Origin = &origin
+				more.Origin = &origin
 			}
-			rows = append(rows, shown)
+			data.Rows = append(data.Rows, more)
 		}
-		slices.SortStableFunc(rows, func(a, b directiveRow) int {
-			return cmp.Compare(endedRank(a, p), endedRank(b, p))
-		})
-		data.Rows, data.Pager = paged(p, rows)
 	}
 	p.Data = data
 	c.render(w, http.StatusOK, "directives", p)
 	return nil
 }
 
-func endedRank(row directiveRow, p *page) int {
-	if row.Ended(p) {
-		return 1
+func endedRank(row overview.HitsRow, p *page) int {
+	if row.ExpiresAt.After(p.Now) {
+		return 0
 	}
-	return 0
+	return 1
 }
 
 // matchesText reports whether the description of a directive contains a text in lower case.

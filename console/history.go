@@ -21,7 +21,7 @@ type historyData struct {
 func (c *Console) serveHistory(w http.ResponseWriter, r *http.Request, p *page) error {
 	data := historyData{}
 	if p.State != nil {
-		data.Rows, data.Pager = paged(p, overview.Changes(p.State.History))
+		data.Rows, data.Pager = paged(p, c.past.of(p.State).changes)
 		data.Error = p.State.HistoryErr
 	}
 	p.Data = data

@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -191,9 +192,18 @@ var templateFuncs = template.FuncMap{
 	"sample": plain.Sample, "time": plain.Time, "targets": review.Targets, "instances": review.Instances, "describe": review.Describe,
 	"labels": overview.Labels, "differences": review.Differences, "fieldChanges": review.FieldChanges, "join": strings.Join,
 	"millis": func(t time.Time) int64 { return t.UnixMilli() }, "shape": stateShape, "lower": strings.ToLower,
-	"left": func(at, now time.Time) string { return plain.Left(at, now) },
-	"line": lineChart, "histogram": histogram,
+	"left":  func(at, now time.Time) string { return plain.Left(at, now) },
+	"first": first, "more": more, "line": lineChart, "histogram": histogram,
 }
+
+// first returns the first elements of a list, at most n, and more returns how many others there
+// are. The list is of any type of slice.
+func first(n int, list any) any {
+	v := reflect.ValueOf(list)
+	return v.Slice(0, min(n, v.Len())).Interface()
+}
+
+func more(n int, list any) int { return max(0, reflect.ValueOf(list).Len()-n) }
 
 // stateShape returns the shape of a state, so that its colour is not needed to tell it.
 func stateShape(state fleetdial.InstanceState) string {

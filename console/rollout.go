@@ -48,7 +48,7 @@ func (c *Console) serveRollout(w http.ResponseWriter, r *http.Request, p *page) 
 		c.render(w, http.StatusServiceUnavailable, "rollout", p)
 		return nil
 	}
-	changes := overview.Changes(p.State.History)
+	changes := c.past.of(p.State).changes
 	i := slices.IndexFunc(changes, func(e overview.Change) bool { return e.Revision.Version == version })
 	switch {
 	case i >= 0:

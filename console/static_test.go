@@ -36,7 +36,7 @@ func TestStatic_KeptByBrowsers(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	files := assets(r.get("f/default/"))
-	require.Len(t, files, 4)
+	require.Len(t, files, 5)
 	for _, file := range files {
 		packed, plain := r.do("GET", file, nil, gzipped), r.get(file)
 		require.Equal(t, http.StatusOK, packed.status, file)

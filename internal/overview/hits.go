@@ -30,27 +30,45 @@ type HitsRow struct {
 // NewHits returns the hits with the directive of the highest rate first.
 func NewHits(rev fleetdial.Revision, roster fleetdial.Roster) Hits {
 	v := Hits{Revision: rev, Roster: roster, Sums: roster.Hits()}
-	byID := make(map[string]fleetdial.RosterDirectiveHits, len(v.Sums.Directives))
-	for _, h := range v.Sums.Directives {
+	v.Roster.Instances = LiveInstances(roster)
+	v.Rows = HitsRows(rev.Set, v.Sums)
+	for i := range v.Rows {
+		v.Rows[i].Concerned = CountEvaluating(v.Roster.Instances, v.Rows[i].Directive)
+	}
+	return v
+}
+
+// HitsRows returns the directives of a set with their hits, with that of the highest rate first.
+// Concerned is 0 in all rows, because to count takes long for a large set and many instances.
+func HitsRows(set *fleetdial.Set, sums fleetdial.RosterHits) []HitsRow {
+	byID := make(map[string]fleetdial.RosterDirectiveHits, len(sums.Directives))
+	for _, h := range sums.Directives {
 		byID[h.ID] = h
 	}
-	live := LiveInstances(roster)
-	v.Roster.Instances = live
-	for _, d := range rev.Set.Directives() {
+	rows := make([]HitsRow, 0, set.Len())
+	for _, d := range set.Directives() {
 		row := HitsRow{Directive: d}
 		row.Hits, row.IsKnown = byID[d.ID]
-		row.IsKnown = row.IsKnown || v.Sums.Instances > 0 && v.Sums.Truncated == 0
-		for i := range live {
-			if Evaluates(&live[i], d) {
-				row.Concerned++
-			}
-		}
-		v.Rows = append(v.Rows, row)
+		row.IsKnown = row.IsKnown || sums.Instances > 0 && sums.Truncated == 0
+		rows = append(rows, row)
 	}
-	slices.SortStableFunc(v.Rows, func(a, b HitsRow) int {
+	slices.SortStableFunc(rows, func(a, b HitsRow) int {
 		return cmp.Or(cmp.Compare(b.Hits.Rate, a.Hits.Rate), cmp.Compare(b.Hits.Applied, a.Hits.Applied), strings.Compare(a.ID, b.ID))
 	})
-	return v
+	return rows
+}
+
+// CountEvaluating returns how many of these instances evaluate a directive.
+func CountEvaluating(instances []fleetdial.Instance, d fleetdial.Directive) (n int) {
+	if d.Instances == nil {
+		return len(instances)
+	}
+	for i := range instances {
+		if Evaluates(&instances[i], d) {
+			n++
+		}
+	}
+	return n
 }
 
 // HitsExpectedAfter is how long after its publish a directive is expected to have a hit.
