@@ -15,7 +15,7 @@ import (
 	"github.com/fleetdial/fleetdial/internal/review"
 )
 
-// extendBy is how much longer a directive applies after "Extend by 10 min".
+// extendBy is how much longer a directive applies after "Extend 10 min".
 const extendBy = 10 * time.Minute
 
 func liveInstances(roster fleetdial.Roster) []fleetdial.Instance {

@@ -48,8 +48,9 @@ func TestRoster_FilterAndInstance(t *testing.T) {
 	c.WaitText("#live", "zone=b")
 	c.WaitText("#live ul", "one: ShapeTiming tenant=acme")
 	c.WaitText("#live", "Hits on it")
+	c.Allow("404")
 	_ = fleet.Proxies[1].Close()
-	c.WaitText("#live", "GONE")
+	c.WaitText("main", "not in the roster")
 }
 
 func TestRoster_ShowsRejection(t *testing.T) {
