@@ -2,9 +2,12 @@ package deploy
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,6 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fleetdial/fleetdial/testutil"
 )
 
 const composeFile = root + "/docker-compose.yml"
@@ -29,7 +34,7 @@ func compose(t *testing.T, profiles ...string) *types.Project {
 func TestCompose_Profiles(t *testing.T) {
 	t.Parallel()
 	fleet := []string{"proxy-1", "proxy-2", "proxy-3", "redis", "upstream"}
-	for profile, more := range map[string][]string{"": nil, "metrics": {"prometheus"}, "tools": {"publish"}} {
+	for profile, more := range map[string][]string{"": nil, "metrics": {"prometheus"}, "tools": {"publish"}, "ui": {"ui"}} {
 		want := slices.Sorted(slices.Values(append(slices.Clone(fleet), more...)))
 		assert.Equal(t, want, compose(t, profile).ServiceNames(), profile)
 	}
@@ -112,4 +117,29 @@ func TestCompose_Prometheus(t *testing.T) {
 	for _, volume := range project.Services["prometheus"].Volumes {
 		assert.FileExists(t, volume.Source)
 	}
+}
+
+// TestCompose_Console runs the command line of the console, and opens its link.
+func TestCompose_Console(t *testing.T) {
+	t.Parallel()
+	service := compose(t, "ui").Services["ui"]
+	assert.Equal(t, "host", service.NetworkMode, "a port of a bridge does not reach a loopback address")
+	assert.Equal(t, "redis://127.0.0.1:6379", *service.Environment["FLEETDIAL_REDIS_URL"])
+	require.Equal(t, "127.0.0.1:8400", flagValue(t, service.Command, "listen"))
+	server := testutil.StartRedis(t)
+	args := strings.Split(strings.Replace(strings.Join(service.Command, "\n"), ":8400", ":0", 1), "\n")
+	command := exec.Command(program(t, "publish"), args...)
+	command.Env = []string{"FLEETDIAL_REDIS_URL=" + server.URL(), "FLEETDIAL_FLEET=default"}
+	var stdout testutil.Buffer
+	command.Stdout = &stdout
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Kill() // it has ended if the test succeeded
+		_ = command.Wait()
+	})
+	link := regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S*`)
+	testutil.Eventually(t, within, "the link", func() bool { return link.MatchString(stdout.String()) })
+	assert.Contains(t, get(t, link.FindString(stdout.String())), "<html")
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	assert.NoError(t, command.Wait())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -128,7 +129,9 @@ func (p *proxyRun) publish(args ...string) string {
 func get(t *testing.T, url string) string {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
-	response, err := (&http.Client{Transport: transport, Timeout: within}).Get(url)
+	jar, err := cookiejar.New(nil) // the link of the console sets a cookie, and redirects
+	require.NoError(t, err)
+	response, err := (&http.Client{Transport: transport, Timeout: within, Jar: jar}).Get(url)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
