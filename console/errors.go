@@ -21,7 +21,7 @@ func notFound(text string) error   { return &statusError{http.StatusNotFound, te
 func badRequest(text string) error { return &statusError{http.StatusBadRequest, text} }
 
 var errReadOnly = &statusError{http.StatusForbidden, "nothing was written: this console is read-only, or you may not publish " +
-	"(whoever runs the console allows it)"}
+	"(ask the operator of this console)"}
 
 // statusOf returns the status of the answer to a request with an error.
 func statusOf(err error) int {
