@@ -30,8 +30,8 @@
     const url = location.href;
     try {
       const response = await fetch(url, { cache: "no-store" });
-      if (response.status === 401 || response.status === 403) {
-        location.reload();
+      if (response.status >= 400 && response.status < 500) {
+        location.reload(); // to sign in, or because what the page shows has gone
         return;
       }
       const page = new DOMParser().parseFromString(await response.text(), "text/html");

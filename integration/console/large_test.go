@@ -52,9 +52,15 @@ func TestLarge_PagesStayFluid(t *testing.T) {
 	largeFleet(t, server)
 	c := signIn(t, server)
 	for _, page := range []struct{ path, text string }{
-		{"", "all 5000"}, {"directives", "1 to 100 of 10000"}, {"history", "all tenants"}, {"rollout/1", "4999 of 5000 live instances"},
-		{"instances/proxy-0001", "SYNCED"}, {"directives?page=100", "9901 to 10000 of 10000"}, {"?label=zone%3Dzone-7", "1 to 100 of 500"},
-		{"explain?explain=yes&tenant=tenant-77", "directive-00077"}, {"publish", "Record what"},
+		{"", "all 5000"},
+		{"directives", "1 to 100 of 10000"},
+		{"history", "all tenants"},
+		{"rollout/1", "4999 of 5000 live instances"},
+		{"instances/proxy-0001", "SYNCED"},
+		{"directives?page=100", "9901 to 10000 of 10000"},
+		{"?label=zone%3Dzone-7", "1 to 100 of 500"},
+		{"explain?explain=yes&tenant=tenant-77", "directive-00077"},
+		{"publish", "Record what"},
 	} {
 		c.Go(page.path)
 		c.WaitText("main", page.text)

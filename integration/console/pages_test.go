@@ -82,7 +82,7 @@ func TestPages_Pictures(t *testing.T) {
 	server := testutil.StartRedis(t)
 	edgeFleet(t, server)
 	c := signIn(t, server)
-	c.SetWindow(1200, 640)
+	c.SetWindow(1280, 640)
 	c.SetScheme(Light)
 	c.Go("directives")
 	c.WaitText("table", "ended")

@@ -36,7 +36,7 @@ func TestRoster_FilterAndInstance(t *testing.T) {
 	rows(4)
 	c.Click(".counts a[href*='GONE']")
 	c.WaitText("#live", "No instance matches the filter")
-	c.Click("#live p a")
+	c.Click("#live p a[href$='/f/default/']")
 	rows(4)
 	c.Fill("[name=version]", "2")
 	c.WaitText("#live", "No instance matches the filter")
@@ -48,14 +48,15 @@ func TestRoster_FilterAndInstance(t *testing.T) {
 	c.WaitText("#live", "zone=b")
 	c.WaitText("#live ul", "one: ShapeTiming tenant=acme")
 	c.WaitText("#live", "Hits on it")
+	c.Allow("404")
 	_ = fleet.Proxies[1].Close()
-	c.WaitText("#live", "GONE")
+	c.WaitText("main", "not in the roster")
 }
 
 func TestRoster_ShowsRejection(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	NewFleet(t, server.URL(), 2)
+	NewFleet(t, server.URL(), 2, func(_ int, cfg *fleetdial.SubscriberConfig) { cfg.ResyncInterval = 500 * time.Millisecond })
 	publishAs(t, server, "lee", "", timing("one", "acme", time.Hour))
 	c := signIn(t, server)
 	c.Go("")
@@ -64,11 +65,13 @@ func TestRoster_ShowsRejection(t *testing.T) {
 	c.WaitText("#live", "The current revision cannot be read")
 	c.WaitText("#instance-proxy-1", "REJECTED")
 	c.Axe()
-	c.Allow("422")
-	c.Go("publish")
-	c.Fill("#f-tenant", "acme")
-	c.Click("main button.primary")
-	c.WaitText("main", "unreadable")
+	c.Go("clear")
+	c.Click("main button.danger")
+	c.WaitText(".question", "unreadable value")
+	c.Click(".question input")
+	c.confirm()
+	c.Go("")
+	c.WaitText("#instance-proxy-1", "SYNCED")
 }
 
 func TestFleets_Switch(t *testing.T) {
