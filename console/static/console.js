@@ -56,10 +56,15 @@
     }
   }
 
-  // keepChoices chooses in a newer page what the user has chosen.
+  // keepChoices chooses in a newer page what the user has chosen, also if that was the default.
+  const chosenNames = new Set();
+  document.addEventListener("click", ({ target }) => {
+    if (target.type === "radio") chosenNames.add(target.name);
+  });
   function keepChoices(next) {
     for (const chosen of live().querySelectorAll("input[type=radio]:checked")) {
-      if (chosen.defaultChecked) continue;
+      if (!chosen.defaultChecked) chosenNames.add(chosen.name);
+      if (!chosenNames.has(chosen.name)) continue;
       const others = [...next.querySelectorAll("input[type=radio]")].filter((input) => input.name === chosen.name);
       if (!others.some((input) => input.value === chosen.value)) continue;
       for (const input of others) input.toggleAttribute("checked", input.value === chosen.value);

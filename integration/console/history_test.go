@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -16,17 +17,19 @@ func TestHistory_CompareRollBackClear(t *testing.T) {
 	publishAs(t, c.Redis, "dana", "second", timing("two", "acme", time.Hour))
 	publishAs(t, c.Redis, "dana", "third", timing("three", "acme", time.Hour))
 	c.Go("history")
-	c.WaitText("#version-2", "second")
-	c.Click("#version-1 [name=from]")
-	c.Click("#version-2 [name=to]")
-	publishAs(t, c.Redis, "lee", "fourth", timing("four", "acme", time.Hour))
-	c.WaitText("#version-4", "fourth")
+	c.WaitText("#version-3", "third")
+	c.Click("#version-2 [name=from]") // both are the default
+	c.Click("#version-3 [name=to]")
+	for _, id := range []string{"four", "five"} {
+		rev := publishAs(t, c.Redis, "lee", id, timing(id, "acme", time.Hour))
+		c.WaitText(fmt.Sprintf("#version-%d", rev.Version), id)
+	}
 	c.Click("#compare button")
-	c.WaitText("h1", "Version 1 and version 2")
-	assert.Equal(t, 1, c.Count(".diff li"), "the choice outlives an update")
-	c.WaitText(".diff .added", "two")
+	c.WaitText("h1", "Version 2 and version 3") // the choice outlives updates
+	assert.Equal(t, 1, c.Count(".diff li"))
+	c.WaitText(".diff .added", "three")
 	c.Click("main p > a[href*='compare']")
-	c.WaitText(".diff .removed", "two")
+	c.WaitText(".diff .removed", "three")
 
 	c.Go("history")
 	c.Click("#version-1 button")
@@ -38,7 +41,7 @@ func TestHistory_CompareRollBackClear(t *testing.T) {
 	c.WaitFor("svg.histogram")
 	shared := c.URL()
 	rev := c.current()
-	assert.Equal(t, int64(5), rev.Version)
+	assert.Equal(t, int64(6), rev.Version)
 	assert.Equal(t, "back to the first", rev.Reason)
 	assert.Equal(t, 1, rev.Set.Len())
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/fleetdial/fleetdial/testutil"
 )
 
 // TestNoScript_Publish publishes, filters, ends, rolls back and clears without JavaScript.
@@ -14,10 +16,14 @@ func TestNoScript_Publish(t *testing.T) {
 	c.DisableScripts()
 	c.Go("")
 	assert.False(t, Eval[bool](c.Page, "'htmx' in window"), "scripts are off")
+	testutil.Eventually(t, within, "a reload shows the newest state", func() bool {
+		c.Reload()
+		return c.Count("tbody tr") == 3
+	})
 	c.Fill("[name=q]", "proxy-2")
 	c.Click("form.filter button")
+	c.Wait("one row is left", "document.querySelectorAll('tbody tr').length === 1")
 	c.WaitText("tbody", "proxy-2")
-	assert.Equal(t, 1, c.Count("tbody tr"))
 
 	c.Click("nav a[href$='/publish']")
 	c.Fill("#f-id", "plain")

@@ -56,7 +56,7 @@ func TestRoster_FilterAndInstance(t *testing.T) {
 func TestRoster_ShowsRejection(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
-	NewFleet(t, server.URL(), 2)
+	NewFleet(t, server.URL(), 2, func(_ int, cfg *fleetdial.SubscriberConfig) { cfg.ResyncInterval = 500 * time.Millisecond })
 	publishAs(t, server, "lee", "", timing("one", "acme", time.Hour))
 	c := signIn(t, server)
 	c.Go("")
