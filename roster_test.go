@@ -120,7 +120,9 @@ func TestRoster_ForgedReportSpoilsItsRowOnly(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, noReports)
 	publish(t, f.pub, "one")
-	f.join(t, "honest", nil)
+	// Rows without a readable report have the interval of the others until they are GONE.
+	f.join(t, "honest", func(cfg *SubscriberConfig) { cfg.ReportInterval = time.Minute })
+	f.waitForRows(t, map[string]InstanceState{"honest": InstanceSynced})
 	forged := map[string]any{
 		"junk": "junk", "huge": string(make([]byte, wire.MaxReportBytes+10)), "empty": "",
 		"other":     wire.EncodeReport(&wire.Report{Instance: "honest", StartedAt: time.Now(), Since: time.Now(), WrittenAt: time.Now()}),
