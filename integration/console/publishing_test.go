@@ -95,6 +95,7 @@ func TestPublish_Paste(t *testing.T) {
 	c := newConsole(t)
 	publishAs(t, c.Redis, "lee", "", timing("other", "globex", time.Hour))
 	c.Go("publish")
+	c.WaitText("#live", "Version 1") // until then, the tabs move
 	c.Click(".tabs a")
 	body := func(text string) {
 		Eval[bool](c.Page, "(document.querySelector('#f-body').value = "+quote(text)+", true)")
