@@ -69,6 +69,11 @@ func (c *Console) revision(ctx context.Context, p *page, version string) (fleetd
 	if err != nil || n < 1 {
 		return fleetdial.Revision{}, badRequest("version " + plain.Quoted(version) + ": must be a positive integer")
 	}
+	for _, entry := range p.State.History {
+		if entry.Revision.Version == n && entry.Err == nil {
+			return entry.Revision, nil
+		}
+	}
 	pub, err := c.cfg.publisher(p.Fleet, "")
 	if err != nil {
 		return fleetdial.Revision{}, err
