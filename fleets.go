@@ -107,8 +107,9 @@ func (p *Publisher) Forget(ctx context.Context, current Revision) error {
 			isOpen = true
 		case errors.Is(err, redisstore.ErrConcurrent), isOpen && errors.Is(err, ErrUnavailable):
 		case isOpen:
-			// An earlier attempt may have removed the fleet, and somebody may have created it again.
-			// The error is not wrapped, because its kind would mean that nothing was removed.
+			// An earlier attempt may have removed the fleet, and somebody may have created it
+			// again. The error is not wrapped, because its kind would mean that nothing was
+			// removed.
 			return fmt.Errorf("%w; the last attempt failed: %v", ErrOutcomeUnknown, err) //nolint:errorlint
 		case redisstore.IsReadOnly(err) && (readOnly == nil || time.Since(readOnlySince) < readOnlyTime):
 			// The attempt closed connections to a server that was demoted.

@@ -63,8 +63,9 @@ type Config struct {
 	// Classify finds the fields of a request to the proxy, for the page that explains decisions.
 	// Without it, that page takes fields only.
 	Classify func(*http.Request) fleetdial.Request
-	// CommandFlags are the flags with which the publish command reaches the same Redis, such as
-	// "--redis-url redis://redis:6379". The console appends them to the command lines that it shows.
+	// CommandFlags are the flags with which the publish command reaches the same Redis, such
+	// as "--redis-url redis://redis:6379". The console appends them to the command lines that
+	// it shows.
 	CommandFlags string
 	// WriteFlags are further flags of the commands that publish, such as "--sign-key key.pem".
 	WriteFlags string

@@ -57,8 +57,8 @@ func (c *Console) barePage(r *http.Request) *page {
 	}
 }
 
-// newPage returns a page with the newest state of its fleet. Its error is that of a fleet's name that
-// is not valid.
+// newPage returns a page with the newest state of its fleet. Its error is that of a fleet's
+// name that is not valid.
 func (c *Console) newPage(r *http.Request, nav, title string) (*page, error) {
 	p := c.barePage(r)
 	p.Title, p.Nav, p.Fleet = title, nav, segment(r, "fleet")

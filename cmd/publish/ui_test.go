@@ -25,8 +25,8 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// servingUI serves a handler as publish ui does, with other timeouts if timeout is set. The result stops the server, and returns how long
-// that took.
+// servingUI serves a handler as publish ui does, with other timeouts if timeout is set. The
+// result stops the server, and returns how long that took.
 func servingUI(
 	t *testing.T, f uiFlags, timeout time.Duration, handler http.Handler, end func() error,
 ) (url string, stop func() time.Duration) {
@@ -166,8 +166,8 @@ func TestUIServer_Timeouts(t *testing.T) {
 	}
 }
 
-// TestUIServer_Limits sends a body that is too large, a header that is too large, and bytes that are
-// no request.
+// TestUIServer_Limits sends a body that is too large, a header that is too large, and bytes
+// that are no request.
 func TestUIServer_Limits(t *testing.T) {
 	t.Parallel()
 	url, _ := servingUI(t, uiFlags{}, 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -196,7 +196,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestUIServer_TLS checks that a stream of events works over HTTP/2, of which many share a connection.
+// TestUIServer_TLS checks that a stream of events works over HTTP/2, of which many share a
+// connection.
 func TestUIServer_TLS(t *testing.T) {
 	t.Parallel()
 	files := testutil.NewCertificates(t)

@@ -99,7 +99,8 @@ type change struct {
 	creates bool
 	// once says that the change is made over one revision only: a conflict ends the command.
 	once bool
-	// warnings returns what the operator has to confirm, apart from broad directives. It may be nil.
+	// warnings returns what the operator has to confirm, apart from broad directives. It may
+	// be nil.
 	warnings func(ctx context.Context, from fleetdial.Revision, diff fleetdial.Diff) []string
 	// written tells what the command knows of the written revision, or of a dry run. It may be nil.
 	written func()

@@ -1,6 +1,6 @@
-// Command fleet runs a redis-server, an upstream, three proxies and the console in one terminal,
-// until Ctrl-C, and sends the proxies requests of two tenants. It needs Go and redis-server, but not Docker. Run the command in the root
-// directory of the project.
+// Command fleet runs a redis-server, an upstream, three proxies and the console in one
+// terminal, until Ctrl-C, and sends the proxies requests of two tenants. It needs Go and
+// redis-server, but not Docker. Run the command in the root directory of the project.
 //
 //	go run ./examples/fleet
 package main

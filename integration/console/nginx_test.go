@@ -15,9 +15,10 @@ import (
 	"github.com/fleetdial/fleetdial/testutil"
 )
 
-// nginxConfig is the configuration of a reverse proxy. It changes none of the defaults for buffers
-// and timeouts. It speaks HTTP/1.0 to the upstream, the default of Debian 12, because nginx passes
-// on a response of HTTP/1.0 only when a buffer is full. The first location shows which nginx answers.
+// nginxConfig is the configuration of a reverse proxy. It changes none of the defaults for
+// buffers and timeouts. It speaks HTTP/1.0 to the upstream, the default of Debian 12, because
+// nginx passes on a response of HTTP/1.0 only when a buffer is full. The first location shows
+// which nginx answers.
 const nginxConfig = `daemon off;
 worker_processes 1;
 %[1]s

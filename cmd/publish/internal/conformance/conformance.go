@@ -52,9 +52,9 @@ type runner struct {
 	report Report
 }
 
-// Run tests a program. The error is a *[ProgramError] if the program breaks the driver protocol,
-// and wraps [redisserver.ErrServer] if a redis-server cannot be used. When Run returns, the program, its
-// children and the redis-servers have ended.
+// Run tests a program. The error is a *[ProgramError] if the program breaks the driver
+// protocol, and wraps [redisserver.ErrServer] if a redis-server cannot be used. When Run
+// returns, the program, its children and the redis-servers have ended.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.AnswerTime == 0 {
 		cfg.AnswerTime = DefaultAnswerTime

@@ -15,7 +15,8 @@ import (
 
 // ProxyConfig configures [NewProxied].
 type ProxyConfig struct {
-	// Proxies are the addresses of the trusted proxies. The headers of all other clients are ignored.
+	// Proxies are the addresses of the trusted proxies. The headers of all other clients are
+	// ignored.
 	Proxies []netip.Prefix
 	// UserHeader is the header with the name of the user.
 	UserHeader string

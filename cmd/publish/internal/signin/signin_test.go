@@ -116,8 +116,8 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-// TestSignIn_BehindTheConsole serves pages of the console to users and to nobody, below a base path.
-// A form from another site must not sign in.
+// TestSignIn_BehindTheConsole serves pages of the console to users and to nobody, below a base
+// path. A form from another site must not sign in.
 func TestSignIn_BehindTheConsole(t *testing.T) {
 	t.Parallel()
 	users, _ := newUsers(t, Config{BasePath: "/c/"}, "alice:"+hash(t, "geheim"))

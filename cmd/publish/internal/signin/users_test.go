@@ -142,8 +142,8 @@ func TestParseAccounts_Rejects(t *testing.T) {
 	}
 }
 
-// TestAccounts_UnknownNamesAreChecked has hashes of several costs. The check of an unknown name must
-// cost as much as that of some user, and always the same for a name.
+// TestAccounts_UnknownNamesAreChecked has hashes of several costs. The check of an unknown
+// name must cost as much as that of some user, and always the same for a name.
 func TestAccounts_UnknownNamesAreChecked(t *testing.T) {
 	t.Parallel()
 	a, err := parseAccounts([][]byte{[]byte("alice:" + hash(t, "geheim"))})
