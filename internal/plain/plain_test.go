@@ -76,3 +76,12 @@ func TestEscapeJSON_KeepsMeaning(t *testing.T) {
 		require.Equal(t, string(escaped), PrintableLines(string(escaped)))
 	})
 }
+
+func TestRate_KeepsThreeDigits(t *testing.T) {
+	t.Parallel()
+	for rate, want := range map[float64]string{
+		0: "0/s", 0.1234: "0.123/s", 1.234: "1.23/s", 12.34: "12.3/s", 123.45: "123.5/s", 50000.4: "50000/s",
+	} {
+		assert.Equal(t, want, Rate(rate))
+	}
+}

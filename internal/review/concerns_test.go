@@ -3,13 +3,11 @@ package review
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/internal/overview"
 )
 
 // reporting returns a live instance that reports under its name and has these labels.
@@ -80,70 +78,4 @@ func TestConcernLines_ManyUnknownNames(t *testing.T) {
 	lines := ConcernLines(roster, fleetdial.Diff{Added: []fleetdial.Directive{d}})
 	require.Len(t, lines, 7)
 	assert.Equal(t, "warning: d: no live instance has 3 more of the names", lines[6])
-}
-
-func TestFleetView_DirectivesOf(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	later, names := now.Add(time.Minute), &fleetdial.Instances{Names: []string{"web"}}
-	view := overview.NewView(fleetdial.Roster{Now: now}, []fleetdial.Directive{
-		{ID: "general", ExpiresAt: later},
-		{ID: "canary", ExpiresAt: later, Instances: names},
-		{ID: "expired", ExpiresAt: now, Instances: names},
-		{ID: "general-2", ExpiresAt: later},
-		{ID: "over", ExpiresAt: now},
-	})
-	aside := reporting("web~123456", nil)
-	aside.Report.Shared = "web"
-	for _, in := range []fleetdial.Instance{reporting("web", nil), aside} {
-		c, known := view.DirectivesOf(in)
-		assert.True(t, known)
-		assert.Equal(t, []string{"canary", "general", "general-2"}, c.IDs())
-		assert.Equal(t, "canary, general, general-2", c.Text(3))
-		assert.Equal(t, "canary, general and 1 more", c.Text(2))
-	}
-	c, known := view.DirectivesOf(reporting("api", nil))
-	assert.True(t, known)
-	assert.Equal(t, "general and 1 more", c.Text(1))
-	_, known = view.DirectivesOf(fleetdial.Instance{Name: "unread"})
-	assert.False(t, known)
-	view = overview.View{}
-	c, known = view.DirectivesOf(aside)
-	assert.False(t, known)
-	assert.Equal(t, "-", c.Text(3))
-}
-
-// TestExplain_Perspective decides as each of two instances with one configured name, and as
-// another one.
-func TestExplain_Perspective(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	set, err := fleetdial.NewSet([]fleetdial.Directive{
-		{ID: "eu", Level: fleetdial.ShapeTiming, SamplePerMille: 1000, ExpiresAt: now.Add(time.Hour), Instances: &fleetdial.Instances{
-			Names: []string{"web"}, Labels: map[string]string{"zone": "eu"},
-		}},
-		{ID: "all", Level: fleetdial.Shape, SamplePerMille: 1000, ExpiresAt: now.Add(time.Hour)},
-	})
-	require.NoError(t, err)
-	for _, c := range []struct {
-		view   Perspective
-		other  bool
-		whyNot string
-	}{
-		{Perspective{}, true, "only on web and zone=eu (see --instance)"},
-		{Perspective{"web~1", "web", map[string]string{"zone": "eu"}}, false, ""},
-		{Perspective{"web", "web", map[string]string{"zone": "us"}}, true, "other instances: only on web and zone=eu"},
-		{Perspective{"web~1", "web~1", map[string]string{"zone": "eu"}}, true, "other instances: only on web and zone=eu"},
-	} {
-		e := c.view.Explain(set, fleetdial.Request{ID: "r"}, now)
-		require.Len(t, e.Directives, 2)
-		assert.Equal(t, c.other, e.Directives[0].OtherInstances, "%+v", c.view)
-		assert.Equal(t, c.whyNot, WhyNot(c.view, e.Directives[0], e.Bucket, "r", now))
-		want := fleetdial.ShapeTiming
-		if c.other {
-			want = fleetdial.Shape
-		}
-		assert.Equal(t, want, e.Decision.Level, "%+v", c.view)
-		assert.Equal(t, want, DecisionShares(e, false)[0].Decision.Level, "%+v", c.view)
-	}
 }

@@ -1,7 +1,6 @@
-package main
+package overview
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,8 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/internal/overview"
-	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
 // hitsFleet returns a revision that was published 30 s ago, and its roster of two instances,
@@ -59,7 +56,7 @@ func hitsFleet(t *testing.T) (fleetdial.Revision, fleetdial.Roster) {
 	return rev, roster
 }
 
-func TestFleetHits_WithoutHits(t *testing.T) {
+func TestHits_WithoutHits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*fleetdial.Revision, *fleetdial.Roster)
@@ -92,58 +89,7 @@ func TestFleetHits_WithoutHits(t *testing.T) {
 	} {
 		rev, roster := hitsFleet(t)
 		c.change(&rev, &roster)
-		v := overview.NewHits(rev, roster)
+		v := NewHits(rev, roster)
 		assert.Equal(t, c.want, v.WithoutHits(), name)
-	}
-}
-
-func TestTop_Text(t *testing.T) {
-	t.Parallel()
-	text := func(rev fleetdial.Revision, roster fleetdial.Roster, height int) string {
-		a := &app{fleet: "prod", colour: "never", stdout: &dataWriter{Writer: new(bytes.Buffer)}}
-		out, err := a.topText(overview.NewHits(rev, roster), height)
-		require.NoError(t, err)
-		return out
-	}
-	rev, roster := hitsFleet(t)
-	assert.Equal(t, `ID       HITS  RATE    CAPPED  INSTANCES  LEFT
-busy     80    1.00/s  4       2/2        1m0s
-expired  0     0/s     0       2/2        expired
-idle     0     0/s     0       2/2        1m0s
-"none"   0     0/s     0       2/2        1m0s
-nowhere  0     0/s     0       0/2        1m0s
-off      0     0/s     0       2/2        1m0s
-on b     0     0/s     0       1/2        1m0s
-fleet prod: version 4, published 30s ago
-2 instances, 2 with figures; 80 hits, 1.00/s, 4 capped
-no hits: idle, "on b"
-`, text(rev, roster, 0))
-	assert.Equal(t, `ID       HITS  RATE    CAPPED  INSTANCES  LEFT
-busy     80    1.00/s  4       2/2        1m0s
-expired  0     0/s     0       2/2        expired
-and 5 more
-fleet prod: version 4, published 30s ago
-2 instances, 2 with figures; 80 hits, 1.00/s, 4 capped
-no hits: idle, "on b"
-`, text(rev, roster, 8), "a terminal of 8 lines")
-
-	roster.Instances[0].Report.WrittenAt = roster.Now.Add(-21 * time.Second)
-	roster.Instances[0].Report.Hits.Total.Applied += 3
-	roster.Instances[1].Report.Hits = nil
-	got := text(rev, roster, 0)
-	assert.Contains(t, got, "\nidle     -     -        -       2/2")
-	assert.Contains(t, got, "\n2 instances, 1 with figures; 43 hits, 0.500/s, 2 capped\n")
-	assert.Contains(t, got, "\nno figures from 1 instance: b\n")
-	assert.Contains(t, got, "\nlower bounds: 1 instance with more than 32 directives that have hits\n")
-	assert.Contains(t, got, "\nfigures older than 15s: a (21s)\n")
-	assert.NotContains(t, got, "no hits")
-}
-
-func TestRateText_KeepsThreeDigits(t *testing.T) {
-	t.Parallel()
-	for rate, want := range map[float64]string{
-		0: "0/s", 0.1234: "0.123/s", 1.234: "1.23/s", 12.34: "12.3/s", 123.45: "123.5/s", 50000.4: "50000/s",
-	} {
-		assert.Equal(t, want, plain.Rate(rate))
 	}
 }
