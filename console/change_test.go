@@ -69,6 +69,28 @@ func TestExtend_UpToMaxTTL(t *testing.T) {
 	assert.Equal(t, []string{"late", "two"}, r.ids())
 }
 
+func TestExtend_ExpiredBeginsAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	ends := r.publish(directive("one", 50*time.Millisecond)).Set.Directives()[0].ExpiresAt
+	require.Eventually(t, func() bool { return time.Now().After(ends.Add(100 * time.Millisecond)) }, 5*time.Second, 5*time.Millisecond)
+	before := time.Now().Truncate(time.Millisecond)
+	r.published(r.post("extend", "id", "one"), "2")
+	end := r.current().Set.Directives()[0].ExpiresAt
+	assert.False(t, end.Before(before.Add(10*time.Minute)), "ten minutes after now, and not after the end")
+	assert.Less(t, end.Sub(before), 11*time.Minute)
+}
+
+func TestHistory_ShowsChangesOfNewRevision(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.published(r.apply("publish", r.post("publish", add("one")...)), "1")
+	assert.Contains(t, r.get("f/default/history").text(), "+one")
+	r.published(r.apply("publish", r.post("publish", add("two")...)), "2")
+	assert.Contains(t, r.get("f/default/history").text(), "+two")
+	assert.Contains(t, r.get("f/default/history").text(), "+one")
+}
+
 func TestRollback_LeavesOutExpired(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
@@ -260,8 +282,10 @@ func TestForm_BeginsWithDirective(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	d := directive("a b&c", time.Hour)
-	d.Instances = &fleetdial.Instances{Names: []string{"p1", "p2"}, Labels: map[string]string{"zone": "a"}}
-	d.MaxPerSecond, d.SamplePerMille, d.RingBuffer = 5, 10, true
+	half := 500
+	d.Instances = &fleetdial.Instances{Names: []string{"p1", "p2"}, Labels: map[string]string{"zone": "a"}, PerMille: &half}
+	d.MaxPerSecond, d.SamplePerMille, d.RingBuffer, d.Capture = 5, 10, true, true
+	d.Match = fleetdial.Match{Tenant: "acme", Index: "i", Principal: "p", Endpoint: fleetdial.Search}
 	r.publish(d)
 	link := regexp.MustCompile(`href="/console/(f/default/publish\?from=[^"]*)"`).FindStringSubmatch(r.get("f/default/directives").body)
 	require.NotNil(t, link)
@@ -270,6 +294,8 @@ func TestForm_BeginsWithDirective(t *testing.T) {
 	for _, want := range []string{
 		`name="id" value="a b&amp;c"`, `name="max_per_second" value="5"`, `name="sample" value="10"`, `name="ring_buffer" value="yes" checked`,
 		"p1\np2</textarea>", "zone=a\n</textarea>", `<option selected>ShapeTiming`,
+		`name="on_per_mille" value="500"`, `name="capture" value="yes" checked`, `name="tenant" value="acme"`, `name="index" value="i"`,
+		`name="principal" value="p"`, `<option selected>Search`,
 	} {
 		assert.Contains(t, a.body, want)
 	}

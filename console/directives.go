@@ -44,7 +44,7 @@ func (c *Console) serveDirectives(w http.ResponseWriter, r *http.Request, p *pag
 		slices.SortStableFunc(rows, func(a, b overview.HitsRow) int { return cmp.Compare(endedRank(a, p), endedRank(b, p)) })
 		var shown []overview.HitsRow
 		shown, data.Pager = paged(p, rows)
-		instances, origins := liveInstances(p.State.Roster), c.past.of(p.State).origins
+		instances, origins := overview.LiveInstances(p.State.Roster), c.past.of(p.State).origins
 		for _, row := range shown {
 			row.Concerned = overview.CountEvaluating(instances, row.Directive)
 			more := directiveRow{HitsRow: row, Rates: p.State.Rates[row.ID], Live: len(instances)}

@@ -10,17 +10,12 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
-	"github.com/fleetdial/fleetdial/internal/overview"
 	"github.com/fleetdial/fleetdial/internal/plain"
 	"github.com/fleetdial/fleetdial/internal/review"
 )
 
 // extendBy is how much longer a directive applies after "Extend 10 min".
 const extendBy = 10 * time.Minute
-
-func liveInstances(roster fleetdial.Roster) []fleetdial.Instance {
-	return overview.LiveInstances(roster)
-}
 
 // serveEnd ends a directive.
 func (c *Console) serveEnd(w http.ResponseWriter, r *http.Request, p *page) error {

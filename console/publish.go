@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fleetdial/fleetdial"
+	"github.com/fleetdial/fleetdial/internal/overview"
 	"github.com/fleetdial/fleetdial/internal/plain"
 	"github.com/fleetdial/fleetdial/internal/review"
 )
@@ -168,7 +169,7 @@ func bodyFaults(body []byte, at time.Time, opts fleetdial.ParseOptions, err erro
 
 // selectors returns the names and labels by which directives can select live instances.
 func selectors(roster fleetdial.Roster) (names, labels []string) {
-	known := review.SelectorsOf(liveInstances(roster))
+	known := review.SelectorsOf(overview.LiveInstances(roster))
 	for name, values := range known.Labels {
 		for _, value := range values {
 			labels = append(labels, name+"="+value)

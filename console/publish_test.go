@@ -53,6 +53,9 @@ func TestPublish_WritesWhatWasShown(t *testing.T) {
 		"ttl", "90s", "sample", "10%", "ring_buffer", "yes", "capture", "yes", "on_instance", "p1\r\np2\r\n", "on", "zone=a\nx=y=z", "on_per_mille", "500",
 		"max_per_second", "7", "reason", " because of <i>")
 	require.Equal(t, http.StatusOK, shown.status, shown.text())
+	assert.Contains(t, shown.text(), "publish add --id two --level ShapeRewriteDiff --tenant ' a <b>' --index i --principal p --endpoint Search "+
+		"--sample 10% --ring-buffer --capture --on-instance p1 --on-instance p2 --on 'zone=a' --on 'x=y=z' --on-per-mille 500 "+
+		"--max-per-second 7 --ttl 90s --reason 'because of <i>'")
 	form := r.review(shown)
 	at, err := strconv.ParseInt(form.Get("at"), 10, 64)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,12 +65,11 @@ func TestTables_ForgedTextAddsNoRow(t *testing.T) {
 	require.NoError(t, a.writeTable(set, now, nil, nil))
 	require.NoError(t, a.writeExplanation(review.Perspective{Instance: forged, Name: forged, Labels: map[string]string{forged: forged}}, set, fleetdial.Request{}, now))
 	require.NoError(t, a.writeChange(now, rev, review.Differences(fleetdial.DiffSets(nil, set))))
-	diff := fleetdial.DiffSets(nil, set)
-	lines := append(changeLines(diff, tui.Palette{}), review.Effects(diff)...)
 	live := fleetdial.Roster{Instances: []fleetdial.Instance{{Name: forged, Report: &fleetdial.Report{
 		Labels: map[string]string{forged: forged, "zone": forged},
 	}}}}
-	lines = append(lines, review.ConcernLines(live, diff)...)
-	lines = append(lines, a.headline(rev, now))
+	shown := review.Of(fleetdial.Revision{}, rev, &live, nil)
+	lines := changeLines(shown.Diff, tui.Palette{})
+	lines = slices.Concat(lines, shown.Effects, shown.Notes, shown.Concerns, shown.Warnings, []string{a.headline(rev, now)})
 	assert.NotContains(t, out.String()+strings.Join(lines, ""), "\nweb ")
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -196,6 +197,22 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
+func TestUIServer_LogsRejectedHostsOnceAMinute(t *testing.T) {
+	t.Parallel()
+	var log testutil.Buffer
+	s, err := newUIServer(uiFlags{}, slog.New(slog.NewTextHandler(&log, nil)))
+	require.NoError(t, err)
+	handler := s.limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMisdirectedRequest) }))
+	reject := func() int {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		return strings.Count(log.String(), "unknown host")
+	}
+	assert.Equal(t, 1, reject())
+	assert.Equal(t, 1, reject())
+	s.rejected.Add(-60)
+	assert.Equal(t, 2, reject())
+}
+
 // TestUIServer_TLS checks that a stream of events works over HTTP/2, of which many share a
 // connection.
 func TestUIServer_TLS(t *testing.T) {
@@ -321,6 +338,18 @@ func TestUI_AuthHeader(t *testing.T) {
 		assert.Equal(t, want == http.StatusOK, strings.Contains(string(text), "alice"), from)
 	}
 	assert.Contains(t, stderr.String(), "not come from a trusted proxy")
+	for host, want := range map[string]int{
+		"localhost": http.StatusUnauthorized, "127.0.0.1:1": http.StatusUnauthorized, "[::1]": http.StatusUnauthorized,
+		"FLEET.example.com:443": http.StatusUnauthorized, "other.example.com": http.StatusMisdirectedRequest,
+	} {
+		r := newRequest(t, "GET", base+"signin", nil)
+		r.Host = host
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}
+		resp, err := (&http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}).RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, want, resp.StatusCode, "--host adds to the names of a loopback address: %s", host)
+	}
 }
 
 // newRequest returns a request with headers.

@@ -64,7 +64,7 @@ func CountEvaluating(instances []fleetdial.Instance, d fleetdial.Directive) (n i
 		return len(instances)
 	}
 	for i := range instances {
-		if Evaluates(&instances[i], d) {
+		if evaluates(&instances[i], d) {
 			n++
 		}
 	}
@@ -101,7 +101,7 @@ func (v *Hits) isWithoutHits(row *HitsRow, expected time.Time) bool {
 	}
 	for i := range v.Roster.Instances {
 		in := &v.Roster.Instances[i]
-		if !Evaluates(in, row.Directive) {
+		if !evaluates(in, row.Directive) {
 			continue
 		}
 		hits := v.Roster.HitsOf(in)

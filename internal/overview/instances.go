@@ -86,9 +86,9 @@ func Concerns(d fleetdial.Directive, r *fleetdial.Report) bool {
 	return d.Instances.Include(r.ConfiguredName(), r.Labels)
 }
 
-// Evaluates reports whether an instance evaluates a directive. An instance without a readable
+// evaluates reports whether an instance evaluates a directive. An instance without a readable
 // report evaluates those without instances, because its labels are not known.
-func Evaluates(in *fleetdial.Instance, d fleetdial.Directive) bool {
+func evaluates(in *fleetdial.Instance, d fleetdial.Directive) bool {
 	if in.Report == nil {
 		return d.Instances == nil
 	}

@@ -11,13 +11,13 @@ import (
 // View is what status shows of a fleet.
 type View struct {
 	fleetdial.Roster
-	// IsRead says that the current set was read. directives are its directives.
+	// IsRead says that the current set was read. Directives are its directives.
 	IsRead     bool
 	Directives []fleetdial.Directive
 	// Selecting holds the unexpired directives with instances, and general the ids of those
 	// without.
 	Selecting []fleetdial.Directive
-	General   []string
+	general   []string
 }
 
 // NewView returns the view of a roster and the directives of its current revision.
@@ -29,7 +29,7 @@ func NewView(roster fleetdial.Roster, directives []fleetdial.Directive) View {
 		case d.Instances != nil:
 			v.Selecting = append(v.Selecting, d)
 		default:
-			v.General = append(v.General, d.ID)
+			v.general = append(v.general, d.ID)
 		}
 	}
 	return v
@@ -51,7 +51,7 @@ func (v *View) DirectivesOf(in fleetdial.Instance) (c Concerned, known bool) {
 			c.selecting = append(c.selecting, d.ID)
 		}
 	}
-	c.general = v.General
+	c.general = v.general
 	return c, true
 }
 

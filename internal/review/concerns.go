@@ -15,7 +15,7 @@ import (
 func ConcernLines(roster fleetdial.Roster, diff fleetdial.Diff) (lines []string) {
 	live := overview.LiveInstances(roster)
 	known := SelectorsOf(live)
-	for _, d := range Published(diff) {
+	for _, d := range published(diff) {
 		if d.Instances == nil {
 			continue
 		}

@@ -46,7 +46,7 @@ func Differences(diff fleetdial.Diff) string {
 	return plain.Listed(names)
 }
 
-// wordOrAny is nameOrAny for a line that lists several fields.
+// wordOrAny returns a name as a word of a line, "*" for an empty name.
 func wordOrAny(name string) string {
 	if name == "" {
 		return "*"

@@ -7,9 +7,9 @@ import (
 	"github.com/fleetdial/fleetdial/internal/plain"
 )
 
-// Effects describes the changes that make the fleet record more requests, or more of
+// effects describes the changes that make the fleet record more requests, or more of
 // them.
-func Effects(diff fleetdial.Diff) (notes []string) {
+func effects(diff fleetdial.Diff) (notes []string) {
 	for _, d := range diff.Added {
 		notes = append(notes, plain.Word(d.ID)+": newly matched: "+Targets(d.Match))
 		if d.Capture {

@@ -15,10 +15,10 @@ func DecisionText(e fleetdial.Explanation, shares []DecisionShare, id string) st
 	if len(shares) > 1 {
 		var parts []string
 		for _, s := range shares[:len(shares)-1] {
-			parts = append(parts, fmt.Sprintf("%s for %d of 1,000", RecordingText(s.Decision), s.PerMille))
+			parts = append(parts, fmt.Sprintf("%s for %d of 1,000", recordingText(s.Decision), s.PerMille))
 		}
 		return fmt.Sprintf("decision: depends on the request id: %s, otherwise %s",
-			strings.Join(parts, ", "), RecordingText(shares[len(shares)-1].Decision))
+			strings.Join(parts, ", "), recordingText(shares[len(shares)-1].Decision))
 	}
 	d := e.Decision
 	line := "decision: " + d.Level.String()
@@ -41,8 +41,8 @@ func DecisionText(e fleetdial.Explanation, shares []DecisionShare, id string) st
 	return fmt.Sprintf("%s; the request id has bucket %d (0 to 999)", line, e.Bucket)
 }
 
-// RecordingText describes what a decision records.
-func RecordingText(d fleetdial.Decision) string {
+// recordingText describes what a decision records.
+func recordingText(d fleetdial.Decision) string {
 	text := d.Level.String()
 	if d.RingBuffer {
 		text += " with ring-buffer"
@@ -55,7 +55,7 @@ func RecordingText(d fleetdial.Decision) string {
 
 // Applies returns the cell of the column APPLIES.
 func Applies(g fleetdial.Ground, id string) string {
-	if id == "" && Matches(g) && Sampled(g) {
+	if id == "" && Matches(g) && isSampled(g) {
 		return "sampled"
 	}
 	return plain.YesOrDash(g.Applies)
@@ -64,8 +64,8 @@ func Applies(g fleetdial.Ground, id string) string {
 // Matches reports whether a directive applies to the request, apart from its sample and limit.
 func Matches(g fleetdial.Ground) bool { return !g.Expired && !g.OtherInstances && len(g.Differs) == 0 }
 
-// Sampled reports whether the request id decides whether the directive applies.
-func Sampled(g fleetdial.Ground) bool {
+// isSampled reports whether the request id decides whether the directive applies.
+func isSampled(g fleetdial.Ground) bool {
 	return g.Directive.SamplePerMille > 0 && g.Directive.SamplePerMille < 1000
 }
 
@@ -85,7 +85,7 @@ func WhyNot(view Perspective, g fleetdial.Ground, bucket int, id string, now tim
 		parts = append(parts, fmt.Sprintf("%s is not %s", field, FieldText(g.Directive, field)))
 	}
 	switch {
-	case id == "" && Sampled(g):
+	case id == "" && isSampled(g):
 		parts = append(parts, fmt.Sprintf("sample: %d of 1,000 request ids", g.Directive.SamplePerMille))
 	case id == "" && g.Directive.SamplePerMille == 0:
 		parts = append(parts, "sample: no request id")
@@ -115,7 +115,7 @@ func DecisionShares(e fleetdial.Explanation, hasID bool) (shares []DecisionShare
 	for bucket := range 1000 {
 		d := decisionOf(e, bucket)
 		last := len(shares) - 1
-		if last >= 0 && RecordingText(shares[last].Decision) == RecordingText(d) {
+		if last >= 0 && recordingText(shares[last].Decision) == recordingText(d) {
 			shares[last].PerMille++
 		} else {
 			shares = append(shares, DecisionShare{d, 1})

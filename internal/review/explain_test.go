@@ -42,7 +42,7 @@ func TestDecisionShares_AreThoseOfAllRequestIDs(t *testing.T) {
 			for range s.PerMille {
 				req.ID = ids[bucket]
 				d := set.Evaluate(req, now)
-				require.Equal(t, RecordingText(d), RecordingText(s.Decision), "bucket %d", bucket)
+				require.Equal(t, recordingText(d), recordingText(s.Decision), "bucket %d", bucket)
 				bucket++
 			}
 		}

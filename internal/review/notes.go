@@ -19,7 +19,7 @@ func MatchNotes(diff fleetdial.Diff) []string { return append(literalNotes(diff)
 // every name. Names are compared literally, so such a directive matches less than its author
 // may expect.
 func literalNotes(diff fleetdial.Diff) (notes []string) {
-	for _, d := range Published(diff) {
+	for _, d := range published(diff) {
 		for _, name := range []struct{ field, value string }{
 			{"tenant", d.Match.Tenant}, {"index", d.Match.Index}, {"principal", d.Match.Principal},
 		} {
@@ -43,7 +43,7 @@ func readsAsPattern(name string) bool {
 
 // inertNotes warns of the added and changed directives that record nothing.
 func inertNotes(diff fleetdial.Diff) (notes []string) {
-	for _, d := range Published(diff) {
+	for _, d := range published(diff) {
 		switch {
 		case d.SamplePerMille == 0:
 			notes = append(notes, fmt.Sprintf("warning: %s: sample 0 applies to no request", plain.Word(d.ID)))
@@ -57,7 +57,7 @@ func inertNotes(diff fleetdial.Diff) (notes []string) {
 
 // capNotes suggests a limit for the added and changed directives that record every request.
 func capNotes(diff fleetdial.Diff) (notes []string) {
-	for _, d := range Published(diff) {
+	for _, d := range published(diff) {
 		records := d.Level != fleetdial.Off || d.RingBuffer || d.Capture
 		if d.Match == (fleetdial.Match{}) && d.MaxPerSecond == 0 && d.SamplePerMille > 0 && records {
 			notes = append(notes, fmt.Sprintf("hint: %s: matches every request without a limit "+
@@ -67,8 +67,8 @@ func capNotes(diff fleetdial.Diff) (notes []string) {
 	return notes
 }
 
-// Published returns the added and the changed directives.
-func Published(diff fleetdial.Diff) []fleetdial.Directive {
+// published returns the added and the changed directives.
+func published(diff fleetdial.Diff) []fleetdial.Directive {
 	out := diff.Added[:len(diff.Added):len(diff.Added)]
 	for _, c := range diff.Changed {
 		out = append(out, c.After)

@@ -36,7 +36,7 @@ type Question struct {
 func Of(from, to fleetdial.Revision, roster *fleetdial.Roster, format *fleetdial.FormatError) Review {
 	diff := fleetdial.DiffSets(from.Set, to.Set)
 	r := Review{
-		From: from, To: to, Diff: diff, Effects: Effects(diff),
+		From: from, To: to, Diff: diff, Effects: effects(diff),
 		Notes: Notes(diff),
 	}
 	if roster != nil {

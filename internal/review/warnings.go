@@ -40,7 +40,7 @@ func instanceWarnings(roster fleetdial.Roster, diff fleetdial.Diff, signed bool)
 	live := slices.DeleteFunc(slices.Clone(roster.Instances), func(in fleetdial.Instance) bool {
 		return in.State == fleetdial.InstanceGone || in.Report == nil
 	})
-	changed := Published(diff)
+	changed := published(diff)
 	lacks := func(c fleetdial.Capability) []string {
 		return namesOf(live, func(r *fleetdial.Report) bool {
 			return r.Capabilities != nil && !slices.Contains(r.Capabilities, c)
