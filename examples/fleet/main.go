@@ -93,8 +93,9 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
 		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
 		"proxy-1 then prints a record of the request here, and no record of other tenants;\n"+
+		"the fleet also sends %d requests per second of acme and globex itself (-requests 0 for none);\n"+
 		"--on zone=us selects proxy-3 only, and --max-per-second 1 records one request per second;\n"+
-		"or open the link of the console, which follows, in a browser\n", addresses, redis, redis, targets[0])
+		"or open the link of the console, which follows, in a browser\n", addresses, redis, redis, targets[0], rate)
 	err = f.start("console", false, filepath.Join(dir, "publish"),
 		"ui", "--allow-publish", "--listen", console, "--redis-url", "redis://"+redis)
 	if err != nil {
