@@ -250,7 +250,7 @@ func TestForm_MistakesAreNamedByField(t *testing.T) {
 			form.Set(field, value)
 			a := r.do("POST", "f/default/publish", form)
 			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s=%q: %s", field, value, a.text())
-			assert.Contains(t, a.text(), "Nothing was written. Mend these fields:", "%s=%q", field, value)
+			assert.Contains(t, a.text(), "Nothing was written. Correct these fields:", "%s=%q", field, value)
 			assert.Contains(t, a.body, fmt.Sprintf(`<a href="#f-%s">`, field), "%s=%q", field, value)
 			assert.Regexp(t, fmt.Sprintf(`id="f-%s"`, field), a.body)
 			noHostileMarkup(t, a.body)

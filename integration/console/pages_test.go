@@ -45,14 +45,14 @@ func TestPages_AccessibleAtEverySize(t *testing.T) {
 	tab := c.NewTab() // the console draws the rates of the time in which it is watched
 	tab.Open(c.UI.At("directives"))
 	for _, page := range []struct{ name, path, text string }{
-		{"instance", "instances/edge-eu-1-1", "Directives that concern it"},
-		{"publish", "publish", "Record what"},
+		{"instance", "instances/edge-eu-1-1", "Directives on this instance"},
+		{"publish", "publish", "Recording"},
 		{"paste", "publish?with=body", "as for publish -f"},
 		{"history", "history", "slow searches of acme, INC-4711"},
 		{"compare", "compare?from=2&to=4", "canary-rewrite"},
 		{"rollout", "rollout/4", "10 of 10 live instances"},
 		{"explain", "explain?explain=yes&tenant=acme&with=draft", "Decision of the current revision"},
-		{"clear", "clear", "every directive of the fleet ends"},
+		{"clear", "clear", "Every directive of the fleet ends"},
 		{"fleet", "", "edge-us-1-1"},
 		{"directives", "directives", "orders-writes"},
 		{"fleets", "../../fleets", "default"},
