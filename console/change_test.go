@@ -250,8 +250,9 @@ func TestForm_MistakesAreNamedByField(t *testing.T) {
 			form.Set(field, value)
 			a := r.do("POST", "f/default/publish", form)
 			require.Equal(t, http.StatusUnprocessableEntity, a.status, "%s=%q: %s", field, value, a.text())
-			assert.Contains(t, a.text(), "Nothing was written. Mend these fields:", "%s=%q", field, value)
+			assert.Contains(t, a.text(), "Nothing was written. Correct these fields:", "%s=%q", field, value)
 			assert.Contains(t, a.body, fmt.Sprintf(`<a href="#f-%s">`, field), "%s=%q", field, value)
+			assert.NotContains(t, a.body, fmt.Sprintf(`<a href="#f-%s">%s</a>`, field, field), "a mistake has the label of its field")
 			assert.Regexp(t, fmt.Sprintf(`id="f-%s"`, field), a.body)
 			noHostileMarkup(t, a.body)
 			// The page keeps what was typed.

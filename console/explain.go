@@ -98,7 +98,7 @@ func (c *Console) explain(ctx context.Context, p *page, data *explainData) error
 	if view.Instance != "" {
 		data.Perspective = view.Text()
 	}
-	data.Decision = review.DecisionText(e, review.DecisionShares(e, req.ID != ""), req.ID)
+	data.Decision = strings.TrimPrefix(review.DecisionText(e, review.DecisionShares(e, req.ID != ""), req.ID), "decision: ")
 	slices.SortStableFunc(e.Directives, func(a, b fleetdial.Ground) int {
 		return cmp.Compare(groundRank(a), groundRank(b))
 	})

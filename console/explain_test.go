@@ -34,6 +34,8 @@ func TestExplain_NearestFirst(t *testing.T) {
 	)
 	a := r.get("f/default/explain?explain=yes&tenant=acme&id=r")
 	require.Equal(t, http.StatusOK, a.status, a.text())
+	assert.Contains(t, a.text(), "Decision of the current revision")
+	assert.NotContains(t, a.text(), "decision:", "the heading has the word")
 	var ids []string
 	for _, found := range rowHead.FindAllStringSubmatch(a.body, -1) {
 		ids = append(ids, found[1])

@@ -120,7 +120,7 @@ func (f *directiveForm) instances() *fleetdial.Instances {
 	for _, label := range fields(f.On) {
 		name, value, ok := strings.Cut(label, "=")
 		if !ok || name == "" {
-			f.Errors["on"] = "must be NAME=VALUE, one in each line"
+			f.Errors["on"] = "must be NAME=VALUE, one label on each line"
 			continue
 		}
 		if _, twice := in.Labels[name]; twice {

@@ -192,8 +192,16 @@ var templateFuncs = template.FuncMap{
 	"sample": plain.Sample, "time": plain.Time, "targets": review.Targets, "instances": review.Instances, "describe": review.Describe,
 	"labels": overview.Labels, "differences": review.Differences, "fieldChanges": review.FieldChanges, "join": strings.Join,
 	"millis": func(t time.Time) int64 { return t.UnixMilli() }, "shape": stateShape, "lower": strings.ToLower,
-	"left":  func(at, now time.Time) string { return plain.Left(at, now) },
+	"left":  timeLeft,
 	"first": first, "more": more, "line": lineChart, "histogram": histogram,
+}
+
+// timeLeft formats the time until the end of a directive, as the script of the page does.
+func timeLeft(at, now time.Time) string {
+	if !at.After(now) {
+		return "ended"
+	}
+	return plain.Age(at.Sub(now))
 }
 
 // first returns the first elements of a list, at most n, and more returns how many others there

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetdial/fleetdial"
 	"github.com/fleetdial/fleetdial/console"
 	"github.com/fleetdial/fleetdial/internal/wire"
+	"github.com/fleetdial/fleetdial/testutil"
 )
 
 // pages are the pages of a fleet that need no revision.
@@ -50,6 +51,17 @@ func TestPages_AnswerWithoutRevision(t *testing.T) {
 	} {
 		assert.Equal(t, status, r.get(path).status, path)
 	}
+}
+
+func TestDirectives_TimeLeft(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	r.publish(directive("long", 150*time.Minute+30*time.Second), directive("short", 2*time.Second))
+	testutil.Eventually(t, time.Minute, "the page shows that the directive has ended", func() bool {
+		return strings.Contains(r.get("f/default/directives").text(), "ended")
+	})
+	assert.Contains(t, r.get("f/default/directives").text(), "2h30m")
+	assert.NotContains(t, r.get("f/default/directives").text(), "2h30m0s")
 }
 
 func TestPages_AnswerWithRevision(t *testing.T) {

@@ -107,7 +107,7 @@
     return lost || (heard ? now - heard > quiet : now - opened > firstQuiet);
   }
 
-  // duration writes milliseconds as the console does.
+  // duration formats milliseconds as the console formats times without this script.
   function duration(ms) {
     let s = Math.max(0, Math.round(ms / 1000));
     const parts = [];
@@ -117,7 +117,7 @@
       s %= length;
     }
     parts.push(s + "s");
-    return parts.slice(0, 2).join(parts.length > 1 ? " " : "");
+    return parts.slice(0, 2).join("");
   }
 
   // The clock of Redis is that of the page's state, and the time that has passed since.

@@ -66,6 +66,20 @@ func TestDirectives_EndByThemselves(t *testing.T) {
 	assert.Equal(t, 100, Eval[int](c.Page, `document.querySelector(".scroll").scrollLeft`))
 }
 
+// TestDirectives_ScriptKeepsFormat removes the time left. The script of the page must write the time
+// that the console wrote.
+func TestDirectives_ScriptKeepsFormat(t *testing.T) {
+	t.Parallel()
+	c := newConsole(t)
+	publishAs(t, c.Redis, "lee", "", timing("long", "acme", 150*time.Minute+30*time.Second))
+	c.Go("directives")
+	const text = `document.querySelector("[data-ends]").textContent`
+	c.WaitFor("[data-ends]")
+	assert.Equal(t, "2h30m", Eval[string](c.Page, text))
+	Eval[string](c.Page, text+` = ""`)
+	c.Wait("the script writes the time", text+` === "2h30m"`)
+}
+
 func TestDirectives_Search(t *testing.T) {
 	t.Parallel()
 	c := newConsole(t)

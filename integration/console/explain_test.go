@@ -57,6 +57,6 @@ func TestExplain_Sets(t *testing.T) {
 	c.WaitText(".decision", "Shape")
 	c.Fill("#e-body", `{"directives": [{}]}`)
 	c.Click("main button.primary")
-	c.WaitText("[role=alert]", "The draft has mistakes")
+	c.WaitText("[role=alert]", "Correct the draft")
 	c.Axe()
 }

@@ -57,5 +57,5 @@ func TestHistory_CompareRollBackClear(t *testing.T) {
 	// The link of the rollout stays the same.
 	assert.Equal(t, http.StatusOK, c.Open(shared))
 	c.WaitText("#live", "Another revision is current now")
-	c.WaitText("#live", "2 have a newer one")
+	c.WaitText("#live", "2 have a newer revision")
 }

@@ -69,8 +69,8 @@ func TestHostile_TextsAreShown(t *testing.T) {
 		{"rollout/1", markup},
 		{"rollout/3", "Rejected by"},
 		{"explain?explain=yes&tenant=" + url.QueryEscape(script) + "&id=" + url.QueryEscape(markup), "Decision"},
-		{"publish?from=script", "Record what"},
-		{"instances/" + url.PathEscape(script), "Directives that concern it"},
+		{"publish?from=script", "Recording"},
+		{"instances/" + url.PathEscape(script), "Directives on this instance"},
 		{"?q=" + url.QueryEscape(script) + "&label=" + url.QueryEscape("zone="+script), "REJECTED"},
 	} {
 		c.Go(page.path)
@@ -82,7 +82,7 @@ func TestHostile_TextsAreShown(t *testing.T) {
 	assert.Len(t, links, 5)
 	for _, link := range links {
 		assert.Equal(t, http.StatusOK, c.Open(link), link)
-		c.WaitText("main", "Directives that concern it")
+		c.WaitText("main", "Directives on this instance")
 	}
 	c.Allow("404")
 	c.Open(c.UI.At("instances/" + url.PathEscape(script+backward)))

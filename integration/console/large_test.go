@@ -60,7 +60,7 @@ func TestLarge_PagesStayFluid(t *testing.T) {
 		{"directives?page=100", "9901 to 10000 of 10000"},
 		{"?label=zone%3Dzone-7", "1 to 100 of 500"},
 		{"explain?explain=yes&tenant=tenant-77", "directive-00077"},
-		{"publish", "Record what"},
+		{"publish", "Recording"},
 	} {
 		c.Go(page.path)
 		c.WaitText("main", page.text)

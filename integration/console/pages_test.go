@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"net/http"
 	"testing"
@@ -45,14 +46,14 @@ func TestPages_AccessibleAtEverySize(t *testing.T) {
 	tab := c.NewTab() // the console draws the rates of the time in which it is watched
 	tab.Open(c.UI.At("directives"))
 	for _, page := range []struct{ name, path, text string }{
-		{"instance", "instances/edge-eu-1-1", "Directives that concern it"},
-		{"publish", "publish", "Record what"},
+		{"instance", "instances/edge-eu-1-1", "Directives on this instance"},
+		{"publish", "publish", "Recording"},
 		{"paste", "publish?with=body", "as for publish -f"},
 		{"history", "history", "slow searches of acme, INC-4711"},
 		{"compare", "compare?from=2&to=4", "canary-rewrite"},
 		{"rollout", "rollout/4", "10 of 10 live instances"},
 		{"explain", "explain?explain=yes&tenant=acme&with=draft", "Decision of the current revision"},
-		{"clear", "clear", "every directive of the fleet ends"},
+		{"clear", "clear", "Every directive of the fleet ends"},
 		{"fleet", "", "edge-us-1-1"},
 		{"directives", "directives", "orders-writes"},
 		{"fleets", "../../fleets", "default"},
@@ -76,7 +77,8 @@ func TestPages_AccessibleAtEverySize(t *testing.T) {
 }
 
 // TestPages_Pictures makes the images of the documentation. Without -screenshots, it checks that
-// the charts are drawn.
+// the charts are drawn. The second image has an instance that rejects the revision, because the
+// revision is not signed.
 func TestPages_Pictures(t *testing.T) {
 	t.Parallel()
 	server := testutil.StartRedis(t)
@@ -88,8 +90,12 @@ func TestPages_Pictures(t *testing.T) {
 	c.WaitText("table", "ended")
 	c.WaitFor("svg.line path[d*=L]")
 	c.picture("console-directives.png")
+	NewFleet(t, server.URL(), 1, func(_ int, cfg *fleetdial.SubscriberConfig) {
+		cfg.Instance, cfg.Labels = "edge-us-1-4", map[string]string{"zone": "us-1", "build": "1.5.0"}
+		cfg.Startup, cfg.VerifyKeys = fleetdial.StartEmpty, []ed25519.PublicKey{make([]byte, ed25519.PublicKeySize)}
+	})
 	c.Go("")
-	c.WaitText("main", "edge-us-1-1")
+	c.WaitText("#instance-edge-us-1-4", "REJECTED")
 	c.picture("console-fleet.png")
 }
 

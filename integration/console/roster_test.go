@@ -47,7 +47,7 @@ func TestRoster_FilterAndInstance(t *testing.T) {
 	c.WaitText("h1", "Instance proxy-2")
 	c.WaitText("#live", "zone=b")
 	c.WaitText("#live ul", "one: ShapeTiming tenant=acme")
-	c.WaitText("#live", "Hits on it")
+	c.WaitText("#live", "Hits on this instance")
 	c.Allow("404")
 	_ = fleet.Proxies[1].Close()
 	c.WaitText("main", "not in the roster")

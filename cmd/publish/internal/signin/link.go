@@ -84,9 +84,9 @@ func (l *Link) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, signedIn := l.User(r)
 	switch {
 	case l.cfg.isSignOut(r):
-		l.cfg.signOut(w, r, l.sessions, l.page("Signed out", "To sign in again, let the command print a new link, and open it."))
+		l.cfg.signOut(w, r, l.sessions, l.page("Signed out", "To sign in again, print a new link in the terminal of publish ui, and open the link."))
 	case !l.cfg.isSignIn(r):
-		l.page("Sign in", "Open the link that publish ui has printed in its terminal. A link works once, within an hour.").
+		l.page("Sign in", "Open the link in the terminal of publish ui. A link works once, within an hour.").
 			write(w, r, http.StatusUnauthorized)
 	case r.Method == http.MethodPost:
 		l.servePrint(w, r)
@@ -97,7 +97,7 @@ func (l *Link) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case signedIn:
 		l.cfg.accountPage(l.user).write(w, r, http.StatusOK)
 	default:
-		l.page("Sign in", "Open the link that publish ui has printed in its terminal. A link works once, within an hour.").
+		l.page("Sign in", "Open the link in the terminal of publish ui. A link works once, within an hour.").
 			write(w, r, http.StatusOK)
 	}
 }
@@ -117,7 +117,7 @@ func (l *Link) serveToken(w http.ResponseWriter, r *http.Request, signedIn bool)
 		if l.lines.take(networkOf(r.RemoteAddr)) == 0 {
 			l.cfg.Log.Warn("sign-in failed: the link does not work", "remote", r.RemoteAddr)
 		}
-		p := l.page("Sign in", "Let the command print a new link in its terminal, and open that one.")
+		p := l.page("Sign in", "Print a new link in the terminal of publish ui, and open the new link.")
 		p.Error = "This link does not work. A link works once, within an hour."
 		p.write(w, r, http.StatusUnauthorized)
 		return
@@ -135,12 +135,12 @@ func (l *Link) serveToken(w http.ResponseWriter, r *http.Request, signedIn bool)
 func (l *Link) servePrint(w http.ResponseWriter, r *http.Request) {
 	if wait := l.prints.take(""); wait > 0 {
 		p := l.page("Sign in")
-		p.Error = "The command has just printed links. Open the last one, or wait " + retryAfter(w, wait) + "."
+		p.Error = "The command has just printed links. Open the last link, or wait " + retryAfter(w, wait) + "."
 		p.write(w, r, http.StatusTooManyRequests)
 		return
 	}
 	l.printLink()
-	l.page("Sign in", "The command has printed a link in its terminal. Open it. It works once, within an hour.").
+	l.page("Sign in", "The terminal of publish ui shows a new link. Open the link, which works once, within an hour.").
 		write(w, r, http.StatusOK)
 }
 

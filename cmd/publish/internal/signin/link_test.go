@@ -68,7 +68,7 @@ func TestLink_WorksOnce(t *testing.T) {
 	second := other.get(link)
 	assert.Equal(t, http.StatusUnauthorized, second.StatusCode)
 	assert.Empty(t, other.user())
-	assert.Contains(t, body(t, second), "Let the command print a new link")
+	assert.Contains(t, body(t, second), "Print a new link in the terminal")
 	assert.NotContains(t, log.String(), strings.TrimPrefix(link, "/c/signin?token="))
 
 	// The button prints a link that works.
