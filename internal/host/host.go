@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -19,6 +20,9 @@ const modulePath = "github.com/fleetdial/fleetdial"
 //	go build -ldflags "-X github.com/fleetdial/fleetdial/internal/host.stamp=v1.2.3"
 var stamp string
 
+// devel is the version that Go records for a build from files without history.
+const devel = "(devel)"
+
 // LibraryVersion returns the version of fleetdial that the program was built with. It is the
 // stamp, or the version that Go recorded: "(devel)" in a build from files without history.
 func LibraryVersion() string {
@@ -29,10 +33,20 @@ func LibraryVersion() string {
 	if !ok {
 		return ""
 	}
+	return versionIn(info)
+}
+
+// versionIn returns the version of fleetdial in the record of a build. If go.mod replaces the
+// module, it is the version of the replacement, and "(devel)" for a folder.
+func versionIn(info *debug.BuildInfo) string {
 	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == modulePath {
-			return m.Version
+		if m.Path != modulePath {
+			continue
 		}
+		if m.Replace != nil {
+			return cmp.Or(m.Replace.Version, devel)
+		}
+		return m.Version
 	}
 	return ""
 }

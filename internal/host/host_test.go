@@ -3,6 +3,7 @@ package host
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -34,6 +35,30 @@ func TestSuspended_DoesNotMove(t *testing.T) {
 	before := Suspended()
 	for range 1000 {
 		assert.InDelta(t, before, Suspended(), float64(10*time.Millisecond))
+	}
+}
+
+func TestLibraryVersion_OfBuild(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		module debug.Module
+		want   string
+	}{
+		{"a release", debug.Module{Path: modulePath, Version: "v1.2.3"}, "v1.2.3"},
+		{"another module", debug.Module{Path: modulePath + "/v2", Version: "v2.0.0"}, ""},
+		{"replaced by a fork", debug.Module{
+			Path: modulePath, Version: "v1.2.3", Replace: &debug.Module{Path: "example.com/fork", Version: "v1.2.4"},
+		}, "v1.2.4"},
+		{"replaced by a folder", debug.Module{
+			Path: modulePath, Version: "v0.0.0-00010101000000-000000000000", Replace: &debug.Module{Path: "../fleetdial"},
+		}, "(devel)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.want, versionIn(&debug.BuildInfo{Deps: []*debug.Module{&tt.module}}))
+			assert.Equal(t, tt.want, versionIn(&debug.BuildInfo{Main: tt.module}))
+		})
 	}
 }
 
