@@ -23,6 +23,7 @@ const (
 	saysPort     = "a port is not a number from 1 to 65535 (redis://HOST:PORT, or redis://HOST for the default port"
 	saysColons   = "a host contains several colons (redis://HOST:PORT, or redis://[ADDRESS]:PORT for an IPv6 address)"
 	saysBrackets = "the brackets do not contain an IPv6 address (redis://[ADDRESS]:PORT)"
+	saysZone     = "the zone of an IPv6 address contains other characters than the name of an interface (letters, digits, dots, dashes and underscores, as in redis://[fe80::1%25eth0]:PORT)"
 	saysList     = "several hosts require a scheme for them (redis+sentinel://HOST:PORT,HOST:PORT/MASTER or redis+cluster://HOST:PORT,HOST:PORT)"
 	saysDatabase = "the path is not a database number (redis://HOST:PORT/NUMBER; a / in a user name or a password is written %2F)"
 	saysAt       = "the path contains an @ (a / in a user name or a password is written %2F)"
@@ -69,6 +70,8 @@ var rejectedURLs = map[string]string{
 	"redis://2001:db8::5": saysColons, "redis://::1": saysColons, "redis://2001:db8::5:6379": saysColons, "redis+cluster://a:1:2": saysColons,
 	"redis://[127.0.0.1]:1": saysBrackets, "redis://[::1": saysBrackets, "redis://::1]": saysBrackets, "redis://[h]:1": saysBrackets,
 	"redis://[::1]6379": saysBrackets, "redis://[]": saysBrackets, "redis://h[::1]": saysBrackets, "redis://[::1%zz]": saysBrackets,
+	"redis://[fe80::1%25e[]": saysZone, "redis://[fe80::1%25e%5D]:1": saysZone, "redis://[fe80::1%25hunter2%20x]": saysZone,
+	"redis+cluster://a,[fe80::1%25e%0A]:1": saysZone, "redis+sentinel://[fe80::1%25a%2525b]/m": saysZone,
 	"redis://h:6379,h2:6379": saysList, "rediss://a,b": saysList,
 
 	"redis://ops:12#hunter2@h": saysFragment, "redis://h#": saysFragment, "redis://h/0#hunter2": saysFragment,

@@ -16,6 +16,8 @@ var (
 		"a /, ? or # in a user name or a password is written %2F, %3F or %23")
 	errHost = problem("a host contains other characters than a host name",
 		"letters, digits, dots, dashes and underscores")
+	errZone = problem("the zone of an IPv6 address contains other characters than the name of an interface",
+		"letters, digits, dots, dashes and underscores, as in redis://[fe80::1%25eth0]:PORT")
 )
 
 // address reads HOST:PORT. It returns the address to dial, and the host alone.
@@ -56,6 +58,9 @@ func bracketed(text, defaultPort string) (host, port string, err error) {
 	ip, ipErr := netip.ParseAddr(host)
 	if err != nil || ipErr != nil || !ip.Is6() {
 		return "", "", errBracket
+	}
+	if strings.ContainsFunc(ip.Zone(), isForeign) {
+		return "", "", errZone
 	}
 	if after == "" {
 		return host, defaultPort, nil
