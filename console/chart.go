@@ -48,7 +48,8 @@ func lineChart(rates []live.Rate, now time.Time) template.HTML {
 		fmt.Fprintf(&path, "%s%.1f %.1f", command, x, y)
 	}
 	label := "hits per second in the last 10 minutes, at most " + plain.Rate(highest)
-	return template.HTML(fmt.Sprintf(`<svg class="line" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s"><path class="axis" d="M0 %d.5H%d"/><path d="%s"/></svg>`,
+	return template.HTML(fmt.Sprintf(`<svg class="line" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`+
+		`<path class="axis" d="M0 %d.5H%d"/><path d="%s"/></svg>`,
 		lineWidth, lineHeight, lineWidth, lineHeight, label, lineHeight-1, lineWidth, path.String()))
 }
 

@@ -188,7 +188,8 @@ func (p *page) NoRevision() string {
 
 // templateFuncs are the functions of all templates.
 var templateFuncs = template.FuncMap{
-	"text": plain.Printable, "message": plain.PrintableLines, "cell": plain.Cell, "word": plain.Word, "count": plain.Count, "age": plain.Age, "rate": plain.Rate,
+	"text": plain.Printable, "message": plain.PrintableLines, "cell": plain.Cell, "word": plain.Word, "count": plain.Count,
+	"age": plain.Age, "rate": plain.Rate,
 	"sample": plain.Sample, "time": plain.Time, "targets": review.Targets, "instances": review.Instances, "describe": review.Describe,
 	"labels": overview.Labels, "differences": review.Differences, "fieldChanges": review.FieldChanges, "join": strings.Join,
 	"millis": func(t time.Time) int64 { return t.UnixMilli() }, "shape": stateShape, "lower": strings.ToLower,

@@ -61,9 +61,8 @@ type AdminConfig struct {
 //
 // The handler answers a rejected request with problem details (RFC 9457), whose member
 // "error" is a [Reason]. A POST that fails writes nothing, with two exceptions: after
-// [ReasonOutcomeUnknown], the set may be published. After [ReasonFailed], the set is
-// published if Redis executed the write, but rejected a command after it, such as LPUSH
-// to the history.
+// [ReasonOutcomeUnknown], the set may be published, and after [ReasonIncomplete], the set
+// is published.
 func AdminHandler(store fleetdial.Store, cfg AdminConfig) (http.Handler, error) {
 	if isNil(store) {
 		return nil, fmt.Errorf("fleethttp: %w", errNoStore)
@@ -269,11 +268,20 @@ func (h *admin) publishToFleet(ctx context.Context, body []byte, opts fleetdial.
 		return out, err
 	}
 	rev, err := h.cfg.Publisher.Publish(ctx, set, opts)
+	if err != nil && rev.ID != "" {
+		return out, &incompleteError{rev.Version}
+	}
 	if err != nil {
 		return out, err
 	}
 	return published{Directives: set.Len(), Published: set.Len(), Revision: new(newRevisionView(rev))}, nil
 }
+
+// incompleteError reports that a revision is published, and that Redis rejected a command
+// after the write.
+type incompleteError struct{ version int64 }
+
+func (*incompleteError) Error() string { return "the set is published, but a later command failed" }
 
 func publishToMemory(memory *fleetdial.Memory, body []byte) (out published, err error) {
 	set, err := fleetdial.ParseSet(body, time.Now())
@@ -328,6 +336,9 @@ func problemOf(err error, fallback Reason) problem {
 	}
 	if e, ok := errors.AsType[*fleetdial.ConflictError](err); ok {
 		return problem{Status: http.StatusConflict, Error: ReasonConflict, Version: &e.Version}
+	}
+	if e, ok := errors.AsType[*incompleteError](err); ok {
+		return problem{Status: http.StatusInternalServerError, Error: ReasonIncomplete, Detail: e.Error(), Version: &e.version}
 	}
 	if e, ok := errors.AsType[*fleetdial.FormatError](err); ok && e.Err == nil {
 		return problem{Status: http.StatusConflict, Error: ReasonFormat, Detail: e.Error()}

@@ -269,6 +269,44 @@ func TestAdmin_UnknownFailureIsNotShown(t *testing.T) {
 	}, got.body)
 }
 
+// TestAdmin_PublishedWithoutHistory publishes with a client whose LPUSH is an SADD. Redis
+// executes the write, and rejects the SADD, because the history is a list.
+func TestAdmin_PublishedWithoutHistory(t *testing.T) {
+	t.Parallel()
+	client := testutil.StartRedis(t).Client(t)
+	pub, err := fleetdial.NewPublisher(client, fleetdial.PublisherConfig{})
+	require.NoError(t, err)
+	_, err = pub.Publish(t.Context(), nil, fleetdial.PublishOptions{})
+	require.NoError(t, err)
+	client.AddHook(sadd{})
+	h := adminOf(t, fleetdial.NewMemory(), fleethttp.AdminConfig{Token: adminToken, Publisher: pub})
+	got := call{method: http.MethodPost, body: goodBody}.to(t, h)
+	assert.Equal(t, http.StatusInternalServerError, got.code)
+	assert.Equal(t, map[string]any{
+		"error": string(fleethttp.ReasonIncomplete), "status": 500.0, "title": http.StatusText(500), "type": got.body["type"],
+		"version": 2.0, "detail": "the set is published, but a later command failed",
+	}, got.body)
+	rev, err := pub.Current(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, rev.Version)
+}
+
+// sadd replaces LPUSH by SADD.
+type sadd struct{}
+
+func (sadd) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (sadd) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (sadd) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		for _, cmd := range cmds {
+			if cmd.Name() == "lpush" {
+				cmd.Args()[0] = "sadd"
+			}
+		}
+		return next(ctx, cmds)
+	}
+}
+
 // TestAdmin_RosterErrorIsNotShown publishes a set of format 2 to a fleet whose roster cannot be
 // read. The error names a key of Redis.
 func TestAdmin_RosterErrorIsNotShown(t *testing.T) {

@@ -37,7 +37,11 @@ const (
 	ReasonUnavailable Reason = "unavailable"
 	// ReasonOutcomeUnknown, 504: the reply of Redis was lost. The set may be published.
 	ReasonOutcomeUnknown Reason = "outcome_unknown"
-	// ReasonFailed, 500: the publish failed for any other reason.
+	// ReasonIncomplete, 500: the set is published as "version", but Redis rejected a command
+	// after the write, such as LPUSH to the history or PUBLISH. Without PUBLISH, subscribers
+	// find the set with their next resync.
+	ReasonIncomplete Reason = "incomplete"
+	// ReasonFailed, 500: the publish failed for any other reason. Nothing was written.
 	ReasonFailed Reason = "failed"
 )
 

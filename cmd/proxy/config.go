@@ -101,7 +101,8 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.SortFlags = false
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8080", "address of the traffic listener")
 	f.StringVar(&c.adminListen, "admin-listen", "127.0.0.1:8081", "address of the admin listener")
-	f.StringVar(&c.tlsCert, "tls-cert", "", "PEM file with the certificate of both listeners, which is read again when it changes (default none, which serves plain HTTP)")
+	f.StringVar(&c.tlsCert, "tls-cert", "",
+		"PEM file with the certificate of both listeners, which is read again when it changes (default none, which serves plain HTTP)")
 	f.StringVar(&c.tlsKey, "tls-key", "", "PEM file with the private key of --tls-cert")
 	f.StringVar(&c.upstream, "upstream", "", "URL of OpenSearch, such as http://127.0.0.1:9200 (required)")
 	c.redis.Register(f, "redis-tls", getenv)
@@ -110,22 +111,26 @@ func command(stdout, stderr io.Writer, getenv func(string) string) *cobra.Comman
 	f.StringArrayVar(&c.labelPairs, "label", nil, "label `LABEL=VALUE` of this proxy, by which directives can select it; repeatable")
 	f.StringVar(&c.tenant, "tenant", classify.DefaultTenant,
 		"source of a request's tenant: header:NAME, or path for the first path segment, which the proxy removes")
-	f.StringVar(&c.adminTokenFile, "admin-token", "", "file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
+	f.StringVar(&c.adminTokenFile, "admin-token", "",
+		"file with the bearer token for /admin/directives (default none, which disables /admin/directives)")
 	f.BoolVar(&c.adminPlain, "admin-plain-http", false,
 		"plain HTTP for /admin/directives on any address (default only if --admin-listen is a loopback address)")
 	f.StringVar(&c.tokenKeyFile, "token-key", "", "file with the key of X-Debug-Directive tokens (default none, which disables tokens)")
-	f.StringSliceVar(&c.verifyKeys, "verify-key", nil, "PEM files with the trusted keys, which may sign the fleet's sets (default none, which accepts unsigned sets)")
+	f.StringSliceVar(&c.verifyKeys, "verify-key", nil,
+		"PEM files with the trusted keys, which may sign the fleet's sets (default none, which accepts unsigned sets)")
 	f.StringVar(&c.snapshotFile, "snapshot", "", "file that keeps the last set, for a start without Redis (default none)")
 	f.StringVar(&c.traces, "traces", "", "file to which spans are appended as JSON (default none)")
 	f.IntVar(&c.ring, "ring", 256, "number of requests in the ring buffer, 1 to 65536")
-	f.StringVar(&c.capture.dir, "capture-dir", "", "directory for capture files, which no other proxy may use (default none, which disables captures)")
+	f.StringVar(&c.capture.dir, "capture-dir", "",
+		"directory for capture files, which no other proxy may use (default none, which disables captures)")
 	f.Int64Var(&c.capture.maxFile, "capture-file-bytes", 16<<20, "maximum size of a capture file")
 	f.Int64Var(&c.capture.maxTotal, "capture-total-bytes", 256<<20, "maximum size of all capture files")
 	f.DurationVar(&c.capture.maxAge, "capture-age", 24*time.Hour, "maximum age of a capture file")
 	f.IntVar(&c.capture.maxBody, "capture-body-bytes", 64<<10, "maximum number of bytes captured of each body")
 	f.DurationVar(&c.grace, "grace", 10*time.Second, "maximum time for active requests to finish at shutdown")
 	f.BoolVar(&c.withoutDirectives, "without-directives", false, "forwarding without directives, to measure their cost")
-	f.StringVar(&healthcheck, "healthcheck", "", "URL of /healthz of a running proxy: only check that it answers 200, for container images (default none, which serves)")
+	f.StringVar(&healthcheck, "healthcheck", "",
+		"URL of /healthz of a running proxy: only check that it answers 200, for container images (default none, which serves)")
 	strictflag.Apply(cmd)
 	return cmd
 }

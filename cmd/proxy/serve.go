@@ -166,7 +166,8 @@ func adminHandler(c config, f *fleet, p *proxy) (http.Handler, error) {
 			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "proxy_captures_total", Help: "Number of captures written."},
 				func() float64 { return float64(p.captures.written.Load()) }),
 			prometheus.NewCounterFunc(prometheus.CounterOpts{
-				Name: "proxy_captures_dropped_total", Help: "Number of captures dropped because the queue was full, the capture was larger than a file, or the write failed.",
+				Name: "proxy_captures_dropped_total",
+				Help: "Number of captures dropped because the queue was full, the capture was larger than a file, or the write failed.",
 			}, func() float64 { return float64(p.captures.dropped.Load()) }))
 	}
 	mux := http.NewServeMux()

@@ -17,8 +17,9 @@ func (a *app) aclCommand() *cobra.Command {
 of the fleet, which may read the set, subscribe, and write to the roster. The other
 user is for publishers. The users have no password, and nobody can log in until a
 password is set. acl does not contact Redis.`,
-		Example: `  publish acl --fleet prod | redis-cli` + "\n" + `  redis-cli ACL SETUSER fleetdial-prod-proxy "#$(printf %s "$PASSWORD" | sha256sum | cut -d' ' -f1)"`,
-		Args:    cobra.NoArgs,
+		Example: "  publish acl --fleet prod | redis-cli\n" +
+			`  redis-cli ACL SETUSER fleetdial-prod-proxy "#$(printf %s "$PASSWORD" | sha256sum | cut -d' ' -f1)"`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			acl, err := fleetdial.NewACL(a.fleet)
 			if err != nil {

@@ -119,7 +119,10 @@ func checkArgs(root *cobra.Command) {
 // explains, so that the help of publish fits on a screen.
 func shortenHelp(root *cobra.Command) {
 	root.InitDefaultHelpFlag()
-	for _, name := range []string{"as", "help", "if-version", "keep-going", "max-ttl", "min-instances", "quiet", "threshold", "version", "wait-timeout"} {
+	for _, name := range []string{
+		"as", "help", "if-version", "keep-going", "max-ttl", "min-instances",
+		"quiet", "threshold", "version", "wait-timeout",
+	} {
 		root.Flags().Lookup(name).Hidden = true
 	}
 	usage := root.UsageTemplate()
