@@ -274,6 +274,15 @@ func (c *Console) writeLine(p *page, command string) string {
 	return line
 }
 
+// idLine returns the command line of a command that changes one directive. An id that begins with
+// a dash stands after all flags and --, because it would be a flag otherwise.
+func (c *Console) idLine(p *page, command, id, flags string) string {
+	if strings.HasPrefix(id, "-") {
+		return c.writeLine(p, command+flags) + " -- " + plain.ShellWord(id)
+	}
+	return c.writeLine(p, command+" "+plain.ShellWord(id)+flags)
+}
+
 // commandLine returns a command line that reaches the same fleet.
 func (c *Console) commandLine(p *page, command string) string {
 	if p.Fleet != "default" {

@@ -302,3 +302,33 @@ func TestForm_BeginsWithDirective(t *testing.T) {
 	}
 	assert.Regexp(t, `name="ttl" value="(1h0m0s|59m5\ds)"`, a.body)
 }
+
+// TestChange_KeepsTheEnd changes a directive with the form that the page Directives leads to.
+func TestChange_KeepsTheEnd(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	ends := r.publish(directive("one", time.Hour)).Set.Directives()[0].ExpiresAt
+	form := r.get("f/default/publish?from=one").body
+	post := func(name, value string) answer {
+		inputs := values(add("one")...)
+		for _, name := range []string{"ttl", "ends", "ends_ttl"} {
+			had := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(form)
+			require.NotNil(t, had, name)
+			inputs.Set(name, had[1])
+		}
+		inputs.Set(name, value)
+		return r.do("POST", "f/default/publish", inputs)
+	}
+	changed := func() fleetdial.Directive { return r.current().Set.Directives()[0] }
+
+	r.published(r.apply("publish", post("tenant", "globex")), "2")
+	assert.Equal(t, "globex", changed().Match.Tenant)
+	assert.Equal(t, ends, changed().ExpiresAt, "the TTL is as the form had it")
+
+	r.published(r.apply("publish", post("ttl", "20m")), "3")
+	assert.WithinDuration(t, time.Now().Add(20*time.Minute), changed().ExpiresAt, time.Minute)
+
+	a := post("ends", "1000")
+	assert.Equal(t, http.StatusUnprocessableEntity, a.status)
+	assert.Contains(t, a.text(), "the directive has ended, so that it needs another TTL")
+}

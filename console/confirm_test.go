@@ -94,3 +94,16 @@ func TestPublish_OldFormCountsFromNow(t *testing.T) {
 		}
 	}
 }
+
+// TestEnd_CommandOfDash shows the command lines of changes that need a confirmation.
+func TestEnd_CommandOfDash(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	limited := directive("limited", time.Hour)
+	limited.MaxPerSecond = 5
+	r.publish(directive("-x", time.Minute), directive("y", time.Minute), limited)
+	r.report("old", func(report *wire.Report) { report.MaxFormat = 1 })
+	assert.Contains(t, r.post("end", "id", "-x", "reason", "done").text(), "publish remove --reason done -- '-x'")
+	assert.Regexp(t, `publish extend --ttl \S+ --reason more -- '-x'`, r.post("extend", "id", "-x", "reason", "more").text())
+	assert.Contains(t, r.post("end", "id", "y", "reason", "done").text(), "publish remove y --reason done")
+}

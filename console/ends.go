@@ -26,7 +26,7 @@ func (c *Console) serveEnd(w http.ResponseWriter, r *http.Request, p *page) erro
 		id := r.PostForm.Get("id")
 		return action{
 			title: "End directive " + plain.Printable(id), inputs: []input{{"id", id}}, isDirect: true,
-			command: c.writeLine(p, "publish remove "+plain.ShellWord(id)+reasonFlag(r.PostForm)),
+			command: c.idLine(p, "publish remove", id, reasonFlag(r.PostForm)),
 			Change: review.Change{Set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 				set, _, err := review.Remove(current.Set, []string{id}, at)
 				return set, err
@@ -48,7 +48,7 @@ func (c *Console) serveExtend(w http.ResponseWriter, r *http.Request, p *page) e
 		}
 		return action{
 			title: "Extend directive " + plain.Printable(id), inputs: []input{{"id", id}}, isDirect: true,
-			command: c.writeLine(p, fmt.Sprintf("publish extend %s --ttl %s%s", plain.ShellWord(id), end.Sub(at).Round(time.Second), reasonFlag(r.PostForm))),
+			command: c.idLine(p, "publish extend", id, fmt.Sprintf(" --ttl %s%s", end.Sub(at).Round(time.Second), reasonFlag(r.PostForm))),
 			Change: review.Change{Set: func(_ context.Context, current fleetdial.Revision) (*fleetdial.Set, error) {
 				set, _, err := review.Extend(current.Set, []string{id}, at, end)
 				return set, err

@@ -23,6 +23,9 @@ type directiveForm struct {
 	RingBuffer, Capture                                        bool
 	OnInstance, On, OnPerMille, MaxPerSecond                   string
 	Reason                                                     string
+	// Ends is the end of the directive that is changed, in Unix ms, and EndsTTL the TTL that the
+	// form had at first. If the user leaves the TTL as it is, the directive keeps its end.
+	Ends, EndsTTL string
 	// Errors are the problems of the fields, by the name of the field.
 	Errors map[string]string
 }
@@ -35,7 +38,7 @@ func readDirectiveForm(r *http.Request) directiveForm {
 		Principal: r.PostForm.Get("principal"), Endpoint: get("endpoint"), TTL: get("ttl"), Sample: get("sample"),
 		RingBuffer: get("ring_buffer") != "", Capture: get("capture") != "",
 		OnInstance: get("on_instance"), On: get("on"), OnPerMille: get("on_per_mille"), MaxPerSecond: get("max_per_second"),
-		Reason: get("reason"),
+		Reason: get("reason"), Ends: get("ends"), EndsTTL: get("ends_ttl"),
 	}
 	if f.ID == "" {
 		var random [4]byte
@@ -54,6 +57,7 @@ func formOf(d fleetdial.Directive, now time.Time) directiveForm {
 	}
 	if left := d.ExpiresAt.Sub(now).Truncate(time.Second); left > 0 {
 		f.TTL = left.String()
+		f.Ends, f.EndsTTL = strconv.FormatInt(d.ExpiresAt.UnixMilli(), 10), f.TTL
 	}
 	if d.MaxPerSecond > 0 {
 		f.MaxPerSecond = strconv.Itoa(d.MaxPerSecond)
@@ -98,6 +102,11 @@ func (f *directiveForm) directive(at time.Time, maxTTL time.Duration) (d fleetdi
 		f.Errors["ttl"] = fmt.Sprintf("must be 1s to %v, such as 10m or 1h30m", maxTTL)
 	}
 	d.ExpiresAt = at.Add(ttl)
+	if ends, err := strconv.ParseInt(f.Ends, 10, 64); err == nil && f.TTL == f.EndsTTL {
+		if d.ExpiresAt = time.UnixMilli(ends); !d.ExpiresAt.After(at) {
+			f.Errors["ttl"] = "the directive has ended, so that it needs another TTL"
+		}
+	}
 	if f.MaxPerSecond != "" {
 		if d.MaxPerSecond, err = strconv.Atoi(f.MaxPerSecond); err != nil || d.MaxPerSecond < 1 {
 			f.Errors["max_per_second"] = "must be a positive integer, or empty for no limit"
@@ -183,6 +192,8 @@ func (f *directiveForm) inputs() (inputs []input) {
 		{"principal", f.Principal},
 		{"endpoint", f.Endpoint},
 		{"ttl", f.TTL},
+		{"ends", f.Ends},
+		{"ends_ttl", f.EndsTTL},
 		{"sample", f.Sample},
 		{"ring_buffer", checked(f.RingBuffer)},
 		{"capture", checked(f.Capture)},

@@ -195,8 +195,9 @@ func startFollower(t *testing.T, sources, url, name string) *follower {
 	return &follower{t, in, bufio.NewScanner(out)}
 }
 
-// buildProgram builds testdata/NAME as a module of its own. The build needs no network,
-// because it uses the versions in go.mod.
+// buildProgram builds testdata/NAME as a module of its own, with the versions in the go.mod of
+// the sources. The versions of an earlier revision may be missing in the module cache, so that
+// the build may need the network.
 func buildProgram(t *testing.T, sources, name string) (program string) {
 	t.Helper()
 	const module = "github.com/fleetdial/fleetdial"
@@ -218,7 +219,7 @@ func buildProgram(t *testing.T, sources, name string) (program string) {
 	program = filepath.Join(dir, name)
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", program, ".")
 	build.Dir = dir
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "GOTOOLCHAIN=local")
+	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOTOOLCHAIN=local")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "go build: %s", out)
 	return program

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -271,4 +272,19 @@ func TestRollPlan_ResumedCountKeepsItsNames(t *testing.T) {
 	plan := planRoll(own, steps, fleet, 1, before)
 	assert.Equal(t, before, plan[0].directives)
 	assert.Equal(t, append(named, fleet[0].name, fleet[1].name), plan[1].directives[0].Instances.Names)
+}
+
+func TestRoll_CommandThatEndsIt(t *testing.T) {
+	t.Parallel()
+	for want, ids := range map[string][]string{
+		"publish remove a 'b c' --fleet prod":     {"a", "b c"},
+		"publish remove --fleet prod -- a '-b'":   {"a", "-b"},
+		"publish remove --fleet prod -- '-b' a-b": {"-b", "a-b"},
+	} {
+		r := roll{app: &app{target: target{writes: " --fleet prod"}}, baseErr: errors.New("not in the history")}
+		for _, id := range ids {
+			r.own = append(r.own, fleetdial.Directive{ID: id})
+		}
+		assert.Equal(t, want, r.endsIt())
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fleetdial/fleetdial"
@@ -207,11 +208,15 @@ func (r *roll) stop(ctx context.Context, cause error) error {
 // endsIt returns the command that ends the roll.
 func (r *roll) endsIt() string {
 	if r.baseErr != nil {
-		command := "publish remove"
+		ids, isDashed := "", false
 		for _, d := range r.own {
-			command += " " + plain.ShellWord(d.ID)
+			ids += " " + plain.ShellWord(d.ID)
+			isDashed = isDashed || strings.HasPrefix(d.ID, "-")
 		}
-		return command + r.app.target.writes
+		if isDashed { // such an id would be a flag
+			return "publish remove" + r.app.target.writes + " --" + ids
+		}
+		return "publish remove" + ids + r.app.target.writes
 	}
 	return r.app.undo(r.base)
 }

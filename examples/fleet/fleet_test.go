@@ -34,6 +34,7 @@ var (
 	consoleAt = regexp.MustCompile(`http://\S+/signin\?token=\S+`)
 
 	processID = regexp.MustCompile(`process_id:(\d+)`)
+	proxyID   = regexp.MustCompile(`proxy-2 at .*, process (\d+)`)
 )
 
 // startFleet starts the fleet, and waits until its processes run. The function stop shuts
@@ -189,4 +190,25 @@ func TestFleet_SurvivesKillOfRedis(t *testing.T) {
 	assert.Contains(t, string(output), "3/3")
 	require.NoError(t, stop())
 	assert.Equal(t, 2, strings.Count(out.String(), "is started again"), out.String())
+}
+
+// TestFleet_SurvivesKillOfProxy kills a proxy. The other processes must go on.
+func TestFleet_SurvivesKillOfProxy(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	t.Chdir(root)
+	out, stop := startFleet(t)
+	publish, redis := buildPublish(t), redisAt.FindStringSubmatch(out.String())[1]
+	testutil.Eventually(t, time.Minute, "the process of the proxy is printed", func() bool { return proxyID.MatchString(out.String()) })
+	pid, err := strconv.Atoi(proxyID.FindStringSubmatch(out.String())[1])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
+	testutil.Eventually(t, time.Minute, "the end of the proxy is printed", func() bool {
+		return strings.Contains(out.String(), "proxy-2   ended (process exited); the other processes go on")
+	})
+	testutil.Eventually(t, time.Minute, "the other proxies have reported", func() bool {
+		status, err := exec.Command(publish, "status", "--redis-url", redis).CombinedOutput()
+		return err == nil && strings.Count(string(status), "proxy-") == proxies-1
+	})
+	require.NoError(t, stop())
 }

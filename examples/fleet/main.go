@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -42,7 +43,7 @@ func main() {
 }
 
 // run starts the processes. It stops all of them when ctx ends or one process ends, except
-// Redis, which it starts again.
+// Redis, which it starts again, and the proxies once all of them have started.
 func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 	dir, err := os.MkdirTemp("", "fleetdial")
 	if err != nil {
@@ -64,7 +65,7 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 		{"redis", "redis-server", "--port", port(redis), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", dir},
 		{"upstream", filepath.Join(dir, "upstream"), "-listen", upstream},
 	}
-	var addresses string
+	var addresses []string
 	var targets []string // the addresses of the proxies
 	awaited := []string{redis, upstream}
 	for i := range proxies {
@@ -76,7 +77,7 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 		})
 		awaited = append(awaited, traffic, admin)
 		targets = append(targets, traffic)
-		addresses += fmt.Sprintf("%s at http://%s, admin at http://%s, zone=%s\n", name, traffic, admin, zones[i])
+		addresses = append(addresses, fmt.Sprintf("%s at http://%s, admin at http://%s, zone=%s", name, traffic, admin, zones[i]))
 	}
 	for i, step := range steps {
 		if err := f.start(step[0], i == 0, step[1:]...); err != nil {
@@ -88,14 +89,7 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 			return err
 		}
 	}
-	f.print("%sRedis at redis://%s\ntry in another terminal, in this directory:\n"+
-		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
-		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
-		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
-		"proxy-1 then prints a record of the request here, and no record of other tenants;\n"+
-		"the fleet also sends %d requests per second of acme and globex itself (-requests 0 for none);\n"+
-		"--on zone=us selects proxy-3 only, and --max-per-second 1 records one request per second;\n"+
-		"or open the link of the console, which follows, in a browser\n", addresses, redis, redis, targets[0], rate)
+	f.introduce(addresses, redis, targets[0], rate)
 	err = f.start("console", false, filepath.Join(dir, "publish"),
 		"ui", "--allow-publish", "--listen", console, "--redis-url", "redis://"+redis)
 	if err != nil {
@@ -143,8 +137,9 @@ type fleet struct {
 	mu  sync.Mutex // guards out
 	out io.Writer
 
-	state    sync.Mutex // guards all and stopping
+	state    sync.Mutex // guards all, up and stopping
 	all      []*process
+	up       bool // the proxies have started
 	stopping bool
 
 	lines sync.WaitGroup
@@ -156,6 +151,25 @@ func (f *fleet) print(format string, args ...any) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fmt.Fprintf(f.out, format, args...)
+}
+
+// introduce prints what a user can do with the fleet. From now on, the end of a proxy does not end
+// the fleet, so that a user can kill a proxy.
+func (f *fleet) introduce(addresses []string, redis, target string, rate int) {
+	f.state.Lock()
+	defer f.state.Unlock()
+	f.up = true
+	for i, address := range addresses {
+		f.print("%s, process %d\n", address, f.all[len(f.all)-len(addresses)+i].cmd.Process.Pid)
+	}
+	f.print("Redis at redis://%s\ntry in another terminal, in this directory:\n"+
+		"  export FLEETDIAL_REDIS_URL=redis://%s\n"+
+		"  go run ./cmd/publish add --level ShapeTiming --tenant acme --ttl 1m --wait\n"+
+		"  curl -H 'X-Tenant: acme' http://%s/orders/_search\n"+
+		"proxy-1 then prints a record of the request here, and no record of other tenants;\n"+
+		"the fleet also sends %d requests per second of acme and globex itself (-requests 0 for none);\n"+
+		"--on zone=us selects proxy-3 only, and --max-per-second 1 records one request per second;\n"+
+		"or open the link of the console, which follows, in a browser\n", redis, redis, target, rate)
 }
 
 // start starts a process, and copies its output line by line. If keep is set, start starts
@@ -192,9 +206,14 @@ func (f *fleet) launch(p *process, name string, keep bool, args ...string) error
 		_ = write.Close()
 		f.state.Lock()
 		defer f.state.Unlock()
-		if keep && !f.stopping {
+		switch {
+		case f.stopping:
+		case keep:
 			f.print("%-8s  ended (%v), and is started again, without its data; the proxies keep their directives\n", name, err)
 			err = f.launch(p, name, keep, args...)
+		case f.up && strings.HasPrefix(name, "proxy-"):
+			f.print("%-8s  ended (%v); the other processes go on\n", name, err)
+			return
 		}
 		if err != nil {
 			f.ended <- fmt.Errorf("%s: %w", name, err)
