@@ -54,6 +54,15 @@ func demote(t *testing.T, server, master *testutil.Redis) {
 	})
 }
 
+// waitForReplica waits until a replica has the history of the fleet, which is the last key that a
+// publish writes. A replica that is promoted before would have no revision.
+func waitForReplica(t *testing.T, replica *testutil.Redis) {
+	direct := replica.Client(t)
+	testutil.Eventually(t, within, "the replica has the revision", func() bool {
+		return direct.Exists(t.Context(), testKey, testKey+":history").Val() == 2
+	})
+}
+
 func TestPublish_NameMovesToNewMaster(t *testing.T) {
 	t.Parallel()
 	a, b := testutil.StartRedis(t), testutil.StartRedis(t)
@@ -61,6 +70,7 @@ func TestPublish_NameMovesToNewMaster(t *testing.T) {
 	p := newTestPublisher(t, client, PublisherConfig{})
 	demote(t, b, a)
 	publish(t, p, "a")
+	waitForReplica(t, b)
 	fillPool(t, client, 40)
 
 	b.Do(t, "REPLICAOF", "NO", "ONE")
@@ -91,6 +101,7 @@ func TestForget_NameMovesToNewMaster(t *testing.T) {
 	demote(t, b, a)
 	rev, err := p.Publish(t.Context(), setOf(t, "a"), PublishOptions{})
 	require.NoError(t, err)
+	waitForReplica(t, b)
 	fillPool(t, client, 10)
 
 	b.Do(t, "REPLICAOF", "NO", "ONE")

@@ -20,6 +20,8 @@ type HistoryEntry struct {
 
 // History returns the last revisions of the fleet, the newest first.
 // PublisherConfig.History sets how many revisions the history keeps, 20 by default.
+// The error wraps [ErrUnavailable] if Redis cannot be reached. History then returns the
+// entries that it has read before.
 func (p *Publisher) History(ctx context.Context) ([]HistoryEntry, error) {
 	var entries []HistoryEntry
 	// The entries are read one by one, because each may have MaxValueBytes.

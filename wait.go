@@ -98,7 +98,7 @@ func (p *Publisher) Wait(ctx context.Context, rev Revision, roster Roster, opts 
 		publisher: p, id: rev.ID, opts: opts, began: time.Now(), known: make(map[string]bool),
 		status: WaitStatus{Version: rev.Version},
 	}
-	if opts.Threshold < 0 || opts.Threshold > 1 {
+	if !(opts.Threshold >= 0 && opts.Threshold <= 1) { // NaN is rejected too
 		return w.status, errors.New("wait: Threshold must be 0 to 1")
 	}
 	if w.opts.Threshold == 0 {

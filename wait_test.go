@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -161,8 +162,10 @@ func TestWait_RevisionLost(t *testing.T) {
 	require.NoError(t, f.client.Del(t.Context(), testKey).Err())
 	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{})
 	require.ErrorIs(t, err, ErrRevisionLost)
-	_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: 2})
-	require.ErrorContains(t, err, "Threshold must be 0 to 1")
+	for _, threshold := range []float64{2, -0.1, math.NaN(), math.Inf(1)} {
+		_, err = f.pub.Wait(t.Context(), rev, roster, WaitOptions{Threshold: threshold})
+		require.ErrorContains(t, err, "Threshold must be 0 to 1")
+	}
 }
 
 func TestWait_IgnoresVersionsAboveCurrent(t *testing.T) {

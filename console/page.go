@@ -71,12 +71,12 @@ func (c *Console) newPage(r *http.Request, nav, title string) (*page, error) {
 	state, err := c.hub.State(ctx, p.Fleet)
 	switch {
 	case state == nil && isUnavailable(err):
-		p.Problem = "Redis does not answer, and this console has not read the fleet before: " + err.Error()
+		p.Problem = "The fleet cannot be read, and this console has not read it before: " + err.Error()
 	case err != nil:
 		return nil, err
 	case state.Err != nil:
 		p.State, p.Now = state, state.Now(time.Now())
-		p.Problem = fmt.Sprintf("Redis does not answer: %v. This is the last known state, read %s ago.",
+		p.Problem = fmt.Sprintf("The fleet cannot be read: %v. This is the last known state, read %s ago.",
 			state.Err, plain.Age(time.Since(state.ReadAt)))
 	default:
 		p.State, p.Now = state, state.Now(time.Now())

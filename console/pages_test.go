@@ -109,7 +109,7 @@ func TestPages_RedisStopped(t *testing.T) {
 	for _, page := range []string{"", "directives", "publish", "history", "explain", "explain?explain=yes", "clear", "rollout/1", "instances/x", "compare?from=1"} {
 		a := r.get("f/other/" + page)
 		assert.Equal(t, http.StatusServiceUnavailable, a.status, page)
-		assert.Contains(t, a.text(), "Redis does not answer", page)
+		assert.Contains(t, a.text(), "The fleet cannot be read", page)
 		assert.NotContains(t, a.text(), "No directive is in force", page)
 		assert.NotContains(t, a.text(), "Nothing has been published", page)
 		assert.NotContains(t, a.text(), "No instance", page)

@@ -80,7 +80,7 @@ func TestLive_RedisComesBack(t *testing.T) {
 	c.WaitText("#instance-proxy-1", "SYNCED")
 	server.Kill()
 	for _, p := range []*Page{c.Page, tab} {
-		p.WaitText("#live.stale .banner", "Redis does not answer")
+		p.WaitText("#live.stale .banner", "The fleet cannot be read")
 		assert.NotEqual(t, Eval[string](p, "getComputedStyle(document.body).color"),
 			Eval[string](p, "getComputedStyle(document.querySelector('#live .inforce')).color"), "the last known state is dimmed")
 		p.Axe()
