@@ -39,7 +39,7 @@ func main() {
 // for wrong usage.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, getenv func(string) string) int {
 	cmd := command(stdout, stderr, getenv)
-	cmd.SetArgs(args)
+	cmd.SetArgs(append([]string{}, args...)) // cobra reads os.Args instead of nil
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
 	err := cmd.ExecuteContext(ctx)

@@ -60,7 +60,7 @@ func run(
 	if !isCompletion(args) { // cobra parses the flags of a command line that it completes twice
 		strictFlags(root)
 	}
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // cobra reads os.Args instead of nil
 	err := a.stdout.orFailure(root.ExecuteContext(ctx))
 	a.reportError(args, err)
 	return exitCode(err)

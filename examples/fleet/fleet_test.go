@@ -192,6 +192,15 @@ func TestFleet_SurvivesKillOfRedis(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(out.String(), "is started again"), out.String())
 }
 
+func TestPorts_FreePortsDiffer(t *testing.T) {
+	ports, given := portsOf(true), make(map[string]bool)
+	for range 2000 {
+		addr := ports(0)
+		require.False(t, given[addr], addr)
+		given[addr] = true
+	}
+}
+
 // TestFleet_SurvivesKillOfProxy kills a proxy. The other processes must go on.
 func TestFleet_SurvivesKillOfProxy(t *testing.T) {
 	root, err := filepath.Abs("../..")

@@ -109,13 +109,20 @@ func run(ctx context.Context, out io.Writer, free bool, rate int) (err error) {
 }
 
 // portsOf returns a function that returns an address with the fixed port, or with any
-// free port if free is set.
+// free port if free is set. It returns no free port twice.
 func portsOf(free bool) func(fixed int) string {
+	given := make(map[string]bool)
 	return func(fixed int) string {
-		if free {
-			if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
-				defer l.Close()
-				return l.Addr().String()
+		for free {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				break
+			}
+			addr := l.Addr().String()
+			_ = l.Close() // another call may get the port again
+			if !given[addr] {
+				given[addr] = true
+				return addr
 			}
 		}
 		return fmt.Sprintf("127.0.0.1:%d", fixed)
